@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The map layout shared by the programs and by user space. Any change of a key, a value or a map's meaning is a new
+ * layout version (LAYOUT_VERSION names the pin directory), because running programs keep the old maps.
+ *
+ * Addresses are 16 bytes; IPv4 is written as ::ffff:a.b.c.d. Addresses and ports are in network byte order, everything
+ * else in host byte order.
+ */
+#ifndef MILLRACE_LAYOUT_H
+#define MILLRACE_LAYOUT_H
+
+#include <linux/types.h>
+
+#define LAYOUT_VERSION 1
+
+#define MAX_PROXIES 8 /* slots in `proxies`: one active, the others draining */
+
+struct address {
+	__u8 bytes[16];
+};
+
+/* One word, so that a reader sees the old or the new choice and never half of each. */
+struct settings {
+	__u8 active;	/* slot + 1 of the active proxy; 0: none, members' TCP fails closed */
+	__u8 draining;	/* bit n: slot n holds a draining proxy */
+	__u16 flags;	/* SETTING_* */
+	__u32 reserved;
+};
+
+#define SETTING_FAIL_OPEN 0x1	/* no active proxy: members' TCP passes */
+#define SETTING_ROUTED 0x2	/* localDelivery: routed; the host's stack delivers what a proxy sends to a local member */
+
+/* How to reach a proxy from the node's network namespace. */
+struct proxy {
+	__u32 ifindex;	/* host end of its veth; 0: slot is free */
+	__u32 netnsid;	/* id of its netns as seen from the node's netns, for bpf_skc_lookup_tcp() */
+	__u8 mac[6];	/* its inner end */
+	__u8 reserved[2];
+};
+
+/* Key: ifindex of the member's host veth. */
+struct workload {
+	__u32 flags;		/* WORKLOAD_* */
+	__u32 reserved;
+	__u64 adopt_until_ns;	/* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
+};
+
+#define WORKLOAD_VIA_HOST 0x1	/* set by app_inbound: `via_host` has entries for this member */
+
+/* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
+struct member {
+	__u32 ifindex;	/* host end of the member's veth */
+	__u8 mac[6];	/* inner end */
+	__u8 reserved[2];
+};
+
+/* Key of `addresses`: an address of the node or of a proxy. Value: */
+#define ADDRESS_NODE 0x1
+#define ADDRESS_PROXY 0x2
+
+/* A connection as the packet at hand shows it. */
+struct flow {
+	struct address source;
+	struct address destination;
+	__be16 source_port;
+	__be16 destination_port;
+};
+
+/* Value of `flows` (one map per proxy): the listener a redirected SYN is for. */
+enum direction {
+	DIRECTION_OUTBOUND = 0,	/* 15001 */
+	DIRECTION_INBOUND = 1,	/* 15006 */
+	DIRECTION_HBONE = 2,	/* 15008 */
+	DIRECTION_COUNT = 3,
+};
+
+#define PORT_OUTBOUND 15001
+#define PORT_INBOUND 15006
+#define PORT_HBONE 15008
+
+/* Index into `listeners` (one sockmap per proxy). */
+#define LISTENER_INDEX(direction, is_ipv6) ((direction) * 2 + !!(is_ipv6))
+#define LISTENER_COUNT (DIRECTION_COUNT * 2)
+
+/*
+ * Redirected packets say where they come from by their source MAC, locally administered (IEEE 802 section 8.4).
+ * skb->mark is cleared between network namespaces and skb->cb is undocumented, so neither can carry it.
+ */
+#define DIRECTION_MAC_OUTBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x01 }
+#define DIRECTION_MAC_INBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x02 }
+
+enum program {
+	PROGRAM_APP_OUTBOUND = 0,
+	PROGRAM_APP_INBOUND = 1,
+	PROGRAM_ZTUNNEL_HOST_IN = 2,
+	PROGRAM_ZTUNNEL_TPROXY = 3,
+	PROGRAM_ZTUNNEL_LOOKUP = 4,
+	PROGRAM_COUNT = 5,
+};
+
+/* What became of a packet (or of a listener lookup). Index into `counters`: program * VERDICT_COUNT + verdict. */
+enum verdict {
+	VERDICT_PASSED = 0,		/* not a member's TCP, or not for us */
+	VERDICT_CAPTURED = 1,		/* to the active proxy; tproxy and lookup: steered to a listener */
+	VERDICT_DRAINED = 2,		/* to the draining proxy that owns the connection */
+	VERDICT_BYPASSED = 3,		/* probe of the node, or its answer; or the proxy's own address */
+	VERDICT_DELIVERED = 4,		/* from a proxy to a local member */
+	VERDICT_ADOPTED = 5,		/* older than the enrolment, passes while it is drained */
+	VERDICT_OPEN = 6,		/* no proxy and failurePolicy is open */
+	VERDICT_DROPPED_NO_PROXY = 7,	/* no proxy and failurePolicy is closed */
+	VERDICT_DROPPED_NO_LISTENER = 8,/* the proxy does not listen on the port of that direction */
+	VERDICT_DROPPED_UNPARSABLE = 9,	/* a member's frame whose header chain cannot be followed */
+	VERDICT_DROPPED_ERROR = 10,	/* a helper failed */
+	VERDICT_REFUSED_COLLISION = 11,	/* a new proxy chose a source port that a draining one uses to the same server: reset */
+	VERDICT_COUNT = 12,
+};
+
+#endif

@@ -1,0 +1,189 @@
+/**
+ * The contract every redirection backend keeps. A backend is the only part of Millrace that touches the kernel.
+ *
+ * All verbs are idempotent and level-triggered: they are given the whole wanted state of their subject and may be called again
+ * at any time, also after a crash half way. What they did or found comes back as their result; they never call into the core.
+ */
+
+/** Kubernetes pod UID (`metadata.uid`), the identity of a workload. */
+export type WorkloadUid = string;
+
+/** Both ends of the veth pair that connects a pod to its node, and the network namespace that the inner end lives in. */
+export interface PodInterface {
+  /** Absolute path of a file that refers to the pod's network namespace, for instance `/run/netns/cni-…` or `/proc/123/ns/net`. */
+  readonly netns: string;
+  /** Inode number of that namespace; tells a re-created namespace from the old one under the same path. */
+  readonly netnsInode: number;
+  /** Name of the inner end, in the pod's namespace: usually `eth0`. */
+  readonly name: string;
+  /** Ethernet address of the inner end, six lower-case hex pairs with colons. */
+  readonly mac: string;
+  /** Name of the outer end, in the node's namespace. */
+  readonly hostName: string;
+  /** Interface index of the outer end, in the node's namespace. */
+  readonly hostIndex: number;
+}
+
+/** A member of the mesh whose traffic is to be redirected. */
+export interface Workload {
+  readonly uid: WorkloadUid;
+  readonly namespace: string;
+  readonly name: string;
+  /** Every address of the pod, both families, canonical text form, sorted. An address that another workload owns is left out. */
+  readonly addresses: readonly string[];
+  readonly interface: PodInterface;
+  /** What happens to connections that are older than the enrolment: see {@link EnrolExisting}. */
+  readonly enrolExisting: EnrolExisting;
+}
+
+/**
+ * `drain`: connections that existed before the enrolment go on as they were for a bounded time, new ones are captured.
+ * `reset`: they are reset at once. In neither case do they hang in silence.
+ */
+export type EnrolExisting = "drain" | "reset";
+
+/** A node proxy: the pod that members' TCP is sent to. Identity is {@link NodeProxy.key}, never the uid alone. */
+export interface NodeProxy {
+  readonly uid: WorkloadUid;
+  /** Identity of this incarnation: changes when the uid, an address or the network namespace changes. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The proxy's own addresses, both families, canonical and sorted. TCP to these is never steered. */
+  readonly addresses: readonly string[];
+  readonly interface: PodInterface;
+}
+
+/** The proxies of the node. New connections go to `active`; connections that a draining proxy owns stay with it until they end. */
+export interface Proxies {
+  readonly active?: NodeProxy;
+  readonly draining: readonly NodeProxy[];
+}
+
+/** Facts about the node's own network namespace that steer probes past the proxy. */
+export interface NodeFacts {
+  /** Every address that is local to the node, both families, canonical and sorted: probes come from these. */
+  readonly addresses: readonly string[];
+}
+
+/** One thing a host can or cannot do, found by trying it. */
+export interface Feature {
+  /** Stable short name, for instance `bpf.sk_lookup`. */
+  readonly name: string;
+  /** What it is for, in a few words. */
+  readonly description: string;
+  readonly available: boolean;
+  /** The backend cannot keep the contract without it. */
+  readonly required: boolean;
+  /** What trying it said, and what to do about it. */
+  readonly detail: string;
+}
+
+/** What a backend found out about this host. Probing changes nothing. */
+export interface Probe {
+  readonly features: readonly Feature[];
+  /** True when every required feature is there: the backend can keep all of the contract here. */
+  readonly capable: boolean;
+  /** One line for people: why it can, or what is missing. */
+  readonly summary: string;
+}
+
+/** An object of somebody else that stands where ours are, or that our contract depends on. */
+export interface ForeignObject {
+  /** For instance `tcx program`, `clsact filter`, `ip rule`. */
+  readonly kind: string;
+  /** Where it is: interface and direction, table and priority. */
+  readonly where: string;
+  /** Who it belongs to, as far as the kernel tells: program name, pin path, protocol. */
+  readonly owner: string;
+  /** What that means for us, for instance `runs before app_outbound and could end the chain`. */
+  readonly effect: string;
+}
+
+/** `complete`: every object of ours is there and first in line. `partial`: something is missing or a foreign object shadows us. */
+export type ObservedState = "complete" | "partial";
+
+export interface WorkloadObservation {
+  readonly uid: WorkloadUid;
+  readonly state: ObservedState;
+  /** What is missing or different, one short phrase per object, sorted; empty when complete. */
+  readonly problems: readonly string[];
+  readonly foreign: readonly ForeignObject[];
+  /** The addresses the kernel redirects for this workload, sorted. */
+  readonly addresses: readonly string[];
+  readonly hostIndex: number;
+}
+
+export interface ProxyObservation {
+  readonly key: string;
+  readonly role: "active" | "draining";
+  readonly state: ObservedState;
+  readonly problems: readonly string[];
+}
+
+/** Everything of ours that the kernel holds now. */
+export interface Observation {
+  readonly workloads: readonly WorkloadObservation[];
+  readonly proxies: readonly ProxyObservation[];
+  /** Problems that belong to no single workload or proxy (shared maps, settings, sysctls), sorted. */
+  readonly problems: readonly string[];
+  readonly nodeAddresses: readonly string[];
+  /** Monotonic counters, by name `program.verdict`, since the redirection was installed. Telemetry: never part of a decision. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A plugin's own view of the host: where things are, so that tests can put them elsewhere. */
+export interface Host {
+  /** Mount point of the BPF file system, default `/sys/fs/bpf`. */
+  readonly bpffs: string;
+  /** Directory for the journal of what was changed on the host and what stood there before. */
+  readonly journal: string;
+}
+
+/** A named logger: a constant message plus fields. */
+export interface PluginLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What the host of a plugin hands to it. */
+export interface PluginContext<Config> {
+  /** The plugin's own configuration, already parsed by its schema. */
+  readonly config: Config;
+  /** Node-wide choices every backend has to follow. */
+  readonly policy: NodePolicy;
+  readonly log: PluginLogger;
+  readonly host: Host;
+  /** Aborted when the agent stops: give up waiting, leave the data path as it is. */
+  readonly signal: AbortSignal;
+}
+
+export interface NodePolicy {
+  /** `closed`: without a proxy, members' new TCP is dropped. `open`: it passes, which is logged as a choice. */
+  readonly failurePolicy: "closed" | "open";
+}
+
+/** Whatever is installed on the node by one backend. Two of them may be open at once. */
+export interface Redirection extends AsyncDisposable {
+  /** Makes these the node's proxies. Resolves once new connections go to `active`; without one, members' TCP fails closed. */
+  useProxies(proxies: Proxies): Promise<void>;
+  /** Tells the addresses of the node; probes from them bypass the proxy. */
+  useNode(node: NodeFacts): Promise<void>;
+  /** Makes this workload's redirection be as given. Resolves once its first packet would be captured. */
+  apply(workload: Workload): Promise<void>;
+  /** Ends the redirection of this workload. Removing what is gone is success. */
+  remove(uid: WorkloadUid): Promise<void>;
+  /** Reads back from the kernel, never from memory. */
+  observe(): Promise<Observation>;
+  /** Removes everything of ours and puts back what was changed. Disposing without it leaves the data path running. */
+  uninstall(): Promise<void>;
+}
+
+export interface RedirectionBackend {
+  /** Finds out what this host can do, feature by feature, by trying; changes nothing. */
+  probe(): Promise<Probe>;
+  /** Opens the redirection and adopts what an earlier run left in the kernel, without losing a packet. */
+  open(): Promise<Redirection>;
+}
