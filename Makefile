@@ -1,0 +1,63 @@
+# Millrace: `make help` lists the targets. `make demo` and `make test` do all the set-up they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Downloads live outside the checkout, so that a fresh clone finds them again.
+export MILLRACE_CACHE ?= $(HOME)/.cache/millrace
+NODE_PACKAGE := node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+PNPM := $(MILLRACE_CACHE)/pnpm/node_modules/.bin/pnpm
+
+# The pinned Node 24 and the workspace's tools come before the machine's own.
+export PATH := $(CURDIR)/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export MILLRACE_HAPROXY ?= $(firstword $(wildcard $(MILLRACE_CACHE)/haproxy/usr/sbin/haproxy) haproxy)
+
+##@ Everyday
+
+help: ## Show this help
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install system packages (Debian, Ubuntu) and Node modules, and build everything
+	@scripts/setup-system.sh
+	@scripts/setup-node.sh
+	@$(MAKE) --no-print-directory build
+
+demo: setup ## Show real packets through the proxy (BREAK=name breaks one thing on purpose; BREAK=list names them)
+	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(BREAK),--break $(BREAK))
+
+test: setup ## Run every test: unit, kernel, conformance in both attach modes
+	@scripts/test.sh
+
+lint: setup ## Check formatting, lint rules, types and the C style
+	@scripts/lint.sh
+
+clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
+	rm -rf node_modules packages/*/node_modules bpf/node_modules packages/*/dist packages/*/build packages/*/*.tsbuildinfo artefacts
+	rm -rf packages/plugin-ebpf/objects
+	find packages bpf -name '*.bpf.o' -not -path '*/node_modules/*' -delete
+
+##@ Parts
+
+build: ## Build native addons, BPF objects and TypeScript (after `make setup`)
+	@$(MAKE) --no-print-directory -C packages/libbpf-ts
+	@$(MAKE) --no-print-directory -C packages/linux-ts
+	@$(MAKE) --no-print-directory -C bpf
+	@$(MAKE) --no-print-directory -C packages/conformance
+	@tsc -b
+
+test-unit: setup ## Pure tests only, no root needed
+	@vitest run --project unit
+
+test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
+	@vitest run --project root
+
+conformance: setup ## Behaviours against a backend: BACKEND=ebpf ATTACH=tcx|clsact ONLY=id,… REPORT=file.json
+	@node --conditions=source packages/conformance/src/cli.ts run --backend $(or $(BACKEND),ebpf) \
+		$(if $(ATTACH),--attach $(ATTACH)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+
+format: ## Rewrite sources in the house format
+	@biome check --write .
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: help setup demo test lint clean build test-unit test-root conformance format

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs the system packages that building and testing need. Idempotent: looks first, installs only what is missing,
+# changes no apt source and starts or enables no daemon. Where there is no apt it names what is missing and stops.
+set -euo pipefail
+
+CACHE=${MILLRACE_CACHE:-$HOME/.cache/millrace}
+
+# Command or file that shows a package is there → Debian package. One line each, with what it is for.
+needs=(
+	"cc:gcc"                                            # the native addons
+	"/usr/include/stdio.h:libc6-dev"
+	"pkg-config:pkg-config"
+	"clang:clang"                                       # the BPF programs
+	"clang-format:clang-format"                         # their style
+	"/usr/include/bpf/libbpf.h:libbpf-dev"
+	"ip:iproute2"                                       # the lab's namespaces
+	"nft:nftables"                                      # Service addresses and counters in the lab
+	"bpftool:bpftool"                                   # what the kernel holds, in tests and the demo
+	"curl:curl"                                         # real clients
+	"ping:iputils-ping"
+	"traceroute:traceroute"
+	"setpriv:util-linux"
+	"ps:procps"
+)
+
+# HAProxy is the lab's node proxy. Its package would enable a service, so only its libraries are installed by apt and the
+# program itself is unpacked into the cache.
+haproxy_libraries=(liblua5.3-0 libopentracing-c-wrapper0 libpcre2-8-0 libssl3 libsystemd0 libcrypt1)
+haproxy=$CACHE/haproxy/usr/sbin/haproxy
+
+there() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] ;;
+	esac
+}
+
+missing=()
+for need in "${needs[@]}"; do
+	there "${need%%:*}" || missing+=("${need##*:}")
+done
+
+haproxy_works() {
+	[ -x "$haproxy" ] && "$haproxy" -v >/dev/null 2>&1
+}
+
+if [ ${#missing[@]} -eq 0 ] && haproxy_works; then
+	exit 0
+fi
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "setup: this is not Debian or Ubuntu. Please install the equivalents of: ${missing[*]:-nothing more}" >&2
+	haproxy_works || command -v haproxy >/dev/null || { echo "setup: and HAProxy (>= 2.4), which MILLRACE_HAPROXY may point to" >&2; exit 1; }
+	[ ${#missing[@]} -eq 0 ] || exit 1
+	exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "setup: missing: ${missing[*]:-the private HAProxy}. Run 'make setup' once as root." >&2
+	exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+quiet() { # shows the output only when the command fails
+	local out
+	out=$("$@" 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
+}
+
+if [ ${#missing[@]} -gt 0 ] || ! haproxy_works; then
+	packages=("${missing[@]}")
+	haproxy_works || packages+=("${haproxy_libraries[@]}")
+	echo "setup: installing ${packages[*]}"
+	quiet apt-get update
+	quiet apt-get install -y --no-install-recommends "${packages[@]}"
+fi
+
+if ! haproxy_works; then
+	echo "setup: unpacking HAProxy into $CACHE/haproxy"
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	chmod 755 "$work"
+	(cd "$work" && quiet apt-get -o APT::Sandbox::User=root download haproxy)
+	rm -rf "$CACHE/haproxy"
+	mkdir -p "$CACHE/haproxy"
+	dpkg -x "$work"/haproxy_*.deb "$CACHE/haproxy"
+	haproxy_works || { "$haproxy" -v; exit 1; }
+fi
