@@ -1,0 +1,92 @@
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Logger } from "../log/logger.ts";
+
+/**
+ * What the node says to others about its redirection, in the file and the words of istio-cni's ambient mode (1.18 to 1.20):
+ * whether traffic has a proxy to go to, and which backend takes it there.
+ */
+export interface AmbientConfig {
+  readonly ztunnelReady: boolean;
+  readonly redirectMode: string;
+}
+
+const MODE = 0o644;
+
+/** The file's text. The order of the keys is part of the format: readers of the log line match on it. */
+export function ambientConfigText(config: AmbientConfig): string {
+  return JSON.stringify({ ztunnelReady: config.ztunnelReady, redirectMode: config.redirectMode });
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Replaces a file in one step: a reader sees the old text or the new, whole, also after a power cut. */
+export async function writeFileAtomically(path: string, text: string, mode: number): Promise<void> {
+  const directory = dirname(path);
+  await mkdir(directory, { recursive: true });
+  const temporary = join(directory, `.${basename(path)}.${process.pid}.tmp`);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(temporary, "w", mode);
+    await file.chmod(mode); // the umask must not take away what readers need
+    await file.writeFile(text);
+    await file.sync();
+    await file.close();
+    file = undefined;
+    await rename(temporary, path);
+  } catch (error) {
+    await file?.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+/**
+ * Keeps the ambient config file in step with what is told to it. Writes only changes, one at a time, and always the newest:
+ * what was asked for while a write was under way is written after it, once. A failed write is logged and made good by the next
+ * `set`, changed or not: readers only log this file, so it must never stop redirection.
+ */
+export class AmbientConfigFile {
+  readonly #path: string;
+  readonly #log: Logger;
+  #wanted: string | undefined;
+  #written: string | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(path: string, log: Logger) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** Resolves once the file holds this, or something newer. */
+  set(config: AmbientConfig): Promise<void> {
+    this.#wanted = ambientConfigText(config);
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#wanted !== undefined && this.#wanted !== this.#written) {
+      const text = this.#wanted;
+      // One line with the text inside the message: the form that existing log matchers know.
+      this.#log.info(`Writing ambient config: ${text}`);
+      try {
+        await writeFileAtomically(this.#path, text, MODE);
+        this.#written = text;
+      } catch (error) {
+        this.#log.error({ err: error, path: this.#path }, "ambient config not written");
+        if (this.#wanted === text) return;
+      }
+    }
+  }
+}
