@@ -1,0 +1,91 @@
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import { AgentError } from "../errors.ts";
+import { type Status, statusSchema } from "../status/status-document.ts";
+
+const failureSchema = z.object({ code: z.string(), message: z.string() });
+
+const STATUS_TIMEOUT_MS = 5_000;
+/** Reading the kernel takes time in proportion to the node's pods, and waits for a change that is under way. */
+const OBSERVE_TIMEOUT_MS = 30_000;
+
+function unreachable(path: string, error: NodeJS.ErrnoException): AgentError {
+  const cause = { cause: error };
+  switch (error.code) {
+    case "EACCES":
+    case "EPERM":
+      return new AgentError("ERR_NOT_PERMITTED", `the agent's socket ${path} is for root only`, cause);
+    case "ENOENT":
+      return new AgentError("ERR_AGENT_NOT_RUNNING", `there is no agent's socket at ${path}`, cause);
+    case "ECONNREFUSED":
+      return new AgentError("ERR_AGENT_NOT_RUNNING", `nothing listens on ${path}: the agent has ended`, cause);
+    default:
+      return new AgentError("ERR_AGENT_NOT_RUNNING", `the agent's socket ${path} cannot be used`, cause);
+  }
+}
+
+/** Talks to the agent of this node through its admin socket. */
+export class AdminClient {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The last known status. Throws `ERR_AGENT_NOT_RUNNING`, `ERR_NOT_PERMITTED`, `ERR_AGENT_ANSWER`. */
+  async status(): Promise<Status> {
+    return this.#parse(await this.#call("GET", "/status", STATUS_TIMEOUT_MS));
+  }
+
+  /** As {@link status}, after a fresh reading of the kernel. */
+  async observe(): Promise<Status> {
+    return this.#parse(await this.#call("POST", "/observe", OBSERVE_TIMEOUT_MS));
+  }
+
+  /** Whether an agent answers there. Never throws: a socket that cannot be asked has no agent of ours behind it. */
+  async answers(): Promise<boolean> {
+    try {
+      await this.#call("GET", "/healthz", STATUS_TIMEOUT_MS);
+      return true;
+    } catch (error) {
+      if (error instanceof AgentError) return error.code !== "ERR_AGENT_NOT_RUNNING";
+      throw error;
+    }
+  }
+
+  #parse(body: unknown): Status {
+    const parsed = statusSchema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw new AgentError("ERR_AGENT_ANSWER", `the agent's answer is not a status: ${z.prettifyError(parsed.error)}`);
+  }
+
+  async #call(method: "GET" | "POST", path: string, timeoutMs: number): Promise<unknown> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const { promise, resolve, reject } = Promise.withResolvers<{ code: number; body: string }>();
+    request({ socketPath: this.#path, method, path, signal, agent: false }, (response) => {
+      text(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), reject);
+    })
+      .on("error", (error: NodeJS.ErrnoException) => {
+        if (!signal.aborted) return reject(unreachable(this.#path, error));
+        reject(
+          new AgentError("ERR_AGENT_NOT_RUNNING", `the agent at ${this.#path} did not answer within ${timeoutMs} ms`, {
+            cause: error,
+          }),
+        );
+      })
+      .end();
+    const { code, body } = await promise;
+    let json: unknown;
+    try {
+      json = JSON.parse(body);
+    } catch (error) {
+      throw new AgentError("ERR_AGENT_ANSWER", `what answers at ${this.#path} is not the agent`, { cause: error });
+    }
+    if (code === 200) return json;
+    if (code === 403) throw new AgentError("ERR_NOT_PERMITTED", `the agent at ${this.#path} answers root only`);
+    const failure = failureSchema.safeParse(json);
+    const reason = failure.success ? `${failure.data.code}: ${failure.data.message}` : `HTTP status ${code}`;
+    throw new AgentError("ERR_AGENT_ANSWER", `the agent could not answer ${method} ${path}: ${reason}`);
+  }
+}

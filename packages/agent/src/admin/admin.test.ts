@@ -1,0 +1,122 @@
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLogger } from "../log/logger.ts";
+import { STATUS_VERSION, type Status } from "../status/status-document.ts";
+import { AdminClient } from "./admin-client.ts";
+import { AdminServer, type AdminServerOptions } from "./admin-server.ts";
+
+const TIME = "2026-01-02T03:04:05.678Z";
+const status: Status = {
+  statusVersion: STATUS_VERSION,
+  time: TIME,
+  agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: TIME, redirectMode: "auto", failurePolicy: "closed" },
+  eventLog: { path: "/x", lastSeq: 7, state: "writing" },
+  workloads: [],
+  proxies: [],
+  watches: [],
+  counters: {},
+};
+
+let directory: string;
+let path: string;
+const log = createLogger({ format: "text", level: "silent" });
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-admin-"));
+  path = join(directory, "admin.sock");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function serve(changes: Partial<AdminServerOptions> = {}) {
+  const service = { status: () => status, observe: async () => ({ ...status, counters: { fresh: 1 } }) };
+  return AdminServer.listen({ path, service, log, peer: () => ({ uid: 0, pid: 1 }), ...changes });
+}
+
+function raw(method: string, url: string): Promise<{ code: number | undefined; allow: string | undefined }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ code: number | undefined; allow: string | undefined }>();
+  request({ socketPath: path, method, path: url, agent: false }, (response) => {
+    response.resume().on("end", () => resolve({ code: response.statusCode, allow: response.headers.allow }));
+  })
+    .on("error", reject)
+    .end();
+  return promise;
+}
+
+test("tells the status, and a fresh one on demand", async () => {
+  await using _server = await serve();
+  const client = new AdminClient(path);
+  expect(await client.status()).toEqual(status);
+  expect((await client.observe()).counters).toEqual({ fresh: 1 });
+  expect(await client.answers()).toBe(true);
+});
+
+test("the socket is 0600 whatever the umask, and gone afterwards", async () => {
+  const umask = process.umask(0);
+  try {
+    await using _server = await serve();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(process.umask()).toBe(0);
+  } finally {
+    process.umask(umask);
+  }
+  expect(() => statSync(path)).toThrow("ENOENT");
+});
+
+test("a peer that is not root is turned away, and one whose credentials cannot be read", async () => {
+  for (const peer of [
+    () => ({ uid: 65534, pid: 1 }),
+    () => {
+      throw new Error("no credentials");
+    },
+  ]) {
+    await using _server = await serve({ peer });
+    await expect(new AdminClient(path).status()).rejects.toMatchObject({ code: "ERR_NOT_PERMITTED" });
+  }
+});
+
+test("unknown paths and wrong methods are named as such", async () => {
+  await using _server = await serve();
+  expect(await raw("GET", "/nope")).toMatchObject({ code: 404 });
+  expect(await raw("GET", "/constructor")).toMatchObject({ code: 404 });
+  expect(await raw("POST", "/status")).toEqual({ code: 405, allow: "GET" });
+});
+
+test("a failure inside the agent is told with its code", async () => {
+  const service = {
+    status: () => status,
+    observe: () => Promise.reject(Object.assign(new Error("map is gone"), { code: "ENOENT" })),
+  };
+  await using _server = await serve({ service });
+  await expect(new AdminClient(path).observe()).rejects.toMatchObject({
+    code: "ERR_AGENT_ANSWER",
+    message: "the agent could not answer POST /observe: ENOENT: map is gone",
+  });
+});
+
+test("no socket, a dead socket and something else behind it are told apart", async () => {
+  const client = new AdminClient(path);
+  await expect(client.status()).rejects.toMatchObject({ code: "ERR_AGENT_NOT_RUNNING", exit: 4 });
+  expect(await client.answers()).toBe(false);
+
+  writeFileSync(path, ""); // connect(2) to what is no socket: ECONNREFUSED
+  chmodSync(path, 0o600);
+  await expect(client.status()).rejects.toThrow("nothing listens");
+  rmSync(path);
+
+  const other = createServer((socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")).listen(path);
+  try {
+    await expect(client.status()).rejects.toMatchObject({ code: "ERR_AGENT_ANSWER" });
+  } finally {
+    other.close();
+  }
+});
+
+test("an answer of another shape is refused", async () => {
+  const service = { status: () => ({ ...status, statusVersion: 2 }) as unknown as Status, observe: async () => status };
+  await using _server = await serve({ service });
+  await expect(new AdminClient(path).status()).rejects.toThrow(/not a status.*statusVersion/s);
+});

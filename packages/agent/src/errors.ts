@@ -1,0 +1,57 @@
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+
+interface ErrorKind {
+  readonly exit: ExitCode;
+  /** What to do about it, printed under the message. */
+  readonly hint: string;
+}
+
+/** Every failure the command itself can report. Codes are stable; the messages that go with them are not. */
+const KINDS = {
+  ERR_AGENT_RUNNING: {
+    exit: EXIT.conflict,
+    hint: "One agent serves a node. `millrace status` shows the one that runs; stop it first, or give this one a --run-dir of its own.",
+  },
+  ERR_AGENT_NOT_RUNNING: {
+    exit: EXIT.notRunning,
+    hint: "Redirection goes on without an agent. Start it with `millrace agent`; `millrace log` reads the event log meanwhile.",
+  },
+  ERR_AGENT_ANSWER: {
+    exit: EXIT.unexpected,
+    hint: "The agent and this command may be of different versions: compare `millrace version` with the agent's log.",
+  },
+  ERR_NOT_PERMITTED: {
+    exit: EXIT.notCapable,
+    hint: "Run as root, or with the capabilities that `millrace doctor` lists.",
+  },
+  ERR_NO_BACKEND: {
+    exit: EXIT.notCapable,
+    hint: "`millrace doctor` shows what this host lacks for each backend.",
+  },
+  ERR_NO_EVENT_LOG: {
+    exit: EXIT.usage,
+    hint: "Has an agent run here? Give the log's place with --event-log FILE, or the agent's configuration with --config FILE.",
+  },
+  ERR_USAGE: { exit: EXIT.usage, hint: "See `millrace --help`." },
+  ERR_LEFTOVERS: {
+    exit: EXIT.unhealthy,
+    hint: "Run `millrace uninstall` again; it is safe to repeat. What stays then is described above, object by object.",
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type AgentErrorCode = keyof typeof KINDS;
+
+/** A failure with a stable code, an exit code and a next step. */
+export class AgentError extends Error {
+  readonly code: AgentErrorCode;
+  readonly exit: ExitCode;
+  readonly hint: string;
+
+  constructor(code: AgentErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "AgentError";
+    this.code = code;
+    this.exit = KINDS[code].exit;
+    this.hint = KINDS[code].hint;
+  }
+}

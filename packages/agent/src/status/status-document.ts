@@ -1,0 +1,88 @@
+import { z } from "zod";
+
+/**
+ * The shape of `GET /status` and of `millrace status --json`. Stable: fields are only ever added, and {@link STATUS_VERSION}
+ * counts up when one changes its meaning. Times are RFC 3339 UTC with milliseconds. Lists are sorted by namespace and name.
+ */
+export const STATUS_VERSION = 1;
+
+const time = z.iso.datetime({ precision: 3 });
+
+const foreign = z.object({ kind: z.string(), where: z.string(), owner: z.string(), effect: z.string() });
+
+/**
+ * - `enrolled`: the kernel was seen to hold all of this member's redirection
+ * - `partial`: the kernel was seen to hold something less or something else: `problems` says what
+ * - `failed`: the last attempt to bring the kernel in line failed: `reason` says why; it is tried again
+ * - `pending`: wanted, not seen in the kernel yet: `reason` says what it waits for
+ * - `leaving`: no longer wanted, still seen in the kernel
+ * - `not a member`: left alone: `reason` says why
+ */
+export const WORKLOAD_STATES = ["enrolled", "partial", "failed", "pending", "leaving", "not a member"] as const;
+
+const workload = z.object({
+  uid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  addresses: z.array(z.string()),
+  state: z.enum(WORKLOAD_STATES),
+  /** Why it is in this state, absent when enrolled. */
+  reason: z.string().optional(),
+  /** When the agent last changed the kernel for it with success: from when on it has been as wanted. */
+  since: time.optional(),
+  /** When the kernel was last seen to agree with what is wanted. */
+  agreedAt: time.optional(),
+  /** What the last observation found missing or different. */
+  problems: z.array(z.string()),
+  /** Objects of others in our way. */
+  foreign: z.array(foreign),
+});
+
+const proxy = z.object({
+  uid: z.string(),
+  key: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  addresses: z.array(z.string()),
+  role: z.enum(["active", "draining"]),
+  /** `unseen`: wanted, but not in the last observation. */
+  state: z.enum(["complete", "partial", "unseen"]),
+  problems: z.array(z.string()),
+});
+
+const watch = z.object({
+  name: z.string(),
+  state: z.enum(["synced", "lost", "waiting"]),
+  since: time.optional(),
+  reason: z.string().optional(),
+});
+
+export const statusSchema = z.object({
+  statusVersion: z.literal(STATUS_VERSION),
+  time,
+  agent: z.object({
+    version: z.string(),
+    node: z.string(),
+    pid: z.int(),
+    startedAt: time,
+    /** The configured mode, and the backend that took it; absent until one could be opened. */
+    redirectMode: z.string(),
+    backend: z.string().optional(),
+    failurePolicy: z.enum(["closed", "open"]),
+    /** Why there is no open redirection yet; absent when all is well. */
+    problem: z.string().optional(),
+  }),
+  /** The last reading of the kernel: everything below about the kernel is as of its time. Absent before the first. */
+  observation: z.object({ time, problems: z.array(z.string()), nodeAddresses: z.array(z.string()) }).optional(),
+  eventLog: z.object({ path: z.string(), lastSeq: z.int(), state: z.enum(["writing", "behind", "failed"]) }),
+  workloads: z.array(workload),
+  proxies: z.array(proxy),
+  watches: z.array(watch),
+  counters: z.record(z.string(), z.number()),
+});
+
+export type Status = z.infer<typeof statusSchema>;
+export type WorkloadStatus = Status["workloads"][number];
+export type WorkloadState = WorkloadStatus["state"];
+export type ProxyStatus = Status["proxies"][number];
+export type WatchStatus = Status["watches"][number];
