@@ -17,9 +17,12 @@
 
 struct address {
 	__u8 bytes[16];
-};
+} __attribute__((aligned(4))); /* copied and compared by words; no struct below changes its size or offsets by it */
 
-/* One word, so that a reader sees the old or the new choice and never half of each. */
+/*
+ * One word, read at once. The kernel updates an array's value by memcpy() in place, which is not promised to be one store:
+ * user space writes the draining bit of the old proxy first and the new active one second.
+ */
 struct settings {
 	__u8 active;	/* slot + 1 of the active proxy; 0: none, members' TCP fails closed */
 	__u8 draining;	/* bit n: slot n holds a draining proxy */
@@ -45,7 +48,11 @@ struct workload {
 	__u64 adopt_until_ns;	/* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
 };
 
-#define WORKLOAD_VIA_HOST 0x1	/* set by app_inbound: `via_host` has entries for this member */
+/*
+ * Set by app_inbound: `via_host` has entries for this member. User space keeps the bit when it rewrites an entry; if it is
+ * lost all the same, the next packet of a proxy that the host delivers to the member sets it again.
+ */
+#define WORKLOAD_VIA_HOST 0x1
 
 /* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
 struct member {
@@ -112,7 +119,9 @@ enum verdict {
 	VERDICT_DROPPED_UNPARSABLE = 9,	/* a member's frame whose header chain cannot be followed */
 	VERDICT_DROPPED_ERROR = 10,	/* a helper failed */
 	VERDICT_REFUSED_COLLISION = 11,	/* a new proxy chose a source port that a draining one uses to the same server: reset */
-	VERDICT_COUNT = 12,
+	VERDICT_REFUSED_ORPHAN = 12,	/* redirected packet of a connection that the proxy does not know: its stack answers with RST */
+	VERDICT_COPIED = 13,		/* ICMP error about a connection of a proxy: the member gets it, and the proxy a copy */
+	VERDICT_COUNT = 14,
 };
 
 #endif
