@@ -1,0 +1,22 @@
+import { sortedUnique } from "../events/address.ts";
+import type { DecisionConfiguration } from "../events/agent-events.ts";
+import type { Configuration } from "./schema.ts";
+
+/** Names of the watches whose objects decisions rest on. */
+export const WATCHES = { manifests: "manifests" } as const;
+
+/** The part of the configuration that decisions use, for `agent.started`. `watches`: those that run; default, what is enabled. */
+export function decisionConfiguration(
+  configuration: Configuration,
+  watches: readonly string[] = configuration.manifests.enabled ? [WATCHES.manifests] : [],
+): DecisionConfiguration {
+  const { redirectMode, failurePolicy, enrolExisting, proxy, membership } = configuration;
+  return {
+    redirectMode,
+    failurePolicy,
+    enrolExisting,
+    proxy,
+    membership: { ...membership, excludeNamespaces: sortedUnique(membership.excludeNamespaces) },
+    watches: sortedUnique(watches),
+  };
+}

@@ -1,0 +1,107 @@
+import { hostname } from "node:os";
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+
+const text = z.string().min(1);
+const path = text.refine(isAbsolute, "must be an absolute path");
+const names = z.array(text);
+const labels = z.record(text, z.string());
+const seconds = z.number().positive();
+
+/** A redirectMode: `auto` or a plugin's name. Whether a plugin of that name exists is known only after the plugins are loaded. */
+const mode = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]*$/, "must be `auto` or a plugin's name: lower case, digits and dashes");
+
+/** Everything that can be set, with its default. Unknown keys are refused: a misspelt setting must not be a silent default. */
+export const configurationSchema = z.strictObject({
+  node: z
+    .strictObject({
+      name: text.default(() => hostname()).describe("Kubernetes name of this node; default: the host's name"),
+    })
+    .prefault({}),
+  redirectMode: mode.default("auto").describe("backend: auto, or the name of a plugin"),
+  failurePolicy: z
+    .enum(["closed", "open"])
+    .default("closed")
+    .describe("without a ready proxy, members' new TCP is dropped (closed) or passes unproxied (open)"),
+  enrolExisting: z
+    .enum(["drain", "reset"])
+    .default("drain")
+    .describe("connections older than the enrolment go on for a bounded time (drain) or are reset (reset)"),
+  proxy: z
+    .strictObject({
+      namespace: text.default("istio-system").describe("namespace of the node proxy's pods"),
+      labels: labels.default({ app: "ztunnel" }).describe("labels of the node proxy's pods, all of them"),
+    })
+    .prefault({}),
+  membership: z
+    .strictObject({
+      namespaceLabel: z
+        .strictObject({
+          key: text.default("istio.io/dataplane-mode").describe("key of the namespace label that makes members"),
+          value: z.string().default("ambient").describe("value of the namespace label that makes members"),
+        })
+        .prefault({}),
+      excludeNamespaces: names
+        .default(["istio-system", "kube-system", "millrace-system"])
+        .describe("namespaces whose pods are never members"),
+    })
+    .prefault({}),
+  manifests: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe("read Kubernetes objects from a directory of manifests"),
+      directory: path.default("/etc/millrace/manifests").describe("directory of the manifests"),
+    })
+    .prefault({}),
+  sockets: z
+    .strictObject({
+      admin: path.default("/run/millrace/admin.sock").describe("admin socket"),
+      cni: path.default("/run/millrace/cni.sock").describe("socket of the CNI plugin"),
+    })
+    .prefault({}),
+  eventLog: z
+    .strictObject({
+      path: path.default("/var/lib/millrace/events.db").describe("event log"),
+      appendDeadlineMs: z
+        .number()
+        .positive()
+        .default(500)
+        .describe("longest a decision waits for the log, in milliseconds; past it the agent goes on unlogged"),
+      keepEvents: z
+        .int()
+        .positive()
+        .default(1_000_000)
+        .describe("at least this many events are kept; older ones may go"),
+    })
+    .prefault({}),
+  paths: z
+    .strictObject({
+      bpffs: path.default("/sys/fs/bpf").describe("mount point of the BPF file system"),
+      journal: path.default("/var/lib/millrace/journal").describe("journal of what was changed on the host"),
+      ambientConfig: path.default("/etc/ambient-config/config.json").describe("where readiness and mode are published"),
+    })
+    .prefault({}),
+  resync: z
+    .strictObject({ intervalSeconds: seconds.default(30).describe("time between two comparisons with the kernel") })
+    .prefault({}),
+  cni: z
+    .strictObject({ deadlineSeconds: seconds.default(10).describe("longest a CNI ADD waits for its enrolment") })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+        .default("info")
+        .describe("lowest level shown"),
+      format: z.enum(["json", "text"]).default("json").describe("one JSON object per line, or text for people"),
+    })
+    .prefault({}),
+  plugins: names.default([]).describe("further plugins: package names, or paths of modules"),
+  backends: z
+    .record(text, z.record(z.string(), z.unknown()))
+    .default({})
+    .describe("each plugin's own configuration, by its name"),
+});
+
+export type Configuration = z.output<typeof configurationSchema>;

@@ -1,0 +1,20 @@
+/** What an event is about. The part before the slash is the kind, the part after it the identity. */
+export const subjects = {
+  workload: (uid: string) => `workload/${uid}`,
+  pod: (uid: string) => `pod/${uid}`,
+  namespace: (name: string) => `namespace/${name}`,
+  interface: (containerId: string) => `interface/${containerId}`,
+  link: (ifindex: number) => `link/${ifindex}`,
+  watch: (name: string) => `watch/${name}`,
+  proxies: "proxies",
+  node: "node",
+  agent: "agent",
+  log: "log",
+} as const;
+
+const WORKLOAD = "workload/";
+
+/** The pod UID of a `workload/<uid>` subject; undefined for any other subject. */
+export function workloadUid(subject: string): string | undefined {
+  return subject.startsWith(WORKLOAD) ? subject.slice(WORKLOAD.length) : undefined;
+}
