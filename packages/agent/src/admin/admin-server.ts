@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { describeError } from "../log/describe-error.ts";
-import type { Logger } from "../log/logger.ts";
+import { describeError } from "../logging/describe-error.ts";
+import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../status/status-document.ts";
 
 /** What the admin socket serves. */

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLogger } from "../log/logger.ts";
+import { createLogger } from "../logging/logger.ts";
 import { STATUS_VERSION, type Status } from "../status/status-document.ts";
 import { AdminClient } from "./admin-client.ts";
 import { AdminServer, type AdminServerOptions } from "./admin-server.ts";

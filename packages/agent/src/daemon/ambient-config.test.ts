@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLogger } from "../log/logger.ts";
+import { createLogger } from "../logging/logger.ts";
 import { AmbientConfigFile } from "./ambient-config.ts";
 
 let directory: string;

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Logger } from "../log/logger.ts";
+import type { Logger } from "../logging/logger.ts";
 
 /**
  * What the node says to others about its redirection, in the file and the words of istio-cni's ambient mode (1.18 to 1.20):
