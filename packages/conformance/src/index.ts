@@ -1,1 +1,23 @@
-export {};
+// The lab
+
+// Errors
+export { LAB_ERRORS, LabError, type LabErrorCode } from "./errors.ts";
+export * from "./lab/addresses.ts";
+export { type ExternalOptions, Lab, type LabOptions, type NodeOptions, proxyPod } from "./lab/lab.ts";
+export { LabHost } from "./lab/lab-host.ts";
+export { LabNode, type NodePaths } from "./lab/lab-node.ts";
+export { LabPod, type PodOptions } from "./lab/lab-pod.ts";
+export {
+  type Manifest,
+  namespaceManifest,
+  nodeManifest,
+  type PodManifestOptions,
+  podManifest,
+} from "./lab/manifests.ts";
+export { Namespace } from "./lab/namespace.ts";
+export { type ServiceRule, ServiceTable } from "./lab/services.ts";
+// Programs
+export { type CommandOptions, type Finished, run, runChecked } from "./programs/command.ts";
+export type * from "./programs/endpoint/protocol.ts";
+export { Endpoint } from "./programs/endpoint.ts";
+export { Program, type ProgramOptions } from "./programs/program.ts";

@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LabError } from "../errors.ts";
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Give it a standard input that can be written to. */
+  readonly stdin?: boolean;
+  /** Called for every whole line it writes to standard output. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Lines of output that are kept for messages. */
+const KEPT_LINES = 2_000;
+
+/**
+ * A program that goes on running: started by pid, ended by that pid alone. Standard output and error are kept, line by
+ * line, for evidence.
+ */
+export class Program implements AsyncDisposable {
+  readonly name: string;
+  /** The process itself: `nsenter` replaces itself by the program it starts, so this is never a wrapper. */
+  readonly pid: number;
+  /** Everything it wrote, oldest first. */
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  private constructor(name: string, child: ChildProcess, pid: number, onLine?: (line: string) => void) {
+    this.name = name;
+    this.#child = child;
+    this.pid = pid;
+    this.#collect("stdout", onLine);
+    this.#collect("stderr");
+    this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
+  }
+
+  static start(name: string, file: string, args: readonly string[], options: ProgramOptions = {}): Program {
+    const child = spawn(file, args, {
+      stdio: [options.stdin === true ? "pipe" : "ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    if (child.pid === undefined) {
+      // Node reports the reason by an event; the caller gets it by the exception below.
+      child.once("error", () => undefined);
+      throw new LabError("ERR_PROGRAM_EXITED", `cannot start ${name}: is ${file} installed and on PATH?`);
+    }
+    child.stdin?.on("error", () => undefined);
+    return new Program(name, child, child.pid, options.onLine);
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** How it ended, for messages: `status 1`, `signal SIGKILL`, or `still running`. */
+  get outcome(): string {
+    if (this.#child.signalCode !== null) return `signal ${this.#child.signalCode}`;
+    return this.#child.exitCode === null ? "still running" : `status ${this.#child.exitCode}`;
+  }
+
+  /** Resolves when the process has ended and all its output was read. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  write(line: string): void {
+    this.#child.stdin?.write(line);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#child.kill(signal);
+  }
+
+  /** Asks it to end with `signal`, and makes it end after `graceMs`. Resolves when it is gone. */
+  async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 5_000): Promise<void> {
+    this.signal(signal);
+    const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  async kill(): Promise<void> {
+    await this.stop("SIGKILL");
+  }
+
+  /**
+   * Waits until `ready` says so. Throws ERR_PROGRAM_EXITED when the process ends first and ERR_PROGRAM_NOT_READY when
+   * `timeoutMs` have passed, both with the last of its output.
+   */
+  async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await ready())) {
+      if (!this.running) {
+        throw new LabError("ERR_PROGRAM_EXITED", `${this.name} ended (${this.outcome}) before ${what}`, {
+          details: this.tail(),
+        });
+      }
+      if (performance.now() > deadline) {
+        throw new LabError("ERR_PROGRAM_NOT_READY", `${this.name}: no ${what} within ${timeoutMs} ms`, {
+          details: this.tail(),
+        });
+      }
+      await sleep(10);
+    }
+  }
+
+  tail(count = 30): string {
+    return this.lines.slice(-count).join("\n");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #collect(stream: "stdout" | "stderr", onLine?: (line: string) => void): void {
+    let rest = "";
+    const take = (line: string) => {
+      this.lines.push(line);
+      if (this.lines.length > KEPT_LINES) this.lines.shift();
+      onLine?.(line);
+    };
+    const source = this.#child[stream];
+    source?.setEncoding("utf8");
+    source?.on("data", (chunk: string) => {
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop() ?? "";
+      for (const line of parts) take(line);
+    });
+    source?.once("end", () => {
+      if (rest !== "") take(rest);
+    });
+  }
+}
