@@ -1,0 +1,66 @@
+import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.ts";
+import { type Family, familyOf, formatAddress } from "./ip-address.ts";
+import type { NetnsFd } from "./netns.ts";
+import { dump } from "./request.ts";
+import { type Scope, scopeOf } from "./scope.ts";
+
+/** include/uapi/linux/rtnetlink.h. */
+export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
+const RTM_GETADDR = 22;
+
+/** enum and flags in include/uapi/linux/if_addr.h. */
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_FLAGS = 8;
+const IFA_F_TENTATIVE = 0x40;
+
+/** struct ifaddrmsg (if_addr.h): u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
+const ifaddrmsgLength = 8;
+
+export interface Address {
+  /** Of the link that has it. */
+  index: number;
+  family: Family;
+  /** Canonical text, without the length. */
+  address: string;
+  prefixLength: number;
+  scope: Scope;
+  /** The other end of a point-to-point link, where it differs. */
+  peer?: string;
+  /** IPv6 duplicate detection is not over (RFC 4862): nothing can use the address yet. */
+  tentative: boolean;
+}
+
+/** Undefined for families other than IPv4 and IPv6. */
+export function decodeAddress(payload: Uint8Array): Address | undefined {
+  const header = structOf(payload, ifaddrmsgLength, "ifaddrmsg");
+  const family = familyOf(header.getUint8(0));
+  if (family === undefined) return undefined;
+  const attributes = Attributes.parse(payload.subarray(ifaddrmsgLength));
+  // IFA_ADDRESS is the prefix's address: the peer's on point-to-point links, where IFA_LOCAL is ours (comment in if_addr.h).
+  const prefix = attributes.bytes(IFA_ADDRESS);
+  const local = attributes.bytes(IFA_LOCAL) ?? prefix;
+  if (local === undefined) return undefined;
+  const address = formatAddress(local);
+  const peer = prefix === undefined ? address : formatAddress(prefix);
+  const flags = attributes.u32(IFA_FLAGS) ?? header.getUint8(2);
+  return {
+    index: header.getUint32(4, littleEndian),
+    family,
+    address,
+    prefixLength: header.getUint8(1),
+    scope: scopeOf(header.getUint8(3)),
+    ...(peer === address ? {} : { peer }),
+    tentative: (flags & IFA_F_TENTATIVE) !== 0,
+  };
+}
+
+/** All IPv4 and IPv6 addresses of the netns, in the kernel's order. */
+export function addresses(netns?: NetnsFd): Address[] {
+  const payload = new PayloadWriter().struct(ifaddrmsgLength).finish();
+  return dump({ netns, type: RTM_GETADDR, name: "RTM_GETADDR", payload })
+    .filter((message) => message.type === RTM_NEWADDR)
+    .map((message) => decodeAddress(message.payload))
+    .filter((address) => address !== undefined);
+}

@@ -1,0 +1,108 @@
+import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.ts";
+import { LinuxError } from "./errors.ts";
+import { formatMac } from "./mac-address.ts";
+import type { Message } from "./messages.ts";
+import type { NetnsFd } from "./netns.ts";
+import { dump, request } from "./request.ts";
+
+/** include/uapi/linux/rtnetlink.h. */
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+
+/** enum in include/uapi/linux/if_link.h. */
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_EXT_MASK = 29;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_INFO_KIND = 1;
+
+/** RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h): no counters, which are most of a link's message. */
+const RTEXT_FILTER_SKIP_STATS = 8;
+/** IFF_UP (include/uapi/linux/if.h). */
+const IFF_UP = 1;
+
+/** struct ifinfomsg (rtnetlink.h): u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change. */
+const ifinfomsgLength = 16;
+
+export interface Link {
+  index: number;
+  name: string;
+  /** `veth`, `bridge`, … as in `ip -d link`; absent for hardware and loopback. */
+  kind?: string;
+  /** Lower-case with colons; empty when the device has no hardware address. */
+  mac: string;
+  /** Bytes. */
+  mtu: number;
+  /** Set up by the administrator (IFF_UP); says nothing about the carrier. */
+  up: boolean;
+  /** A veth's other end, or the device that a VLAN, macvlan or tunnel rests on (IFLA_LINK). */
+  peerIndex?: number;
+  /** The netns of peerIndex as an id in this netns; absent when it is in this one (IFLA_LINK_NETNSID). See netnsId(). */
+  peerNetnsId?: number;
+  /** Index of the bridge, bond or VRF that the link is a port of. */
+  master?: number;
+}
+
+/** Undefined for a message about something else: bridge ports are announced by link messages of another family. */
+export function decodeLink(payload: Uint8Array): Link | undefined {
+  const header = structOf(payload, ifinfomsgLength, "ifinfomsg");
+  // A port that leaves its bridge is announced as RTM_DELLINK of AF_BRIDGE (net/bridge/br_netlink.c); the link lives on.
+  if (header.getUint8(0) !== 0) return undefined;
+  const attributes = Attributes.parse(payload.subarray(ifinfomsgLength));
+  const kind = attributes.nested(IFLA_LINKINFO)?.string(IFLA_INFO_KIND);
+  const peerIndex = attributes.u32(IFLA_LINK);
+  const peerNetnsId = attributes.s32(IFLA_LINK_NETNSID);
+  const master = attributes.u32(IFLA_MASTER);
+  return {
+    index: header.getInt32(4, littleEndian),
+    name: attributes.string(IFLA_IFNAME) ?? "",
+    ...(kind === undefined ? {} : { kind }),
+    mac: formatMac(attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array()),
+    mtu: attributes.u32(IFLA_MTU) ?? 0,
+    up: (header.getUint32(8, littleEndian) & IFF_UP) !== 0,
+    // 0: a tunnel that is bound to no device. -1: NETNSA_NSID_NOT_ASSIGNED, the other netns is going away.
+    ...(peerIndex === undefined || peerIndex === 0 ? {} : { peerIndex }),
+    ...(peerNetnsId === undefined || peerNetnsId < 0 ? {} : { peerNetnsId }),
+    ...(master === undefined ? {} : { master }),
+  };
+}
+
+function payload(index = 0): PayloadWriter {
+  return new PayloadWriter()
+    .struct(ifinfomsgLength, (view) => view.setInt32(4, index, littleEndian))
+    .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
+/** All links of the netns, by index. */
+export function links(netns?: NetnsFd): Link[] {
+  return decodeLinks(dump({ netns, type: RTM_GETLINK, name: "RTM_GETLINK", payload: payload().finish() })).sort(
+    (a, b) => a.index - b.index,
+  );
+}
+
+/** One link by name or index; undefined when there is none. */
+export function link(netns: NetnsFd, nameOrIndex: string | number): Link | undefined {
+  if (typeof nameOrIndex === "number" ? !(nameOrIndex > 0) : !/^[^\s/:]{1,15}$/.test(nameOrIndex)) {
+    // The kernel takes index 0 for "any" and cuts long names: both would answer something else than asked.
+    throw new LinuxError("ERR_INVALID_ARGUMENT", `${JSON.stringify(nameOrIndex)} is no link's name or index`);
+  }
+  const body = typeof nameOrIndex === "number" ? payload(nameOrIndex) : payload().string(IFLA_IFNAME, nameOrIndex);
+  try {
+    return decodeLinks(request({ netns, type: RTM_GETLINK, name: "RTM_GETLINK", payload: body.finish() }))[0];
+  } catch (error) {
+    if (error instanceof LinuxError && error.code === "ENODEV") return undefined;
+    throw error;
+  }
+}
+
+function decodeLinks(messages: Message[]): Link[] {
+  return messages
+    .filter((message) => message.type === RTM_NEWLINK)
+    .map((message) => decodeLink(message.payload))
+    .filter((found) => found !== undefined);
+}

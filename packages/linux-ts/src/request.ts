@@ -1,0 +1,76 @@
+import { calling, errnoName, LinuxError } from "./errors.ts";
+import {
+  type Message,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_NOOP,
+  splitMessages,
+  verdictOf,
+} from "./messages.ts";
+import { native } from "./native.ts";
+import type { NetnsFd } from "./netns.ts";
+
+/** include/uapi/linux/netlink.h. */
+export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
+
+/** A dump that something changed under the kernel's hands is repeated this often, then given up. */
+const dumpAttempts = 20;
+
+export interface NetlinkRequest {
+  netns: NetnsFd;
+  protocol?: number;
+  /** Message type and its name, for errors. */
+  type: number;
+  name: string;
+  /** NLM_F_CREATE and the like. */
+  flags?: number;
+  payload: Uint8Array;
+}
+
+/** Asks for one thing, or changes one: resolves to the answer's messages, for a change usually none. Throws the kernel's errno. */
+export function request(spec: NetlinkRequest): Message[] {
+  return exchange(spec, (spec.flags ?? 0) | NLM_F_ACK).messages;
+}
+
+/**
+ * Asks for all objects of a kind. A list that changed while the kernel wrote it may miss or repeat objects (NLM_F_DUMP_INTR,
+ * Documentation/userspace-api/netlink/intro.rst): it is asked for again, and after 20 times the error is `EINTR`.
+ */
+export function dump(spec: NetlinkRequest): Message[] {
+  for (let attempt = 0; attempt < dumpAttempts; attempt++) {
+    const { messages, interrupted } = exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP);
+    if (!interrupted) return messages;
+  }
+  throw new LinuxError("EINTR", `${spec.name}: the list changed during each of ${dumpAttempts} readings; try again`, {
+    errno: -4,
+    syscall: `recvmsg ${spec.name}`,
+  });
+}
+
+function exchange(spec: NetlinkRequest, flags: number): { messages: Message[]; interrupted: boolean } {
+  const { netns, protocol = NETLINK_ROUTE, type, name, payload } = spec;
+  const answer = calling(`netlink ${name}`, () => native.netlinkRequest(netns ?? -1, protocol, type, flags, payload));
+  const messages: Message[] = [];
+  let interrupted = false;
+  for (const message of splitMessages(answer)) {
+    interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
+    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) throwVerdict(message, name);
+    else if (message.type !== NLMSG_NOOP) messages.push(message);
+  }
+  return { messages, interrupted };
+}
+
+function throwVerdict(message: Message, name: string): void {
+  const { errno, text } = verdictOf(message);
+  if (errno === 0) return;
+  const code = errnoName(errno);
+  const reason = text === "" ? "" : ` (${text})`;
+  throw new LinuxError(code, `netlink ${name}: the kernel answered ${code}${reason}`, {
+    errno,
+    syscall: `recvmsg ${name}`,
+  });
+}

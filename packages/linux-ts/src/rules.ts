@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from "node:util";
+import { PayloadWriter } from "./attributes.ts";
+import { LinuxError } from "./errors.ts";
+import { addressFamily, type Family } from "./ip-address.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./messages.ts";
+import type { NetnsFd } from "./netns.ts";
+import { dump, request } from "./request.ts";
+import { decodeRule, encodeRule, type Rule, type RuleSpec, ruleHeaderLength, ruleOf } from "./rule-codec.ts";
+
+/** include/uapi/linux/rtnetlink.h. */
+export const RTM_NEWRULE = 32;
+export const RTM_DELRULE = 33;
+const RTM_GETRULE = 34;
+
+/** The policy routing rules of one family, in the order in which they are tried. */
+export function rules(netns: NetnsFd, family: Family): Rule[] {
+  const header = new PayloadWriter().struct(ruleHeaderLength, (view) => view.setUint8(0, addressFamily[family]));
+  return dump({ netns, type: RTM_GETRULE, name: "RTM_GETRULE", payload: header.finish() })
+    .filter((message) => message.type === RTM_NEWRULE)
+    .map((message) => decodeRule(message.payload))
+    .filter((rule) => rule !== undefined)
+    .filter((rule) => rule.family === family);
+}
+
+/** Throws `EEXIST` when there is the same rule already, whatever its protocol. */
+export function addRule(netns: NetnsFd, spec: RuleSpec): void {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  request({ netns, type: RTM_NEWRULE, name: "RTM_NEWRULE", flags, payload: encodeRule(ruleOf(spec)) });
+}
+
+/**
+ * Deletes the rule that addRule() with the same spec makes, and no other. Throws `ENOENT` when there is none.
+ *
+ * The kernel takes the first rule that has what the request names, whatever else that rule says (rule_find, net/core/fib_rules.c). So
+ * the rules are read first, and where another one would be hit nothing is deleted: `ERR_AMBIGUOUS`.
+ */
+export function deleteRule(netns: NetnsFd, spec: RuleSpec): void {
+  const wanted = ruleOf(spec);
+  const victims = rules(netns, spec.family).filter((rule) => wouldMatch(wanted, rule));
+  if (!victims.some((rule) => isDeepStrictEqual(rule, wanted))) {
+    throw new LinuxError(
+      "ENOENT",
+      `netlink RTM_DELRULE: no IPv${spec.family} rule of priority ${spec.priority} is the given one`,
+      {
+        errno: -2,
+        syscall: "recvmsg RTM_DELRULE",
+      },
+    );
+  }
+  if (!isDeepStrictEqual(victims[0], wanted)) {
+    const other = `another IPv${spec.family} rule of priority ${spec.priority} that says more stands before it`;
+    throw new LinuxError(
+      "ERR_AMBIGUOUS",
+      `netlink RTM_DELRULE would delete the wrong rule: ${other}; use a priority of your own`,
+    );
+  }
+  request({ netns, type: RTM_DELRULE, name: "RTM_DELRULE", payload: encodeRule(wanted) });
+}
+
+/** rule_find as the kernel does it, but for the protocol, which is left out to be on the safe side. */
+function wouldMatch(wanted: Rule, rule: Rule): boolean {
+  return (
+    rule.priority === wanted.priority &&
+    rule.action === wanted.action &&
+    rule.table === wanted.table &&
+    (wanted.iif === undefined || rule.iif === wanted.iif) &&
+    (!wanted.fwmark || rule.fwmark === wanted.fwmark) &&
+    (!wanted.fwmask || rule.fwmask === wanted.fwmask)
+  );
+}

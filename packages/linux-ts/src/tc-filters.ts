@@ -1,0 +1,110 @@
+import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.ts";
+import type { NetnsFd } from "./netns.ts";
+import { dump } from "./request.ts";
+
+/** include/uapi/linux/rtnetlink.h. */
+const RTM_NEWQDISC = 36;
+const RTM_GETQDISC = 38;
+const RTM_NEWTFILTER = 44;
+const RTM_GETTFILTER = 46;
+const TCA_KIND = 1;
+const TCA_OPTIONS = 2;
+const TCA_CHAIN = 11;
+
+/** TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS | TC_H_MIN_EGRESS) (include/uapi/linux/pkt_sched.h). */
+const clsactParent = { ingress: 0xfffffff2, egress: 0xfffffff3 } as const;
+
+/** enum and flag in include/uapi/linux/pkt_cls.h. */
+const TCA_BPF_NAME = 7;
+const TCA_BPF_FLAGS = 8;
+const TCA_BPF_TAG = 10;
+const TCA_BPF_ID = 11;
+const TCA_BPF_FLAG_ACT_DIRECT = 1;
+
+/** struct tcmsg (rtnetlink.h): u8 family, 3 bytes of padding, s32 ifindex, u32 handle, parent, info. */
+const tcmsgLength = 20;
+
+export type Direction = "ingress" | "egress";
+
+export interface TcFilter {
+  /** `pref` of tc(8): lower runs first. */
+  priority: number;
+  handle: number;
+  /** EtherType, host order; 3 is ETH_P_ALL (include/uapi/linux/if_ether.h). */
+  protocol: number;
+  /** `bpf`, `u32`, `flower`, … */
+  kind: string;
+  /** Chains other than 0 run only when a filter's action says so. */
+  chain: number;
+  /** The rest is of `bpf` filters only. Name as given by whoever attached it: `prog.o:[section]`, or the program's. */
+  name?: string;
+  programId?: number;
+  /** Hexadecimal, 16 digits. */
+  tag?: string;
+  /** The program's result is the verdict; without, it is a class. */
+  directAction?: boolean;
+}
+
+export interface TcPlace {
+  netns?: NetnsFd;
+  ifindex: number;
+  direction: Direction;
+}
+
+/** The filters of a link's clsact qdisc in running order. Empty without the qdisc, and for a link that does not exist. */
+export function tcFilters({ netns, ifindex, direction }: TcPlace): TcFilter[] {
+  const payload = new PayloadWriter().struct(tcmsgLength, (view) => {
+    view.setInt32(4, ifindex, littleEndian);
+    view.setUint32(12, clsactParent[direction], littleEndian);
+  });
+  // Dump order is the order of classification: both walk the chain, then the filters of each (tcf_chain_dump, net/sched/cls_api.c).
+  return dump({ netns, type: RTM_GETTFILTER, name: "RTM_GETTFILTER", payload: payload.finish() })
+    .filter((message) => message.type === RTM_NEWTFILTER)
+    .map((message) => decodeTcFilter(message.payload))
+    .filter((filter) => filter !== undefined);
+}
+
+/** Undefined for the message with handle 0 that announces all filters of one priority. */
+export function decodeTcFilter(payload: Uint8Array): TcFilter | undefined {
+  const header = structOf(payload, tcmsgLength, "tcmsg");
+  const handle = header.getUint32(8, littleEndian);
+  if (handle === 0) return undefined;
+  // TC_H_MAKE(priority << 16, protocol), the protocol in network order.
+  const info = header.getUint32(16, littleEndian);
+  const attributes = Attributes.parse(payload.subarray(tcmsgLength));
+  const kind = attributes.string(TCA_KIND) ?? "";
+  const swapped = info & 0xffff;
+  return {
+    priority: info >>> 16,
+    handle,
+    protocol: littleEndian ? ((swapped & 0xff) << 8) | (swapped >> 8) : swapped,
+    kind,
+    chain: attributes.u32(TCA_CHAIN) ?? 0,
+    ...(kind === "bpf" ? bpfOptions(attributes.nested(TCA_OPTIONS)) : {}),
+  };
+}
+
+function bpfOptions(options: Attributes | undefined): Partial<TcFilter> {
+  if (options === undefined) return {};
+  const name = options.string(TCA_BPF_NAME);
+  const programId = options.u32(TCA_BPF_ID);
+  const tag = options.bytes(TCA_BPF_TAG);
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(programId === undefined ? {} : { programId }),
+    ...(tag === undefined ? {} : { tag: Buffer.from(tag).toString("hex") }),
+    directAction: ((options.u32(TCA_BPF_FLAGS) ?? 0) & TCA_BPF_FLAG_ACT_DIRECT) !== 0,
+  };
+}
+
+/** Whether the link has a clsact qdisc; false for a link that does not exist. */
+export function hasClsact({ netns, ifindex }: { netns?: NetnsFd; ifindex: number }): boolean {
+  const payload = new PayloadWriter().struct(tcmsgLength, (view) => view.setInt32(4, ifindex, littleEndian));
+  // All links are listed (tc_dump_qdisc, net/sched/sch_api.c): the choice is ours.
+  return dump({ netns, type: RTM_GETQDISC, name: "RTM_GETQDISC", payload: payload.finish() }).some(
+    (message) =>
+      message.type === RTM_NEWQDISC &&
+      structOf(message.payload, tcmsgLength, "tcmsg").getInt32(4, littleEndian) === ifindex &&
+      Attributes.parse(message.payload.subarray(tcmsgLength)).string(TCA_KIND) === "clsact",
+  );
+}
