@@ -1,1 +1,23 @@
-export {};
+// The shape of a watcher
+
+// CNI socket
+export { type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
+export type { CniEngine, Enrolment } from "./cni-socket/handle-request.ts";
+export { SOCKET_CODES } from "./cni-socket/replies.ts";
+export type { DiscoveryPlaces } from "./discovery/discovery-pass.ts";
+// Discovery of interfaces that CNI did not announce
+export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } from "./discovery/discovery-watcher.ts";
+export type { WantedPod } from "./discovery/wanted-pod.ts";
+// Errors
+export { WatcherError, type WatcherErrorCode, watcherErrors } from "./errors.ts";
+// Kernel links and addresses
+export { type LinksOptions, linksWatcher } from "./links/links-watcher.ts";
+export type { WatcherLog } from "./log.ts";
+// Manifests directory
+export { type ManifestsOptions, manifestsWatcher } from "./manifests/manifests-watcher.ts";
+export { type Manifest, type ManifestObject, type ObservedInput, parseManifest } from "./manifests/parse-manifest.ts";
+export { MAX_MANIFEST_BYTES } from "./manifests/read-directory.ts";
+// Where the node's network namespace is
+export type { NodeNetns } from "./netns/node-view.ts";
+export { startWatchers } from "./start-watchers.ts";
+export type { Sink, Watcher } from "./watcher.ts";

@@ -1,0 +1,96 @@
+import { canonicalJson, type EventInput, errorMessage, inputs } from "@millrace/core";
+import { links, type Netns, type RtEvent, RtnetlinkMonitor } from "linux-ts";
+import type { WatcherLog } from "../log.ts";
+import { type NodeNetns, openNodeNetns } from "../netns/node-view.ts";
+import { RefreshLoop } from "../refresh-loop.ts";
+import type { Sink, Watcher } from "../watcher.ts";
+import { hostAddresses } from "./host-addresses.ts";
+import { VethLinks } from "./veth-links.ts";
+
+export interface LinksOptions extends NodeNetns {
+  readonly log: WatcherLog;
+  /** How long changes of addresses are gathered into one event. Default 50 ms: interfaces get theirs one by one. */
+  readonly settleMs?: number;
+}
+
+/**
+ * The kernel's links and addresses: `link.changed` for each veth end that comes to or leaves the node's namespace, and the whole set
+ * of the node's addresses as `host.addresses` when it differs from the last. Begins with what is there.
+ */
+export function linksWatcher(options: LinksOptions): Watcher {
+  return {
+    name: "links",
+    async start(sink: Sink): Promise<AsyncDisposable> {
+      await using starting = new AsyncDisposableStack();
+      const watch = starting.use(new KernelLinks(starting.use(openNodeNetns(options)), options, sink));
+      // Listening begins before the list, so that nothing falls between; what is told twice changes nothing.
+      starting.use(watch.listen());
+      watch.list();
+      return starting.move();
+    },
+  };
+}
+
+class KernelLinks implements AsyncDisposable {
+  readonly #netns: Netns;
+  readonly #options: LinksOptions;
+  readonly #sink: Sink;
+  readonly #veths = new VethLinks();
+  readonly #addressLoop: RefreshLoop;
+  #addresses: string | undefined;
+
+  constructor(netns: Netns, options: LinksOptions, sink: Sink) {
+    this.#netns = netns;
+    this.#options = options;
+    this.#sink = sink;
+    this.#addressLoop = new RefreshLoop({
+      refresh: async () => this.#tellAddresses(),
+      onError: (error) => options.log.error({ error: errorMessage(error) }, "cannot list the node's addresses"),
+      retryMs: 1000,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#addressLoop[Symbol.asyncDispose]();
+  }
+
+  listen(): RtnetlinkMonitor {
+    return RtnetlinkMonitor.open({
+      netns: this.#netns.fd,
+      groups: ["link", "ipv4-address", "ipv6-address"],
+      onEvents: (events) => this.#apply(events),
+      onOverrun: () => {
+        this.#options.log.warn({}, "rtnetlink lost events; links and addresses are listed anew");
+        this.list();
+      },
+    });
+  }
+
+  list(): void {
+    this.#tell(this.#veths.reconcile(links(this.#netns.fd)));
+    this.#tellAddresses();
+  }
+
+  #apply(events: readonly RtEvent[]): void {
+    for (const event of events) {
+      if (event.type === "address") this.#addressLoop.within(this.#options.settleMs ?? 50);
+      if (event.type !== "link") continue;
+      const { change, link } = event;
+      this.#tell(change === "set" ? this.#veths.add(link) : this.#veths.remove(link.index));
+      // IPv4 addresses of a link that is deleted go without a message of their own when the namespace ends.
+      if (change === "removed") this.#addressLoop.within(this.#options.settleMs ?? 50);
+    }
+  }
+
+  #tellAddresses(): undefined {
+    const addresses = hostAddresses(this.#netns);
+    const text = canonicalJson(addresses);
+    if (text === this.#addresses) return;
+    this.#addresses = text;
+    this.#sink(inputs.hostAddresses(addresses));
+  }
+
+  #tell(events: readonly EventInput[]): void {
+    for (const event of events) this.#sink(event);
+  }
+}
