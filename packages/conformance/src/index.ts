@@ -1,5 +1,9 @@
 // The lab
 
+// The agent
+export { Agent, type AgentOptions } from "./agent/agent.ts";
+export { type AgentStatus, readStatus } from "./agent/status.ts";
+
 // Errors
 export { LAB_ERRORS, LabError, type LabErrorCode } from "./errors.ts";
 export * from "./lab/addresses.ts";
@@ -20,4 +24,7 @@ export { type ServiceRule, ServiceTable } from "./lab/services.ts";
 export { type CommandOptions, type Finished, run, runChecked } from "./programs/command.ts";
 export type * from "./programs/endpoint/protocol.ts";
 export { Endpoint } from "./programs/endpoint.ts";
+export { Haproxy, type HaproxyOptions, haproxyBinary, type RecordFilter } from "./programs/haproxy.ts";
+export { HBONE_SINK_PORT, PROXY_PORTS } from "./programs/haproxy-config.ts";
+export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/haproxy-log.ts";
 export { Program, type ProgramOptions } from "./programs/program.ts";

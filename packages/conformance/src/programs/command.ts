@@ -15,7 +15,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** Milliseconds until it is killed; default 20 000. */
   readonly timeoutMs?: number;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Laid over the environment of this process; `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
 

@@ -58,9 +58,9 @@ export class Endpoint {
     });
   }
 
-  /** Serves TCP on these ports, both families. */
+  /** Serves TCP on these ports, both families; ports it serves already are left alone. */
   async listen(...ports: readonly number[]): Promise<void> {
-    await Promise.all(ports.map((port) => this.ask("listen", { port })));
+    await Promise.all(ports.map((port) => this.ask("listenOnce", { port })));
   }
 
   #receive(line: string): void {

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "../errors.ts";
 
 export interface ProgramOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  /** Laid over the environment of this process; `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Give it a standard input that can be written to. */
   readonly stdin?: boolean;

@@ -11,6 +11,7 @@ const connections = new OpenConnections();
 
 const verbs: { readonly [V in Verb]: (input: Input<V>) => Output<V> | Promise<Output<V>> } = {
   listen: (input) => servers.listen(input),
+  listenOnce: (input) => servers.listenOnce(input),
   listenUdp,
   accepted: (input) => servers.accepted(input),
   report,

@@ -99,6 +99,8 @@ export interface LoadResult {
 /** Requests by verb, with what goes in and what comes out. */
 export interface Verbs {
   listen: { in: { port: number; host?: string; greeting?: string }; out: { port: number } };
+  /** As `listen`, but listening already is success. */
+  listenOnce: { in: { port: number; host?: string }; out: { port: number } };
   listenUdp: { in: { port: number }; out: { port: number } };
   accepted: { in: { port?: number; clear?: boolean }; out: readonly Accepted[] };
   report: { in: Dial; out: Outcome<Seen> };

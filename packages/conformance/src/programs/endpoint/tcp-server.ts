@@ -15,8 +15,19 @@ interface Record {
 /** Servers of this process, on any number of ports, and the record of what they accepted. */
 export class TcpServers {
   readonly #records: Record[] = [];
+  readonly #listening = new Map<number, Promise<Output<"listen">>>();
 
-  listen({ port, host, greeting }: Input<"listen">): Promise<Output<"listen">> {
+  listenOnce(input: Input<"listenOnce">): Promise<Output<"listenOnce">> {
+    return this.#listening.get(input.port) ?? this.listen(input);
+  }
+
+  listen(input: Input<"listen">): Promise<Output<"listen">> {
+    const listening = this.#listen(input);
+    this.#listening.set(input.port, listening);
+    return listening;
+  }
+
+  #listen({ port, host, greeting }: Input<"listen">): Promise<Output<"listen">> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, greeting));
     return new Promise((resolve, reject) => {
       server.once("error", reject);

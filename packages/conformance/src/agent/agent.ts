@@ -1,0 +1,180 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { LabError } from "../errors.ts";
+import type { LabNode } from "../lab/lab-node.ts";
+import type { LabPod } from "../lab/lab-pod.ts";
+import type { Finished } from "../programs/command.ts";
+import type { Program } from "../programs/program.ts";
+import { type AgentStatus, readStatus } from "./status.ts";
+
+export interface AgentOptions {
+  /** Default `auto`. */
+  readonly redirectMode?: string;
+  /** Each backend's own configuration, by name. */
+  readonly backends?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Further plugins: package names or paths. */
+  readonly plugins?: readonly string[];
+  /** Any other setting, by its key in the configuration file; laid over what the lab sets. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** How to run `millrace`; default: the sources of this repository by this Node. */
+  readonly command?: readonly string[];
+}
+
+const MAIN = fileURLToPath(new URL("../../../agent/src/main.ts", import.meta.url));
+const DEFAULT_COMMAND = [process.execPath, "--conditions=source", MAIN];
+
+/** `millrace agent` on a node of the lab. Stopping it, in whatever way, leaves its data path as it is. */
+export class Agent implements AsyncDisposable {
+  readonly node: LabNode;
+  readonly #command: readonly string[];
+  #program: Program;
+
+  private constructor(node: LabNode, command: readonly string[]) {
+    this.node = node;
+    this.#command = command;
+    this.#program = this.#run();
+  }
+
+  /** Writes the node's configuration file, starts the agent and waits until it serves its status. */
+  static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
+    writeFileSync(node.paths.agentConfig, stringify(agentConfig(node, options)));
+    const agent = new Agent(node, options.command ?? DEFAULT_COMMAND);
+    await agent.#untilServing();
+    return agent;
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  get running(): boolean {
+    return this.#program.running;
+  }
+
+  /** What it wrote to standard output and error. */
+  get lines(): readonly string[] {
+    return this.#program.lines;
+  }
+
+  status(): Promise<AgentStatus> {
+    return readStatus(adminSocket(this.node));
+  }
+
+  /** Polls the status until it is as wanted. Throws ERR_AGENT_NOT_READY with the last status and the agent's log. */
+  async until(what: string, wanted: (status: AgentStatus) => boolean, timeoutMs = 10_000): Promise<AgentStatus> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const status = await this.status();
+      if (wanted(status)) return status;
+      if (performance.now() > deadline) {
+        throw new LabError("ERR_AGENT_NOT_READY", `agent of ${this.node.name}: no ${what} within ${timeoutMs} ms`, {
+          details: `${JSON.stringify(status, undefined, 1)}\n${this.#program.tail()}`,
+        });
+      }
+      await sleep(15);
+    }
+  }
+
+  /** Waits until each pod is enrolled. */
+  async untilEnrolled(...pods: readonly LabPod[]): Promise<void> {
+    const state = (status: AgentStatus, pod: LabPod) => status.workloads.find(({ uid }) => uid === pod.uid)?.state;
+    await this.until(`enrolment of ${pods.map(({ name }) => name).join(", ")}`, (status) =>
+      pods.every((pod) => state(status, pod) === "enrolled"),
+    );
+  }
+
+  /** Waits until none of the pods is a member any more, in the kernel as well. */
+  async untilLeft(...pods: readonly LabPod[]): Promise<void> {
+    await this.until(`departure of ${pods.map(({ name }) => name).join(", ")}`, (status) =>
+      pods.every((pod) => {
+        const workload = status.workloads.find(({ uid }) => uid === pod.uid);
+        return workload === undefined || workload.state === "not a member";
+      }),
+    );
+  }
+
+  /** Waits until new connections go to this proxy; `undefined`: until there is no active one. */
+  async untilActive(proxy: LabPod | undefined): Promise<void> {
+    await this.until(`active proxy ${proxy?.name ?? "none"}`, (status) => {
+      const active = status.proxies.find(({ role }) => role === "active");
+      return proxy === undefined ? active === undefined : active?.uid === proxy.uid && active.state === "complete";
+    });
+  }
+
+  /** Runs another `millrace` command against this agent's configuration, on the node. */
+  millrace(...args: readonly string[]): Promise<Finished> {
+    const [file = "", ...rest] = this.#command;
+    return this.node.namespace.run(file, [...rest, ...args, "--config", this.node.paths.agentConfig], {
+      env: cleanEnvironment(),
+    });
+  }
+
+  /** SIGTERM, as a DaemonSet's update does. */
+  async stop(): Promise<void> {
+    await this.#program.stop("SIGTERM", 10_000);
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#program.kill();
+  }
+
+  /** Starts it again after {@link stop} or {@link kill}, with the same configuration. */
+  async restart(): Promise<void> {
+    this.#program = this.#run();
+    await this.#untilServing();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #run(): Program {
+    const [file = "", ...args] = this.#command;
+    return this.node.start("millrace agent", file, [...args, "agent", "--config", this.node.paths.agentConfig], {
+      env: cleanEnvironment(),
+    });
+  }
+
+  async #untilServing(): Promise<void> {
+    await this.#program.until("it served its status", async () => {
+      try {
+        await this.status();
+        return true;
+      } catch (error) {
+        // Not there yet, or the socket of an agent that is gone.
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === "ENOENT" || code === "ECONNREFUSED") return false;
+        throw error;
+      }
+    });
+  }
+}
+
+const adminSocket = (node: LabNode): string => join(node.paths.sockets, "admin.sock");
+
+function agentConfig(node: LabNode, options: AgentOptions): object {
+  return {
+    node: { name: node.name },
+    redirectMode: options.redirectMode ?? "auto",
+    manifests: { directory: node.paths.manifests },
+    sockets: { admin: adminSocket(node), cni: join(node.paths.sockets, "cni.sock") },
+    eventLog: { path: node.paths.eventLog },
+    paths: { bpffs: node.paths.bpffs, journal: node.paths.journal, ambientConfig: node.paths.ambientConfig },
+    log: { level: "debug", format: "json" },
+    plugins: options.plugins ?? [],
+    backends: options.backends ?? {},
+    ...options.settings,
+  };
+}
+
+/** The agent takes every MILLRACE_* variable as a setting; ours are none. */
+const cleanEnvironment = (): Record<string, string | undefined> =>
+  Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => name.startsWith("MILLRACE_"))
+      .map((name) => [name, undefined]),
+  );

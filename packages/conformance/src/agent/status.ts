@@ -1,0 +1,54 @@
+import { request } from "node:http";
+import { z } from "zod";
+
+/** The part of the agent's status document that the lab rests on; see `millrace status --json`. */
+const Status = z.looseObject({
+  agent: z.looseObject({ backend: z.string().optional(), problem: z.string().optional() }),
+  observation: z.looseObject({ time: z.string(), problems: z.array(z.string()) }).optional(),
+  workloads: z.array(
+    z.looseObject({
+      uid: z.string(),
+      namespace: z.string(),
+      name: z.string(),
+      state: z.string(),
+      reason: z.string().optional(),
+      problems: z.array(z.string()),
+      foreign: z.array(z.looseObject({ kind: z.string(), where: z.string(), owner: z.string(), effect: z.string() })),
+    }),
+  ),
+  proxies: z.array(
+    z.looseObject({
+      uid: z.string(),
+      name: z.string(),
+      role: z.string(),
+      state: z.string(),
+      problems: z.array(z.string()),
+    }),
+  ),
+});
+
+export type AgentStatus = z.output<typeof Status>;
+
+/** Asks the agent for its status over the admin socket. */
+export function readStatus(socketPath: string): Promise<AgentStatus> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: "/status", timeout: 5_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        body += chunk;
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        try {
+          resolve(Status.parse(JSON.parse(body)));
+        } catch (cause) {
+          reject(new Error(`GET /status: HTTP ${response.statusCode}: ${body.slice(0, 500)}`, { cause }));
+        }
+      });
+    });
+    asked.on("timeout", () => asked.destroy(new Error("GET /status: no answer within 5 s")));
+    asked.on("error", reject);
+    asked.end();
+  });
+}

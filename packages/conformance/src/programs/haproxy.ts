@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { LabError } from "../errors.ts";
+import type { LabPod } from "../lab/lab-pod.ts";
+import { HBONE_SINK_PORT, haproxyConfig, PROXY_PORTS } from "./haproxy-config.ts";
+import { describeRecord, type ProxyRecord, parseProxyRecord } from "./haproxy-log.ts";
+import type { Program } from "./program.ts";
+
+export interface HaproxyOptions {
+  /** A directory for its configuration file, for instance the node's. */
+  readonly directory: string;
+  readonly threads?: number;
+  /** Log nothing: for measurements. */
+  readonly quiet?: boolean;
+}
+
+/** What to look for among the records; every field given must agree. */
+export type RecordFilter = Partial<Omit<ProxyRecord, "received" | "sent">>;
+
+/** HAProxy, running as the node proxy in a pod of the lab. */
+export class Haproxy implements AsyncDisposable {
+  readonly pod: LabPod;
+  readonly program: Program;
+  /** Connections that have ended, oldest first. */
+  readonly records: ProxyRecord[] = [];
+
+  private constructor(pod: LabPod, options: HaproxyOptions) {
+    this.pod = pod;
+    mkdirSync(options.directory, { recursive: true });
+    const file = join(options.directory, `haproxy-${pod.name}.cfg`);
+    const config = { addresses: pod.addresses, threads: options.threads ?? 1, quiet: options.quiet ?? false };
+    writeFileSync(file, haproxyConfig(config));
+    this.program = pod.start("haproxy", haproxyBinary(), ["-db", "-f", file], {
+      onLine: (line) => {
+        const record = parseProxyRecord(line);
+        if (record !== undefined) this.records.push(record);
+      },
+    });
+  }
+
+  /** Starts it, with the sink for HBONE beside it, and waits until it answers on its readiness port. */
+  static async start(pod: LabPod, options: HaproxyOptions): Promise<Haproxy> {
+    const proxy = new Haproxy(pod, options);
+    const sink = await pod.endpoint();
+    await sink.ask("listenOnce", { port: HBONE_SINK_PORT, host: "127.0.0.1" });
+    await proxy.program.until("it answered on its readiness port", () => proxy.ready());
+    return proxy;
+  }
+
+  /** True when its readiness port answers, asked from its own loopback. */
+  async ready(): Promise<boolean> {
+    const url = `http://127.0.0.1:${PROXY_PORTS.readiness}/`;
+    const asked = await this.pod.namespace.run("curl", ["-s", "-o", "/dev/null", "--max-time", "1", url]);
+    return asked.status === 0;
+  }
+
+  /** Records that agree with the filter, from `since` (an earlier `records.length`) on. */
+  find(filter: RecordFilter, since = 0): ProxyRecord[] {
+    const wanted = Object.entries(filter) as [keyof RecordFilter, unknown][];
+    return this.records.slice(since).filter((record) => wanted.every(([key, value]) => record[key] === value));
+  }
+
+  /** Waits until `count` records agree with the filter, at most `timeoutMs`; returns those there are by then. */
+  async awaitRecords(filter: RecordFilter, since = 0, count = 1, timeoutMs = 2_000): Promise<ProxyRecord[]> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.find(filter, since).length < count && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return this.find(filter, since);
+  }
+
+  /** Evidence: its last records as text. */
+  describe(since = 0): string[] {
+    return this.records.slice(since).map(describeRecord);
+  }
+
+  /** Stops listening but serves its connections to their end (HAProxy: SIGUSR1). */
+  drain(): void {
+    this.program.signal("SIGUSR1");
+  }
+
+  /** Ends it at once, connections included. */
+  async stop(): Promise<void> {
+    await this.program.stop("SIGTERM");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** MILLRACE_HAPROXY, else `haproxy` on PATH or in /usr/sbin, else a private copy. Throws ERR_HAPROXY_MISSING. */
+export function haproxyBinary(environment: NodeJS.ProcessEnv = process.env): string {
+  const directories = [...(environment["PATH"] ?? "").split(delimiter), "/usr/sbin"].filter((entry) => entry !== "");
+  const candidates = [
+    environment["MILLRACE_HAPROXY"] ?? [],
+    directories.map((directory) => join(directory, "haproxy")),
+    join(homedir(), ".cache/millrace/haproxy/usr/sbin/haproxy"),
+  ].flat();
+  const found = candidates.find((candidate) => existsSync(candidate));
+  if (found !== undefined) return found;
+  throw new LabError(
+    "ERR_HAPROXY_MISSING",
+    "no HAProxy found: install the package haproxy or set MILLRACE_HAPROXY to the binary",
+  );
+}
