@@ -145,6 +145,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	monitor->holders++; /* the callback may close */
+	/*
+	 * An overrun is POLLERR to poll(2), which libuv reports as EBADF, and stops polling (uv__poll_io in src/unix/poll.c):
+	 * recvmsg says what it is, and clears it.
+	 */
+	if (status == UV_EBADF)
+		status = uv_poll_start(&monitor->poll, UV_READABLE, on_readable);
 	error = status < 0 ? -status : fill_batch(monitor, &length, &empty);
 	if (error) {
 		uv_poll_stop(&monitor->poll);
