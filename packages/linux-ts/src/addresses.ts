@@ -59,7 +59,7 @@ export function decodeAddress(payload: Uint8Array): Address | undefined {
 /** All IPv4 and IPv6 addresses of the netns, in the kernel's order. */
 export function addresses(netns?: NetnsFd): Address[] {
   const payload = new PayloadWriter().struct(ifaddrmsgLength).finish();
-  return dump({ netns, type: RTM_GETADDR, name: "RTM_GETADDR", payload })
+  return dump({ netns, doing: "listing addresses", type: RTM_GETADDR, name: "RTM_GETADDR", payload })
     .filter((message) => message.type === RTM_NEWADDR)
     .map((message) => decodeAddress(message.payload))
     .filter((address) => address !== undefined);

@@ -58,11 +58,11 @@ export function fromSystemError(error: unknown, doing: string): unknown {
   return new LinuxError(code, `${doing}: ${syscall ?? "call"} failed with ${code}`, details);
 }
 
-/** Runs one native call; a failure becomes a LinuxError that says what was being done. */
-export function calling<T>(doing: string, call: () => T): T {
+/** Runs one native call; a failure becomes a LinuxError that says what was being done. A text that costs something comes as a function. */
+export function calling<T>(doing: string | (() => string), call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw fromSystemError(error, doing);
+    throw fromSystemError(error, typeof doing === "string" ? doing : doing());
   }
 }

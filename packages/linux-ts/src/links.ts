@@ -80,9 +80,9 @@ function payload(index = 0): PayloadWriter {
 
 /** All links of the netns, by index. */
 export function links(netns?: NetnsFd): Link[] {
-  return decodeLinks(dump({ netns, type: RTM_GETLINK, name: "RTM_GETLINK", payload: payload().finish() })).sort(
-    (a, b) => a.index - b.index,
-  );
+  return decodeLinks(
+    dump({ netns, doing: "listing links", type: RTM_GETLINK, name: "RTM_GETLINK", payload: payload().finish() }),
+  ).sort((a, b) => a.index - b.index);
 }
 
 /** One link by name or index; undefined when there is none. */
@@ -93,7 +93,15 @@ export function link(netns: NetnsFd, nameOrIndex: string | number): Link | undef
   }
   const body = typeof nameOrIndex === "number" ? payload(nameOrIndex) : payload().string(IFLA_IFNAME, nameOrIndex);
   try {
-    return decodeLinks(request({ netns, type: RTM_GETLINK, name: "RTM_GETLINK", payload: body.finish() }))[0];
+    return decodeLinks(
+      request({
+        netns,
+        doing: `looking for link ${nameOrIndex}`,
+        type: RTM_GETLINK,
+        name: "RTM_GETLINK",
+        payload: body.finish(),
+      }),
+    )[0];
   } catch (error) {
     if (error instanceof LinuxError && error.code === "ENODEV") return undefined;
     throw error;

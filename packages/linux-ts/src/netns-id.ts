@@ -32,7 +32,7 @@ export function netnsId(netns: number, { from, assign = false }: NetnsIdOptions 
   if (existing !== undefined || !assign) return existing;
   const payload = identify(netns).s32(NETNSA_NSID, notAssigned).finish();
   try {
-    request({ netns: from, type: RTM_NEWNSID, name: "RTM_NEWNSID", payload });
+    request({ netns: from, doing: "assigning a netns id", type: RTM_NEWNSID, name: "RTM_NEWNSID", payload });
   } catch (error) {
     // Somebody else was quicker: a veth towards it is enough.
     if (!(error instanceof LinuxError && error.code === "EEXIST")) throw error;
@@ -45,7 +45,13 @@ function identify(netns: number): PayloadWriter {
 }
 
 function getId(netns: number, from: NetnsFd): number | undefined {
-  const answer = request({ netns: from, type: RTM_GETNSID, name: "RTM_GETNSID", payload: identify(netns).finish() });
+  const answer = request({
+    netns: from,
+    doing: "asking for a netns id",
+    type: RTM_GETNSID,
+    name: "RTM_GETNSID",
+    payload: identify(netns).finish(),
+  });
   const message = answer.find(({ type }) => type === RTM_NEWNSID);
   if (message === undefined) return undefined;
   // Attributes start behind NLMSG_ALIGN(sizeof(struct rtgenmsg)).

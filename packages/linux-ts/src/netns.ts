@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
 import { calling, LinuxError } from "./errors.ts";
 import { native } from "./native.ts";
 
@@ -52,6 +52,17 @@ export function openNetns(path: string): Netns {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** For the end of an error message: " in /run/netns/blue". Nothing for the thread's own. */
+export function whereIs(netns: NetnsFd): string {
+  if (netns === undefined) return "";
+  try {
+    return ` in ${readlinkSync(`/proc/self/fd/${netns}`)}`;
+  } catch {
+    // Part of an explanation: the error that is being told says more than why the name is missing.
+    return ` in the network namespace of descriptor ${netns}, which is not open`;
   }
 }
 

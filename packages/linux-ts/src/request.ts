@@ -11,7 +11,7 @@ import {
   verdictOf,
 } from "./messages.ts";
 import { native } from "./native.ts";
-import type { NetnsFd } from "./netns.ts";
+import { type NetnsFd, whereIs } from "./netns.ts";
 
 /** include/uapi/linux/netlink.h. */
 export const NETLINK_ROUTE = 0;
@@ -23,7 +23,9 @@ const dumpAttempts = 20;
 export interface NetlinkRequest {
   netns: NetnsFd;
   protocol?: number;
-  /** Message type and its name, for errors. */
+  /** For errors: `adding the route …`. */
+  doing: string;
+  /** Message type and its name, for errors too. */
   type: number;
   name: string;
   /** NLM_F_CREATE and the like. */
@@ -45,32 +47,34 @@ export function dump(spec: NetlinkRequest): Message[] {
     const { messages, interrupted } = exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP);
     if (!interrupted) return messages;
   }
-  throw new LinuxError("EINTR", `${spec.name}: the list changed during each of ${dumpAttempts} readings; try again`, {
+  const reason = `the list changed during each of ${dumpAttempts} readings; try again`;
+  throw new LinuxError("EINTR", `${spec.doing}${whereIs(spec.netns)}: ${reason}`, {
     errno: -4,
     syscall: `recvmsg ${spec.name}`,
   });
 }
 
 function exchange(spec: NetlinkRequest, flags: number): { messages: Message[]; interrupted: boolean } {
-  const { netns, protocol = NETLINK_ROUTE, type, name, payload } = spec;
-  const answer = calling(`netlink ${name}`, () => native.netlinkRequest(netns ?? -1, protocol, type, flags, payload));
+  const { netns, protocol = NETLINK_ROUTE, type, payload } = spec;
+  const answer = calling(
+    () => `${spec.doing}${whereIs(netns)}`,
+    () => native.netlinkRequest(netns ?? -1, protocol, type, flags, payload),
+  );
   const messages: Message[] = [];
   let interrupted = false;
   for (const message of splitMessages(answer)) {
     interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
-    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) throwVerdict(message, name);
+    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) throwVerdict(message, spec);
     else if (message.type !== NLMSG_NOOP) messages.push(message);
   }
   return { messages, interrupted };
 }
 
-function throwVerdict(message: Message, name: string): void {
+function throwVerdict(message: Message, { doing, netns, name }: NetlinkRequest): void {
   const { errno, text } = verdictOf(message);
   if (errno === 0) return;
   const code = errnoName(errno);
   const reason = text === "" ? "" : ` (${text})`;
-  throw new LinuxError(code, `netlink ${name}: the kernel answered ${code}${reason}`, {
-    errno,
-    syscall: `recvmsg ${name}`,
-  });
+  const syscall = `recvmsg ${name}`;
+  throw new LinuxError(code, `${doing}${whereIs(netns)}: ${syscall} failed with ${code}${reason}`, { errno, syscall });
 }

@@ -152,7 +152,13 @@ function dumpRoutes(netns: NetnsFd, family: Family, table: number | undefined): 
   const payload = new PayloadWriter().struct(rtmsgLength, (view) => view.setUint8(0, addressFamily[family]));
   if (table !== undefined) payload.u32(RTA_TABLE, table);
   try {
-    return dump({ netns, type: RTM_GETROUTE, name: "RTM_GETROUTE", payload: payload.finish() })
+    return dump({
+      netns,
+      doing: `listing IPv${family} routes`,
+      type: RTM_GETROUTE,
+      name: "RTM_GETROUTE",
+      payload: payload.finish(),
+    })
       .filter((message) => message.type === RTM_NEWROUTE)
       .map((message) => decodeRoute(message.payload))
       .filter((route) => route !== undefined)
@@ -167,7 +173,8 @@ function dumpRoutes(netns: NetnsFd, family: Family, table: number | undefined): 
 /** Throws `EEXIST` when there is such a route already; `ENODEV`, `ENETDOWN`, `ENETUNREACH`, … as ip-route(8) does. */
 export function addRoute(netns: NetnsFd, spec: RouteSpec): void {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  request({ netns, type: RTM_NEWROUTE, name: "RTM_NEWROUTE", flags, payload: encodeRoute(spec) });
+  const doing = `adding ${describe(spec)}`;
+  request({ netns, doing, type: RTM_NEWROUTE, name: "RTM_NEWROUTE", flags, payload: encodeRoute(spec) });
 }
 
 /**
@@ -175,7 +182,12 @@ export function addRoute(netns: NetnsFd, spec: RouteSpec): void {
  * IPv6 does not compare type and preferred source (ip6_route_del, net/ipv6/route.c).
  */
 export function deleteRoute(netns: NetnsFd, spec: RouteSpec): void {
-  request({ netns, type: RTM_DELROUTE, name: "RTM_DELROUTE", payload: encodeRoute(spec) });
+  const doing = `deleting ${describe(spec)}`;
+  request({ netns, doing, type: RTM_DELROUTE, name: "RTM_DELROUTE", payload: encodeRoute(spec) });
+}
+
+function describe({ dst, table = routeTables.main, type = "unicast" }: RouteSpec): string {
+  return `the ${type} route ${dst} in table ${table}`;
 }
 
 function encodeRoute(spec: RouteSpec): Uint8Array {

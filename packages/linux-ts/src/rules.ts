@@ -3,7 +3,7 @@ import { PayloadWriter } from "./attributes.ts";
 import { LinuxError } from "./errors.ts";
 import { addressFamily, type Family } from "./ip-address.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./messages.ts";
-import type { NetnsFd } from "./netns.ts";
+import { type NetnsFd, whereIs } from "./netns.ts";
 import { dump, request } from "./request.ts";
 import { decodeRule, encodeRule, type Rule, type RuleSpec, ruleHeaderLength, ruleOf } from "./rule-codec.ts";
 
@@ -15,7 +15,13 @@ const RTM_GETRULE = 34;
 /** The policy routing rules of one family, in the order in which they are tried. */
 export function rules(netns: NetnsFd, family: Family): Rule[] {
   const header = new PayloadWriter().struct(ruleHeaderLength, (view) => view.setUint8(0, addressFamily[family]));
-  return dump({ netns, type: RTM_GETRULE, name: "RTM_GETRULE", payload: header.finish() })
+  return dump({
+    netns,
+    doing: `listing IPv${family} rules`,
+    type: RTM_GETRULE,
+    name: "RTM_GETRULE",
+    payload: header.finish(),
+  })
     .filter((message) => message.type === RTM_NEWRULE)
     .map((message) => decodeRule(message.payload))
     .filter((rule) => rule !== undefined)
@@ -25,7 +31,8 @@ export function rules(netns: NetnsFd, family: Family): Rule[] {
 /** Throws `EEXIST` when there is the same rule already, whatever its protocol. */
 export function addRule(netns: NetnsFd, spec: RuleSpec): void {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  request({ netns, type: RTM_NEWRULE, name: "RTM_NEWRULE", flags, payload: encodeRule(ruleOf(spec)) });
+  const doing = `adding ${describe(spec)}`;
+  request({ netns, doing, type: RTM_NEWRULE, name: "RTM_NEWRULE", flags, payload: encodeRule(ruleOf(spec)) });
 }
 
 /**
@@ -36,25 +43,24 @@ export function addRule(netns: NetnsFd, spec: RuleSpec): void {
  */
 export function deleteRule(netns: NetnsFd, spec: RuleSpec): void {
   const wanted = ruleOf(spec);
+  const doing = `deleting ${describe(spec)}`;
   const victims = rules(netns, spec.family).filter((rule) => wouldMatch(wanted, rule));
-  if (!victims.some((rule) => isDeepStrictEqual(rule, wanted))) {
-    throw new LinuxError(
-      "ENOENT",
-      `netlink RTM_DELRULE: no IPv${spec.family} rule of priority ${spec.priority} is the given one`,
-      {
-        errno: -2,
-        syscall: "recvmsg RTM_DELRULE",
-      },
-    );
+  const index = victims.findIndex((rule) => isDeepStrictEqual(rule, wanted));
+  if (index < 0) {
+    const details = { errno: -2, syscall: "recvmsg RTM_GETRULE" };
+    throw new LinuxError("ENOENT", `${doing}${whereIs(netns)}: there is no such rule`, details);
   }
-  if (!isDeepStrictEqual(victims[0], wanted)) {
-    const other = `another IPv${spec.family} rule of priority ${spec.priority} that says more stands before it`;
-    throw new LinuxError(
-      "ERR_AMBIGUOUS",
-      `netlink RTM_DELRULE would delete the wrong rule: ${other}; use a priority of your own`,
-    );
+  if (index > 0) {
+    const reason = "the kernel would take another rule of that priority, which stands before it";
+    throw new LinuxError("ERR_AMBIGUOUS", `${doing}${whereIs(netns)}: ${reason}; use a priority of your own`);
   }
-  request({ netns, type: RTM_DELRULE, name: "RTM_DELRULE", payload: encodeRule(wanted) });
+  request({ netns, doing, type: RTM_DELRULE, name: "RTM_DELRULE", payload: encodeRule(wanted) });
+}
+
+function describe({ family, priority, table, iif, fwmark }: RuleSpec): string {
+  const from = iif === undefined ? "" : ` iif ${iif}`;
+  const mark = fwmark === undefined ? "" : ` fwmark 0x${fwmark.toString(16)}`;
+  return `the IPv${family} rule ${priority}:${from}${mark} lookup ${table}`;
 }
 
 /** rule_find as the kernel does it, but for the protocol, which is left out to be on the safe side. */

@@ -1,6 +1,6 @@
 import { calling, LinuxError } from "./errors.ts";
 import { native } from "./native.ts";
-import type { NetnsFd } from "./netns.ts";
+import { type NetnsFd, whereIs } from "./netns.ts";
 
 /**
  * Reads `/proc/sys/<path>`, without the newline at the end. What is below `net/` is per namespace, and the one of whoever looks the path
@@ -9,18 +9,25 @@ import type { NetnsFd } from "./netns.ts";
  */
 export function readSysctl(netns: NetnsFd, path: string): string {
   checkPath(path);
-  const value = calling(`reading the sysctl ${path}`, () => native.sysctlRead(netns ?? -1, path));
+  const value = calling(
+    () => `reading the sysctl ${path}${whereIs(netns)}`,
+    () => native.sysctlRead(netns ?? -1, path),
+  );
   return value.endsWith("\n") ? value.slice(0, -1) : value;
 }
 
-/** Writes it in one write(2). Throws `EINVAL` for a value that the kernel refuses, `EACCES` for one that is read-only. */
+/**
+ * Writes it in one write(2), with a newline: what readSysctl() gave can be put back, an empty list too.
+ * Throws `EINVAL` for a value that the kernel refuses, `EACCES` for a setting that is read-only.
+ */
 export function writeSysctl(netns: NetnsFd, path: string, value: string | number): void {
   checkPath(path);
   const text = String(value);
-  if (text.includes("\0") || text === "") {
-    throw new LinuxError("ERR_INVALID_ARGUMENT", `the value for the sysctl ${path} is empty or holds a zero byte`);
-  }
-  calling(`writing ${JSON.stringify(text)} to the sysctl ${path}`, () => native.sysctlWrite(netns ?? -1, path, text));
+  if (text.includes("\0")) throw new LinuxError("ERR_INVALID_ARGUMENT", `the value for ${path} holds a zero byte`);
+  calling(
+    () => `writing ${JSON.stringify(text)} to the sysctl ${path}${whereIs(netns)}`,
+    () => native.sysctlWrite(netns ?? -1, path, `${text}\n`),
+  );
 }
 
 /** Components may hold whatever dev_valid_name (net/core/dev.c) allows in the name of an interface. */

@@ -58,7 +58,13 @@ export function tcFilters({ netns, ifindex, direction }: TcPlace): TcFilter[] {
     view.setUint32(12, clsactParent[direction], littleEndian);
   });
   // Dump order is the order of classification: both walk the chain, then the filters of each (tcf_chain_dump, net/sched/cls_api.c).
-  return dump({ netns, type: RTM_GETTFILTER, name: "RTM_GETTFILTER", payload: payload.finish() })
+  return dump({
+    netns,
+    doing: `listing ${direction} filters of link ${ifindex}`,
+    type: RTM_GETTFILTER,
+    name: "RTM_GETTFILTER",
+    payload: payload.finish(),
+  })
     .filter((message) => message.type === RTM_NEWTFILTER)
     .map((message) => decodeTcFilter(message.payload))
     .filter((filter) => filter !== undefined);
@@ -101,7 +107,13 @@ function bpfOptions(options: Attributes | undefined): Partial<TcFilter> {
 export function hasClsact({ netns, ifindex }: { netns?: NetnsFd; ifindex: number }): boolean {
   const payload = new PayloadWriter().struct(tcmsgLength, (view) => view.setInt32(4, ifindex, littleEndian));
   // All links are listed (tc_dump_qdisc, net/sched/sch_api.c): the choice is ours.
-  return dump({ netns, type: RTM_GETQDISC, name: "RTM_GETQDISC", payload: payload.finish() }).some(
+  return dump({
+    netns,
+    doing: "listing qdiscs",
+    type: RTM_GETQDISC,
+    name: "RTM_GETQDISC",
+    payload: payload.finish(),
+  }).some(
     (message) =>
       message.type === RTM_NEWQDISC &&
       structOf(message.payload, tcmsgLength, "tcmsg").getInt32(4, littleEndian) === ifindex &&

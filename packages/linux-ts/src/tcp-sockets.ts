@@ -59,7 +59,14 @@ export function tcpSockets(netns?: NetnsFd, filter: { states?: readonly TcpState
       view.setUint32(4, mask, littleEndian);
     });
     const name = "SOCK_DIAG_BY_FAMILY";
-    return dump({ netns, protocol: NETLINK_SOCK_DIAG, type: SOCK_DIAG_BY_FAMILY, name, payload: payload.finish() })
+    return dump({
+      netns,
+      doing: "listing TCP sockets",
+      protocol: NETLINK_SOCK_DIAG,
+      type: SOCK_DIAG_BY_FAMILY,
+      name,
+      payload: payload.finish(),
+    })
       .filter((message) => message.type === SOCK_DIAG_BY_FAMILY)
       .map((message) => decodeTcpSocket(message.payload))
       .filter((socket) => socket !== undefined);
