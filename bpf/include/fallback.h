@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What becomes of a member's TCP when there is no proxy for it, or when it is older than the member's enrolment. */
+#ifndef MILLRACE_FALLBACK_H
+#define MILLRACE_FALLBACK_H
+
+#include "layout.h"
+#include "owner.h"
+#include "parse.h"
+#include "verdict.h"
+
+static __always_inline int without_proxy(enum program program, const struct settings *settings)
+{
+	if (settings->flags & SETTING_FAIL_OPEN)
+		return pass(program, VERDICT_OPEN);
+	return drop(program, VERDICT_DROPPED_NO_PROXY);
+}
+
+/*
+ * Connections from before the enrolment pass for a bounded time. A SYN never does, so this opens no way past the proxy;
+ * afterwards they go to the proxy like any other, whose stack resets them.
+ */
+static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packet *packet,
+				       const struct workload *workload, const struct proxy *active)
+{
+	if (!workload || !workload->adopt_until_ns || is_syn(packet))
+		return false;
+	if (bpf_ktime_get_ns() >= workload->adopt_until_ns)
+		return false;
+	return proxy_owns(skb, &packet->flow, packet->is_ipv6, active) == OWNS_NOTHING;
+}
+
+#endif

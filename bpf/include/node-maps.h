@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Maps of the programs in the node's network namespace. */
+#ifndef MILLRACE_NODE_MAPS_H
+#define MILLRACE_NODE_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct settings);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_PROXIES);
+	__type(key, __u32);
+	__type(value, struct proxy);
+} proxies SEC(".maps");
+
+/* By ifindex of the member's host veth. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct workload);
+} workloads SEC(".maps");
+
+/* By address of the member. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct address);
+	__type(value, struct member);
+} members SEC(".maps");
+
+/*
+ * Connections that a proxy opened to a member through the host's stack, as app_outbound sees the member's answers. The
+ * host may have rewritten their addresses (a Service's VIP), so it has to see the answers as well. Value: always 1.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow);
+	__type(value, __u32);
+} via_host SEC(".maps");
+
+#endif

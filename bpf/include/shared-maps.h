@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Maps of both objects. They are declared once, here, so that node.bpf.o and proxy.bpf.o agree and user space can hand
+ * the node object's maps to every proxy object.
+ */
+#ifndef MILLRACE_SHARED_MAPS_H
+#define MILLRACE_SHARED_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+
+/* Addresses of the node and of the proxies, to their ADDRESS_* flags. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct address);
+	__type(value, __u32);
+} addresses SEC(".maps");
+
+/* How often each program came to each verdict. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PROGRAM_COUNT *VERDICT_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* ADDRESS_* flags of an address; 0: neither the node's nor a proxy's. */
+static __always_inline __u32 address_flags(const struct address *address)
+{
+	__u32 *flags = bpf_map_lookup_elem(&addresses, address);
+
+	return flags ? *flags : 0;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Egress of a member's host veth: what the host delivers to the member. TCP goes to the node proxy first. */
+
+#include "fallback.h"
+#include "layout.h"
+#include "member-frame.h"
+#include "node-maps.h"
+#include "owner.h"
+#include "proxies.h"
+#include "redirect.h"
+#include "shared-maps.h"
+#include "verdict.h"
+
+/* Lets app_outbound find the member's answers to what a proxy sent through the host. */
+static __always_inline void remember_via_host(const struct packet *packet, enum frame frame, struct workload *workload)
+{
+	struct flow answer;
+	__u32 one = 1;
+
+	/* A plain store: this is the only bit, it is only ever set here, and atomic OR needs 5.12. */
+	if (workload && !(workload->flags & WORKLOAD_VIA_HOST))
+		workload->flags |= WORKLOAD_VIA_HOST;
+	if (frame != FRAME_TCP || !is_syn(packet))
+		return;
+	reverse(&answer, &packet->flow);
+	bpf_map_update_elem(&via_host, &answer, &one, BPF_ANY);
+}
+
+/*
+ * Whether a socket of the node sent the packet: a forwarded one has none (net/ipv4/ip_forward.c drops it otherwise). The
+ * stack answers for sockets in TIME_WAIT without one in IPv6 (net/ipv6/tcp_ipv6.c, tcp_v6_send_response()), so ask the
+ * socket table too; not for a SYN, which could be a forwarded one from a port that the node used before.
+ */
+static __always_inline bool is_sent_by_node(struct __sk_buff *skb, const struct packet *packet, enum frame frame)
+{
+	struct flow answer;
+
+	if (skb->sk)
+		return true;
+	if (frame != FRAME_TCP || is_syn(packet))
+		return false;
+	reverse(&answer, &packet->flow);
+	return owner_in(skb, &answer, packet->is_ipv6, OWN_NETNS) != OWNS_NOTHING;
+}
+
+SEC("tc")
+int app_inbound(struct __sk_buff *skb)
+{
+	const enum program self = PROGRAM_APP_INBOUND;
+	struct packet packet = {};
+	struct settings settings;
+	struct workload *workload;
+	struct proxy *active, *owner;
+	__u32 source, ifindex = skb->ifindex;
+	enum frame frame = parse_member_frame(skb, &packet);
+
+	if (frame == FRAME_OTHER)
+		return pass(self, VERDICT_PASSED);
+	if (frame == FRAME_UNPARSABLE)
+		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+
+	settings = read_settings();
+	active = active_proxy(&settings);
+	workload = bpf_map_lookup_elem(&workloads, &ifindex);
+	if (is_proxy_interface(&settings, skb->ingress_ifindex)) {
+		remember_via_host(&packet, frame, workload);
+		return pass(self, VERDICT_DELIVERED);
+	}
+
+	source = address_flags(&packet.flow.source);
+	if (source & ADDRESS_PROXY)
+		return pass(self, VERDICT_BYPASSED);
+
+	if (frame == FRAME_TCP) {
+		owner = draining_owner(skb, &packet, &settings, active);
+		if (owner)
+			return send_inbound(skb, owner, VERDICT_DRAINED);
+	}
+
+	/* From the node: a probe, unless it answers a connection of the proxy. What it masquerades is not from it. */
+	if ((source & ADDRESS_NODE) && is_sent_by_node(skb, &packet, frame) &&
+	    !(frame == FRAME_TCP && active &&
+	      takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)))
+		return pass(self, VERDICT_BYPASSED);
+
+	if (!active)
+		return without_proxy(self, &settings);
+	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))
+		return pass(self, VERDICT_ADOPTED);
+	return send_inbound(skb, active, VERDICT_CAPTURED);
+}

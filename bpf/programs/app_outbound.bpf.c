@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Ingress of a member's host veth: what leaves the member. Its TCP goes to the node proxy. */
+
+#include "fallback.h"
+#include "layout.h"
+#include "member-frame.h"
+#include "node-maps.h"
+#include "owner.h"
+#include "proxies.h"
+#include "redirect.h"
+#include "shared-maps.h"
+#include "verdict.h"
+
+SEC("tc")
+int app_outbound(struct __sk_buff *skb)
+{
+	const enum program self = PROGRAM_APP_OUTBOUND;
+	struct packet packet = {};
+	struct settings settings;
+	struct workload *workload;
+	struct proxy *active, *owner;
+	__u32 destination, ifindex = skb->ifindex;
+	enum frame frame = parse_member_frame(skb, &packet);
+
+	if (frame == FRAME_OTHER)
+		return pass(self, VERDICT_PASSED);
+	if (frame == FRAME_UNPARSABLE)
+		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+
+	/* A proxy's own ports answer as those of any pod. */
+	destination = address_flags(&packet.flow.destination);
+	if (destination & ADDRESS_PROXY)
+		return pass(self, VERDICT_BYPASSED);
+
+	settings = read_settings();
+	active = active_proxy(&settings);
+	workload = bpf_map_lookup_elem(&workloads, &ifindex);
+
+	if (frame == FRAME_TCP) {
+		/* The answer to what a proxy sent through the host, which may have to undo an address translation. */
+		if (!is_syn(&packet) && workload && (workload->flags & WORKLOAD_VIA_HOST) &&
+		    bpf_map_lookup_elem(&via_host, &packet.flow))
+			return pass(self, VERDICT_PASSED);
+
+		owner = draining_owner(skb, &packet, &settings, active);
+		if (owner)
+			return send_outbound(skb, owner, VERDICT_DRAINED);
+
+		/*
+		 * To the node: the answer to a probe if a socket of the node has the connection and the proxy has not. A
+		 * SYN is a new connection of the member, captured like any other.
+		 */
+		if ((destination & ADDRESS_NODE) && !is_syn(&packet) &&
+		    !(active && takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)) &&
+		    owner_in(skb, &packet.flow, packet.is_ipv6, OWN_NETNS) != OWNS_NOTHING)
+			return pass(self, VERDICT_BYPASSED);
+	}
+
+	if (!active)
+		return without_proxy(self, &settings);
+	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))
+		return pass(self, VERDICT_ADOPTED);
+	return send_outbound(skb, active, VERDICT_CAPTURED);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Ingress of a proxy's host veth: what leaves the proxy. TCP for a member of this node goes straight to it. */
+
+#include "layout.h"
+#include "node-maps.h"
+#include "owner.h"
+#include "parse.h"
+#include "proxies.h"
+#include "redirect.h"
+#include "refuse.h"
+#include "shared-maps.h"
+#include "verdict.h"
+
+/*
+ * Two proxies that dial one server from the same client address choose their source ports without knowing of each
+ * other. Whether another proxy has this connection already: answers for both would go to one of them.
+ */
+static __always_inline bool collides(struct __sk_buff *skb, const struct packet *packet, const struct settings *settings)
+{
+	__u32 active = settings->active;
+	struct flow answer;
+
+	reverse(&answer, &packet->flow);
+	for (__u32 slot = 0; slot < MAX_PROXIES; slot++) {
+		struct proxy *proxy;
+
+		if (slot + 1 != active && !is_draining(settings, slot))
+			continue;
+		proxy = proxy_in(slot);
+		if (!proxy || proxy->ifindex == skb->ifindex)
+			continue;
+		if (proxy_owns(skb, &answer, packet->is_ipv6, proxy) == OWNS_LIVE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * With SETTING_ROUTED, what a proxy sends to a member goes through the host's stack, but not its answers to a connection
+ * that it took from the member: the host has never seen that one, and its conntrack would call them invalid.
+ */
+static __always_inline bool goes_by_host(const struct packet *packet, enum frame frame)
+{
+	struct flow answer;
+
+	if (frame != FRAME_TCP || is_syn(packet))
+		return true;
+	reverse(&answer, &packet->flow);
+	return bpf_map_lookup_elem(&via_host, &answer) != NULL;
+}
+
+SEC("tc")
+int ztunnel_host_in(struct __sk_buff *skb)
+{
+	const enum program self = PROGRAM_ZTUNNEL_HOST_IN;
+	struct packet packet = {};
+	struct settings settings;
+	struct member *member;
+	enum frame frame = parse(skb, &packet);
+
+	if (frame != FRAME_TCP && frame != FRAME_TCP_FRAGMENT)
+		return pass(self, VERDICT_PASSED);
+	/* The proxy's own connections: conntrack must see both of their ways. */
+	if (address_flags(&packet.flow.source) & ADDRESS_PROXY)
+		return pass(self, VERDICT_PASSED);
+
+	settings = read_settings();
+	if (settings.draining && frame == FRAME_TCP && is_syn(&packet) && collides(skb, &packet, &settings))
+		return refuse(skb, &packet);
+
+	member = bpf_map_lookup_elem(&members, &packet.flow.destination);
+	if (!member)
+		return pass(self, VERDICT_PASSED);
+	if ((settings.flags & SETTING_ROUTED) && goes_by_host(&packet, frame))
+		return pass(self, VERDICT_PASSED);
+	if (frame == FRAME_TCP && is_syn(&packet)) {
+		/* An earlier connection of the same ports may have gone by the host; this one's answers must not. */
+		struct flow answer;
+
+		reverse(&answer, &packet.flow);
+		bpf_map_delete_elem(&via_host, &answer);
+	}
+	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))
+		return drop(self, VERDICT_DROPPED_ERROR);
+	count(self, VERDICT_DELIVERED);
+	return redirect_into(skb, member->ifindex);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sk_lookup of a proxy's network namespace: which listener a packet without a connection is for. Unlike bpf_sk_assign()
+ * in tc it has a say in every such search: a SYN that finds its ports in TIME_WAIT, the ACK of a SYN cookie.
+ * After the choice the kernel still picks among the sockets of a SO_REUSEPORT group (net/ipv4/inet_hashtables.c).
+ */
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flow.h"
+#include "layout.h"
+#include "proxy-maps.h"
+#include "shared-maps.h"
+#include "verdict.h"
+
+#define FAMILY_IPV4 2  /* AF_INET, AF_INET6: the uapi headers leave them to libc */
+#define FAMILY_IPV6 10
+
+/* clang merges loads of the context across branches into one at a computed address, which the verifier refuses. */
+#define KEEP_LOAD(value) asm volatile("" : "+r"(value))
+
+static __always_inline void read_ipv6(struct address *address, __u32 a, __u32 b, __u32 c, __u32 d)
+{
+	__be32 *word = words(address);
+
+	word[0] = a;
+	word[1] = b;
+	word[2] = c;
+	word[3] = d;
+}
+
+static __always_inline void read_flow(struct bpf_sk_lookup *ctx, struct flow *flow)
+{
+	if (ctx->family == FAMILY_IPV4) {
+		__u32 remote = ctx->remote_ip4, local;
+
+		KEEP_LOAD(remote);
+		local = ctx->local_ip4;
+		KEEP_LOAD(local);
+		set_ipv4(&flow->source, remote);
+		set_ipv4(&flow->destination, local);
+	} else {
+		__u32 a, b, c, d;
+
+		a = ctx->remote_ip6[0];
+		KEEP_LOAD(a);
+		b = ctx->remote_ip6[1];
+		KEEP_LOAD(b);
+		c = ctx->remote_ip6[2];
+		KEEP_LOAD(c);
+		d = ctx->remote_ip6[3];
+		KEEP_LOAD(d);
+		read_ipv6(&flow->source, a, b, c, d);
+		a = ctx->local_ip6[0];
+		KEEP_LOAD(a);
+		b = ctx->local_ip6[1];
+		KEEP_LOAD(b);
+		c = ctx->local_ip6[2];
+		KEEP_LOAD(c);
+		d = ctx->local_ip6[3];
+		KEEP_LOAD(d);
+		read_ipv6(&flow->destination, a, b, c, d);
+	}
+	flow->source_port = ctx->remote_port;
+	flow->destination_port = bpf_htons(ctx->local_port);
+}
+
+/* Addresses whose listeners are found as always. Packets to any other address are here only because we redirected them. */
+static __always_inline bool is_own(struct address *address)
+{
+	__be32 *word = words(address);
+
+	/* The unspecified address: ztunnel_tproxy looks for listeners. No packet carries it. */
+	if (word[0] == 0 && word[1] == 0) {
+		if (word[2] == 0 && (word[3] == 0 || word[3] == bpf_htonl(1))) /* ::, ::1 */
+			return true;
+		if (word[2] == bpf_htonl(0xffff) && (word[3] == 0 || address->bytes[12] == 127)) /* 0.0.0.0, 127.0.0.0/8 */
+			return true;
+	}
+	if ((word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000)) /* fe80::/10 */
+		return true;
+	return address_flags(address) & ADDRESS_PROXY;
+}
+
+/* Returns false if the proxy does not listen there. */
+static __always_inline bool assign(struct bpf_sk_lookup *ctx, __u32 direction)
+{
+	bool is_ipv6 = ctx->family == FAMILY_IPV6;
+	__u32 index = LISTENER_INDEX(direction, is_ipv6);
+	struct bpf_sock *sk = bpf_map_lookup_elem(&listeners, &index);
+	bool is_assigned;
+
+	if (!sk && !is_ipv6) {
+		/* A dual-stack listener known from IPv6 takes IPv4 too; bpf_sk_assign() refuses any other. */
+		index = LISTENER_INDEX(direction, true);
+		sk = bpf_map_lookup_elem(&listeners, &index);
+	}
+	if (!sk)
+		return false;
+	is_assigned = sk->state == BPF_TCP_LISTEN && bpf_sk_assign(ctx, sk, 0) == 0;
+	bpf_sk_release(sk);
+	return is_assigned;
+}
+
+SEC("sk_lookup")
+int ztunnel_lookup(struct bpf_sk_lookup *ctx)
+{
+	const enum program self = PROGRAM_ZTUNNEL_LOOKUP;
+	struct flow flow;
+	__u32 *direction;
+
+	if (ctx->protocol != IPPROTO_TCP)
+		goto not_ours;
+	read_flow(ctx, &flow);
+	direction = bpf_map_lookup_elem(&flows, &flow);
+	if (direction) {
+		if (assign(ctx, *direction)) {
+			count(self, VERDICT_CAPTURED);
+			return SK_PASS;
+		}
+		count(self, VERDICT_DROPPED_NO_LISTENER);
+		return SK_DROP;
+	}
+	if (is_own(&flow.destination))
+		goto not_ours;
+	/*
+	 * Redirected, but of no connection that this proxy knows. A transparent listener lets the stack answer with RST from
+	 * an address that is not its own (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset()); without one IPv4 would stay silent. The
+	 * inbound one, because there the proxy checks that the destination is a workload of its node.
+	 */
+	if (assign(ctx, DIRECTION_INBOUND)) {
+		count(self, VERDICT_REFUSED_ORPHAN);
+		return SK_PASS;
+	}
+not_ours:
+	count(self, VERDICT_PASSED);
+	return SK_PASS;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ingress of eth0 in a proxy's network namespace: prepares ztunnel_lookup's choice for each redirected SYN.
+ *
+ * A redirected frame is known by its source MAC. Only the node's programs put frames with these MACs on a veth that the
+ * host routes to. On a bridge, a neighbour of the proxy could forge one; it gains a direction, not an identity: the proxy
+ * decides by the source address, and answers go there.
+ */
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+#include "listener.h"
+#include "parse.h"
+#include "proxy-maps.h"
+#include "verdict.h"
+
+static __always_inline bool is_same(const __u8 *a, const __u8 *b)
+{
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
+/* DIRECTION_COUNT: not redirected. */
+static __always_inline enum direction redirected_from(struct __sk_buff *skb)
+{
+	const __u8 outbound[ETH_ALEN] = DIRECTION_MAC_OUTBOUND, inbound[ETH_ALEN] = DIRECTION_MAC_INBOUND;
+	__u8 source[ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, source, sizeof(source)))
+		return DIRECTION_COUNT;
+	if (is_same(source, outbound))
+		return DIRECTION_OUTBOUND;
+	if (is_same(source, inbound))
+		return DIRECTION_INBOUND;
+	return DIRECTION_COUNT;
+}
+
+SEC("tc")
+int ztunnel_tproxy(struct __sk_buff *skb)
+{
+	const enum program self = PROGRAM_ZTUNNEL_TPROXY;
+	struct packet packet = {};
+	__u32 direction = redirected_from(skb);
+
+	if (direction == DIRECTION_COUNT)
+		return pass(self, VERDICT_PASSED);
+	if (parse(skb, &packet) != FRAME_TCP || !is_syn(&packet))
+		return pass(self, VERDICT_PASSED);
+	if (direction == DIRECTION_INBOUND && packet.flow.destination_port == bpf_htons(PORT_HBONE))
+		direction = DIRECTION_HBONE;
+
+	/* Dropped here and not left to the lookup: the SYN is sent again, and finds a proxy that is back by then. */
+	if (!has_listener(direction, packet.is_ipv6) && !learn_listener(skb, direction, packet.is_ipv6))
+		return drop(self, VERDICT_DROPPED_NO_LISTENER);
+	if (bpf_map_update_elem(&flows, &packet.flow, &direction, BPF_ANY))
+		return drop(self, VERDICT_DROPPED_ERROR);
+	return pass(self, VERDICT_CAPTURED);
+}
