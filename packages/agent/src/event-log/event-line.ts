@@ -28,7 +28,12 @@ function intent(data: EventData["redirection.requested"]): string {
 }
 
 const outcome = (data: { action: string; generation: number; durationMs: number; attempt: number }): string =>
-  words(data.action, `intent ${data.generation}`, `${data.durationMs} ms`, data.attempt > 1 && `attempt ${data.attempt}`);
+  words(
+    data.action,
+    `intent ${data.generation}`,
+    `${data.durationMs} ms`,
+    data.attempt > 1 && `attempt ${data.attempt}`,
+  );
 
 /** The gist of each event in a few words, in the vocabulary of the documentation. */
 const summaries: Summaries = {
@@ -74,8 +79,19 @@ const summaries: Summaries = {
   "retry.due": ({ attempt, delayMs }) => `attempt ${attempt} after ${delayMs} ms`,
 };
 
-const BAD: ReadonlySet<EventType> = new Set(["redirection.failed", "drift.found", "log.gap", "watch.lost", "discovery.failed"]);
-const GOOD: ReadonlySet<EventType> = new Set(["redirection.applied", "redirection.removed", "drift.mended", "watch.synced"]);
+const BAD: ReadonlySet<EventType> = new Set([
+  "redirection.failed",
+  "drift.found",
+  "log.gap",
+  "watch.lost",
+  "discovery.failed",
+]);
+const GOOD: ReadonlySet<EventType> = new Set([
+  "redirection.applied",
+  "redirection.removed",
+  "drift.mended",
+  "watch.synced",
+]);
 const SEQ_WIDTH = 6;
 const TYPE_WIDTH = 21;
 

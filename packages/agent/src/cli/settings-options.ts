@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs";
+import { CONFIG_VARIABLE, type Configuration, loadConfiguration, type Setting, settings } from "@millrace/core";
+import { type Command, Option } from "commander";
+import type { Io } from "./output.ts";
+
+const DEFAULT_FILE = "/etc/millrace/config.yaml";
+
+/** Where the value of a flag comes from, when it is not given in full. */
+const PLACEHOLDERS = {
+  text: "<value>",
+  number: "<number>",
+  boolean: "<true|false>",
+  list: "<a,b>",
+  labels: "<key=value,…>",
+} as const satisfies Record<Setting["kind"], string>;
+
+const optionFor = (setting: Setting) =>
+  new Option(`${setting.flag} ${PLACEHOLDERS[setting.kind]}`, setting.description).helpGroup("Settings:");
+
+/**
+ * Lets settings be given as flags, with `--config` for the file below them.
+ *
+ * @param paths the settings that the command uses, for instance `sockets.admin`; all of them when absent.
+ */
+export function addSettings(command: Command, paths?: readonly string[]): Command {
+  command.addOption(
+    new Option(
+      "-c, --config <file>",
+      `configuration file (default: ${DEFAULT_FILE} if it exists; $${CONFIG_VARIABLE})`,
+    ),
+  );
+  for (const setting of settings) {
+    if (paths === undefined || paths.includes(setting.path)) command.addOption(optionFor(setting));
+  }
+  return command;
+}
+
+/** Reads the configuration as the command's flags and the environment have it. Throws ERR_CONFIG_INVALID, ERR_CONFIG_UNREADABLE. */
+export function configurationOf(command: Command, io: Io): Configuration {
+  const given = command.opts<Record<string, string | undefined>>();
+  const flags: Record<string, string> = {};
+  for (const setting of settings) {
+    const value = given[optionFor(setting).attributeName()];
+    if (value !== undefined) flags[setting.path] = value;
+  }
+  const named = given.config ?? io.env[CONFIG_VARIABLE];
+  const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  return loadConfiguration({ file, environment: io.env, flags });
+}

@@ -1,0 +1,122 @@
+import { expect, test } from "vitest";
+import { paletteFor } from "../cli/colour.ts";
+import { EXIT } from "../exit-codes.ts";
+import { renderStatus } from "./render-status.ts";
+import { STATUS_VERSION, type Status, statusSchema, type WorkloadStatus } from "./status-document.ts";
+import { verdict } from "./verdict.ts";
+
+const plain = paletteFor({}, {});
+const NOW = "2026-01-02T03:10:00.000Z";
+
+const web: WorkloadStatus = {
+  uid: "0f8fad5b-d9cb-469f-a165-70867728950e",
+  namespace: "shop",
+  name: "web-1",
+  addresses: ["198.18.1.11", "2001:2:0:1::11"],
+  state: "enrolled",
+  since: "2026-01-02T03:00:00.000Z",
+  agreedAt: "2026-01-02T03:09:57.000Z",
+  problems: [],
+  foreign: [],
+};
+
+const healthy: Status = {
+  statusVersion: STATUS_VERSION,
+  time: NOW,
+  agent: {
+    version: "0.1.0",
+    node: "n1",
+    pid: 42,
+    startedAt: "2026-01-02T02:00:00.000Z",
+    redirectMode: "auto",
+    backend: "ebpf",
+    failurePolicy: "closed",
+  },
+  observation: { time: "2026-01-02T03:09:57.000Z", problems: [], nodeAddresses: ["198.19.0.1"] },
+  eventLog: { path: "/var/lib/millrace/events.db", lastSeq: 12, state: "writing" },
+  workloads: [web],
+  proxies: [
+    {
+      uid: "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+      key: "k",
+      namespace: "istio-system",
+      name: "ztunnel-1",
+      addresses: ["198.18.1.20"],
+      role: "active",
+      state: "complete",
+      problems: [],
+    },
+  ],
+  watches: [{ name: "manifests", state: "synced", since: "2026-01-02T02:00:01.000Z" }],
+  counters: { "app_outbound.captured": 7, "app_outbound.dropped": 0 },
+};
+
+test("a healthy node", () => {
+  expect(statusSchema.parse(healthy)).toEqual(healthy);
+  expect(verdict(healthy)).toEqual({ exit: EXIT.ok, complaints: [] });
+  expect(renderStatus(healthy, plain)).toMatchInlineSnapshot(`
+    "n1: backend ebpf (redirectMode auto), fails closed, agent 0.1.0 pid 42, up 1h10m
+    kernel last read 3s ago, at 2026-01-02T03:09:57.000Z
+
+    WORKLOAD    UID       ADDRESSES                   BACKEND  STATE     SINCE  AGREED
+    shop/web-1  0f8fad5b  198.18.1.11,2001:2:0:1::11  ebpf     enrolled  10m    3s
+
+    PROXY                   UID       ADDRESSES    ROLE    STATE
+    istio-system/ztunnel-1  7c9e6679  198.18.1.20  active  complete
+
+    WATCH      STATE   SINCE  REASON
+    manifests  synced  1h9m
+
+    COUNTER                TOTAL
+    app_outbound.captured      7
+    "
+  `);
+});
+
+test("what is wrong is said first, and each problem with its workload", () => {
+  const status: Status = {
+    ...healthy,
+    workloads: [
+      {
+        ...web,
+        state: "partial",
+        problems: ["app_outbound is not attached to h-m1"],
+        foreign: [{ kind: "tcx program", where: "h-m1 ingress", owner: "other", effect: "runs before app_outbound" }],
+      },
+      { ...web, name: "web-2", state: "failed", reason: "ERR_MAP_FULL: no room" },
+    ],
+  };
+  expect(verdict(status)).toEqual({ exit: EXIT.unhealthy, complaints: ["1 workload failed", "1 workload partial"] });
+  const text = renderStatus(status, plain);
+  expect(text).toContain("! 1 workload partial\n");
+  expect(text).toContain("! shop/web-1: app_outbound is not attached to h-m1\n");
+  expect(text).toContain("! shop/web-1: foreign tcx program at h-m1 ingress of other: runs before app_outbound\n");
+  expect(text).toContain("failed (ERR_MAP_FULL: no room)");
+});
+
+const { observation: _unread, ...unread } = healthy;
+
+test.each<[string, Status, string]>([
+  ["no reading of the kernel", unread, "the kernel has not been read yet"],
+  [
+    "no redirection",
+    { ...healthy, agent: { ...healthy.agent, problem: "ERR_BPFFS_MISSING: none" } },
+    "ERR_BPFFS_MISSING: none",
+  ],
+  ["a workload that waits", { ...healthy, workloads: [{ ...web, state: "pending" }] }, "1 workload pending"],
+  ["members without a proxy", { ...healthy, proxies: [] }, "no active proxy: members' new connections fail"],
+  [
+    "a proxy that is not whole",
+    { ...healthy, proxies: healthy.proxies.map((proxy) => ({ ...proxy, state: "partial" as const })) },
+    "proxy istio-system/ztunnel-1 partial",
+  ],
+])("%s is not healthy", (_name, status, complaint) => {
+  expect(verdict(status)).toEqual({ exit: EXIT.unhealthy, complaints: [complaint] });
+});
+
+test("a pod that is no member, and an empty node, are healthy", () => {
+  const outsider: WorkloadStatus = { ...web, state: "not a member", reason: "hostNetwork" };
+  expect(verdict({ ...healthy, workloads: [outsider] }).exit).toBe(EXIT.ok);
+  expect(verdict({ ...healthy, workloads: [], proxies: [] }).exit).toBe(EXIT.ok);
+  expect(renderStatus({ ...healthy, workloads: [] }, plain)).toContain("no workloads on this node");
+});

@@ -1,0 +1,122 @@
+import type { Palette } from "../cli/colour.ts";
+import { age } from "../cli/duration.ts";
+import { table } from "../cli/table.ts";
+import type { Status, WorkloadState, WorkloadStatus } from "./status-document.ts";
+import { verdict } from "./verdict.ts";
+
+/** Enough of a uid to tell pods apart on one node; `--json` has all of it. */
+const SHORT_UID = 8;
+
+const paintOf: Readonly<Record<WorkloadState, keyof Palette>> = {
+  enrolled: "good",
+  partial: "bad",
+  failed: "bad",
+  pending: "warn",
+  leaving: "warn",
+  "not a member": "dim",
+};
+
+function stateCell(workload: WorkloadStatus, palette: Palette): string {
+  const text = workload.reason === undefined ? workload.state : `${workload.state} (${workload.reason})`;
+  return palette[paintOf[workload.state]](text);
+}
+
+function head(status: Status, palette: Palette): string {
+  const { agent, observation, time } = status;
+  const backend = agent.backend ?? "none";
+  const lines = [
+    `${palette.bold(agent.node)}: backend ${backend} (redirectMode ${agent.redirectMode}), fails ${agent.failurePolicy}, ` +
+      `agent ${agent.version} pid ${agent.pid}, up ${age(agent.startedAt, time)}`,
+    observation === undefined
+      ? palette.warn("kernel not read yet: nothing below is confirmed")
+      : `kernel last read ${age(observation.time, time)} ago, at ${observation.time}`,
+  ];
+  if (status.eventLog.state !== "writing") {
+    lines.push(
+      palette.warn(
+        `event log ${status.eventLog.state}: ${status.eventLog.path}, last event ${status.eventLog.lastSeq}`,
+      ),
+    );
+  }
+  for (const complaint of verdict(status).complaints) lines.push(palette.bad(`! ${complaint}`));
+  return `${lines.join("\n")}\n`;
+}
+
+function workloads(status: Status, palette: Palette): string {
+  const rows = status.workloads.map((workload) => [
+    `${workload.namespace}/${workload.name}`,
+    workload.uid.slice(0, SHORT_UID),
+    workload.addresses.join(",") || "-",
+    workload.state === "not a member" ? "-" : (status.agent.backend ?? "-"),
+    stateCell(workload, palette),
+    age(workload.since, status.time),
+    age(workload.agreedAt, status.time),
+  ]);
+  const titles = ["WORKLOAD", "UID", "ADDRESSES", "BACKEND", "STATE", "SINCE", "AGREED"];
+  const text = table(
+    titles.map((title) => ({ title })),
+    rows,
+  );
+  return text === "" ? "no workloads on this node\n" : text;
+}
+
+function problems(status: Status, palette: Palette): string {
+  return status.workloads
+    .flatMap((workload) => [
+      ...workload.problems.map((problem) => [workload, problem] as const),
+      ...workload.foreign.map(
+        ({ kind, where, owner, effect }) => [workload, `foreign ${kind} at ${where} of ${owner}: ${effect}`] as const,
+      ),
+    ])
+    .map(([workload, problem]) => `${palette.bad("!")} ${workload.namespace}/${workload.name}: ${problem}\n`)
+    .join("");
+}
+
+function proxies(status: Status, palette: Palette): string {
+  const rows = status.proxies.map((proxy) => [
+    `${proxy.namespace}/${proxy.name}`,
+    proxy.uid.slice(0, SHORT_UID),
+    proxy.addresses.join(",") || "-",
+    proxy.role,
+    proxy.state === "complete" ? palette.good(proxy.state) : palette.bad([proxy.state, ...proxy.problems].join("; ")),
+  ]);
+  const text = table(
+    ["PROXY", "UID", "ADDRESSES", "ROLE", "STATE"].map((title) => ({ title })),
+    rows,
+  );
+  return text === "" ? "no node proxy\n" : text;
+}
+
+function watches(status: Status, palette: Palette): string {
+  const rows = status.watches.map((watch) => [
+    watch.name,
+    watch.state === "synced" ? palette.good(watch.state) : palette.warn(watch.state),
+    age(watch.since, status.time),
+    watch.reason ?? "",
+  ]);
+  return table(
+    ["WATCH", "STATE", "SINCE", "REASON"].map((title) => ({ title })),
+    rows,
+  );
+}
+
+function counters(status: Status): string {
+  const rows = Object.entries(status.counters)
+    .filter(([, count]) => count > 0)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, count]) => [name, String(count)]);
+  return table([{ title: "COUNTER" }, { title: "TOTAL", align: "right" }], rows);
+}
+
+/** A status for people. Ages are counted back from the status's own time. */
+export function renderStatus(status: Status, palette: Palette): string {
+  return [
+    head(status, palette),
+    workloads(status, palette) + problems(status, palette),
+    proxies(status, palette),
+    watches(status, palette),
+    counters(status),
+  ]
+    .filter((part) => part !== "")
+    .join("\n");
+}
