@@ -3,7 +3,6 @@
 // The agent
 export { Agent, type AgentOptions } from "./agent/agent.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";
-
 // Errors
 export { LAB_ERRORS, LabError, type LabErrorCode } from "./errors.ts";
 export * from "./lab/addresses.ts";
@@ -28,3 +27,5 @@ export { Haproxy, type HaproxyOptions, haproxyBinary, type RecordFilter } from "
 export { HBONE_SINK_PORT, PROXY_PORTS } from "./programs/haproxy-config.ts";
 export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/haproxy-log.ts";
 export { Program, type ProgramOptions } from "./programs/program.ts";
+// State of the kernel as text
+export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";

@@ -92,9 +92,9 @@ export class Haproxy implements AsyncDisposable {
 
 /** MILLRACE_HAPROXY, else `haproxy` on PATH or in /usr/sbin, else a private copy. Throws ERR_HAPROXY_MISSING. */
 export function haproxyBinary(environment: NodeJS.ProcessEnv = process.env): string {
-  const directories = [...(environment["PATH"] ?? "").split(delimiter), "/usr/sbin"].filter((entry) => entry !== "");
+  const directories = [...(environment.PATH ?? "").split(delimiter), "/usr/sbin"].filter((entry) => entry !== "");
   const candidates = [
-    environment["MILLRACE_HAPROXY"] ?? [],
+    environment.MILLRACE_HAPROXY ?? [],
     directories.map((directory) => join(directory, "haproxy")),
     join(homedir(), ".cache/millrace/haproxy/usr/sbin/haproxy"),
   ].flat();

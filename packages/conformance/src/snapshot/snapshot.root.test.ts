@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Lab } from "../lab/lab.ts";
+import { compareSnapshots, snapshot } from "./snapshot.ts";
+
+describe("snapshots", () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await Lab.create({ nodes: [{ pods: ["a"] }] });
+  });
+  afterAll(async () => await lab[Symbol.asyncDispose]());
+
+  it("of the same state are the same, whatever traffic there was", async () => {
+    const before = await snapshot(lab);
+    await lab.pod("a").namespace.runChecked("ping", ["-c", "2", "-i", "0.1", lab.node(1).address(6)]);
+    expect(compareSnapshots(before, await snapshot(lab))).toEqual([]);
+  });
+
+  const changes: [string, () => Promise<void>, RegExp][] = [
+    ["a rule", () => node("rule add priority 7 fwmark 0x1 lookup 100"), /^n1: rules v4: \+ 7:.*lookup 100/],
+    [
+      "a route in another table",
+      () => node("route add local default dev lo table 123"),
+      /^n1: routes v4: \+ local default/,
+    ],
+    ["an address", () => node("addr add 198.18.99.9/32 dev lo"), /^n1: addresses: \+ .*198\.18\.99\.9/],
+    [
+      "a sysctl",
+      () => sysctl("net.ipv4.conf.h-a.rp_filter", 2),
+      /^n1: sysctls: \+ net\.ipv4\.conf\.h-a\.rp_filter = 2/,
+    ],
+    [
+      "an nftables rule",
+      () => nft("table ip t {\n chain c {\n tcp dport 1 drop\n }\n}"),
+      /^n1: nftables: \+ .*dport 1 drop/,
+    ],
+    ["a qdisc", () => command("tc", "qdisc", "add", "dev", "h-a", "clsact"), /^n1: qdiscs: \+ qdisc clsact/],
+    [
+      "a tc filter",
+      () =>
+        command(
+          "tc",
+          "filter",
+          "add",
+          "dev",
+          "h-a",
+          "ingress",
+          "prio",
+          "9",
+          "bpf",
+          "bytecode",
+          "1,6 0 0 0",
+          "classid",
+          "1:1",
+        ),
+      /^n1: tc filters: \+ h-a ingress filter .*bytecode/,
+    ],
+    ["a set", () => command("ipset", "create", "s", "hash:ip"), /^n1: sets: \+ create s hash:ip/],
+    [
+      "a legacy iptables rule",
+      () => command("iptables-legacy", "-A", "INPUT", "-s", "198.18.9.9"),
+      /^n1: iptables: \+ -A INPUT/,
+    ],
+    ["a link", () => node("link add v0 type veth peer name v1"), /^n1: links: \+ .*v0/],
+  ];
+  const namespace = () => lab.node(1).namespace;
+  const node = (line: string) => namespace().ip(line);
+  const nft = (script: string) => namespace().nft(script);
+  const sysctl = (name: string, value: number) => namespace().setSysctls({ [name]: value });
+  const command = async (file: string, ...args: string[]) => void (await namespace().runChecked(file, args));
+
+  it.each(changes)("show %s", async (_, change, line) => {
+    const before = await snapshot(lab.node(1));
+    await change();
+    expect(compareSnapshots(before, await snapshot(lab.node(1)))).toContainEqual(expect.stringMatching(line));
+  });
+});
