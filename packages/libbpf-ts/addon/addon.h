@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libbpf for Node: the native half.
+ *
+ * Rules of this folder:
+ *  - numbers, strings, bytes and tagged externals go in and out; classes and ownership live in TypeScript;
+ *  - no JavaScript runs while libbpf is on the stack; libbpf's text is collected per call and travels in the error;
+ *  - a call that works in another network namespace goes there and comes home before it returns, or aborts;
+ *  - a file descriptor belongs to exactly one handle, and is closed with it.
+ */
+#ifndef LIBBPF_TS_ADDON_H
+#define LIBBPF_TS_ADDON_H
+
+#define _GNU_SOURCE
+#define NAPI_VERSION 8
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define PATH_LEN 4096
+#define NAME_LEN 256
+
+/* ---- text.c: a growing buffer ---------------------------------------------------------------------------------- */
+
+struct text {
+	char *data;
+	size_t len;
+	size_t cap;
+};
+
+/* Makes room for `extra` more bytes and returns where they go, or NULL when memory is out. Does not change `len`. */
+char *text_reserve(struct text *t, size_t extra);
+void text_free(struct text *t);
+
+/* ---- log.c: what libbpf said during this thread's current call -------------------------------------------------- */
+
+void log_install(void);
+void log_reset(void);
+/* Moves the text of this thread into `out`, which the caller frees. */
+void log_take(struct text *out);
+const struct text *log_current(void);
+
+/* ---- errors.c: every function throws and returns NULL, so that callers can return its result -------------------- */
+
+struct addon {
+	napi_ref error_class;
+};
+
+/* A failed system or libbpf call; `err` is an errno or a libbpf code of either sign. */
+napi_value fail(napi_env env, const char *syscall, int err);
+napi_value fail_with_log(napi_env env, const char *syscall, int err, const struct text *log);
+/* The same as a value, for promises. */
+napi_value error_value(napi_env env, const char *syscall, int err, const struct text *log);
+/* An error of this library's own, with a code of src/errors.ts. */
+napi_value fail_own(napi_env env, const char *code, const char *message);
+napi_value fail_type(napi_env env, const char *message);
+napi_value fail_range(napi_env env, const char *message);
+napi_value error_set_class(napi_env env, napi_callback_info info);
+
+/* ---- handle.c: externals that own something --------------------------------------------------------------------- */
+
+/* KIND_ANY: a map, program or link, whichever; only for asking. */
+enum kind { KIND_OBJECT, KIND_RING, KIND_MAP, KIND_PROGRAM, KIND_LINK, KIND_ANY };
+
+/* What a map, program or link handle holds. The sizes are the kernel's, so buffers are checked against the truth. */
+struct handle {
+	enum kind kind;
+	int fd; /* -1 once closed */
+	uint32_t key_size;
+	uint32_t value_len; /* bytes that one value takes in bpf(2): all CPUs' copies for a per-CPU map */
+	uint32_t max_entries;
+};
+
+struct object {
+	struct bpf_object *obj; /* NULL once closed */
+	void *elf;		/* copy of the bytes it was opened from, if any */
+};
+
+/* Wraps `fd` (which it takes over, also on failure) as a handle of that kind. */
+napi_value handle_new(napi_env env, enum kind kind, int fd);
+napi_value external_new(napi_env env, enum kind kind, void *data, napi_finalize finalize);
+/* The pointer inside an external of that kind, or NULL with a TypeError pending. */
+void *external_get(napi_env env, napi_value value, enum kind kind);
+
+napi_value handle_open_pinned(napi_env env, napi_callback_info info);
+napi_value handle_open_by_id(napi_env env, napi_callback_info info);
+napi_value handle_fd(napi_env env, napi_callback_info info);
+napi_value handle_pin(napi_env env, napi_callback_info info);
+napi_value handle_close(napi_env env, napi_callback_info info);
+
+/* ---- args.c: arguments in, values out --------------------------------------------------------------------------- */
+
+struct bytes {
+	uint8_t *data;
+	size_t len;
+};
+
+/*
+ * Starts a call: clears the thread's log and reads the arguments that `fmt` names. False: an exception is pending.
+ *
+ *   i  int32_t *                      u  uint32_t *                 ?  bool *
+ *   s  char *, size_t (whole or it throws)                          y  struct bytes *, a Uint8Array
+ *   f  napi_value *, a function       k  enum kind *, of a handle
+ *   o  struct object **, open         O  the same, possibly closed
+ *   m  p  l  struct handle ** of a map, program, link, open
+ *   h  struct handle ** of any of the three, open                   H  the same, possibly closed
+ *   r  void **, a ring
+ */
+bool get_args(napi_env env, napi_callback_info info, const char *fmt, ...);
+
+napi_value js_undefined(napi_env env);
+napi_value js_null(napi_env env);
+napi_value js_bool(napi_env env, bool v);
+napi_value js_num(napi_env env, double v);
+napi_value js_str(napi_env env, const char *s);
+/* A new Uint8Array with a copy of the bytes. */
+napi_value js_bytes(napi_env env, const void *data, size_t len);
+/* A new, zeroed Uint8Array; `data` is set to its memory. */
+napi_value js_buffer(napi_env env, size_t len, void **data);
+void set(napi_env env, napi_value obj, const char *name, napi_value v);
+void set_num(napi_env env, napi_value obj, const char *name, double v);
+void set_str(napi_env env, napi_value obj, const char *name, const char *s);
+
+/* ---- netns.c ---------------------------------------------------------------------------------------------------- */
+
+/* Enters the namespace, or stays when netns_fd < 0. Returns 0 or -errno; `home` is for netns_leave(). */
+int netns_enter(int netns_fd, int *home);
+/* Comes home. Aborts the process when it cannot: going on in a foreign namespace would be worse. */
+void netns_leave(int home);
+
+/* ---- the functions that JavaScript sees ------------------------------------------------------------------------- */
+
+/* bpf(2) with an attribute of our own: the kernel's newest fields are missing in the headers libbpf was built with. */
+int sys_bpf(int cmd, void *attr, unsigned int size);
+
+napi_value object_open_file(napi_env env, napi_callback_info info);
+napi_value object_open_mem(napi_env env, napi_callback_info info);
+napi_value object_close(napi_env env, napi_callback_info info);
+napi_value object_maps(napi_env env, napi_callback_info info);
+napi_value object_programs(napi_env env, napi_callback_info info);
+napi_value object_set_max_entries(napi_env env, napi_callback_info info);
+napi_value object_reuse_map(napi_env env, napi_callback_info info);
+napi_value object_set_autoload(napi_env env, napi_callback_info info);
+napi_value object_initial_value(napi_env env, napi_callback_info info);
+napi_value object_set_initial_value(napi_env env, napi_callback_info info);
+napi_value object_load(napi_env env, napi_callback_info info);
+napi_value object_map(napi_env env, napi_callback_info info);
+napi_value object_program(napi_env env, napi_callback_info info);
+
+napi_value map_create(napi_env env, napi_callback_info info);
+napi_value map_info(napi_env env, napi_callback_info info);
+napi_value map_lookup(napi_env env, napi_callback_info info);
+napi_value map_update(napi_env env, napi_callback_info info);
+napi_value map_delete(napi_env env, napi_callback_info info);
+napi_value map_lookup_batch(napi_env env, napi_callback_info info);
+napi_value map_keys(napi_env env, napi_callback_info info);
+napi_value possible_cpus(napi_env env, napi_callback_info info);
+
+napi_value program_info(napi_env env, napi_callback_info info);
+napi_value program_test_run(napi_env env, napi_callback_info info);
+
+napi_value link_info(napi_env env, napi_callback_info info);
+napi_value link_update(napi_env env, napi_callback_info info);
+napi_value link_detach(napi_env env, napi_callback_info info);
+napi_value link_attach_netns(napi_env env, napi_callback_info info);
+
+napi_value tcx_attach(napi_env env, napi_callback_info info);
+napi_value tcx_attach_async(napi_env env, napi_callback_info info);
+napi_value tcx_query(napi_env env, napi_callback_info info);
+
+napi_value clsact_attach(napi_env env, napi_callback_info info);
+napi_value clsact_detach(napi_env env, napi_callback_info info);
+napi_value clsact_query(napi_env env, napi_callback_info info);
+
+napi_value ring_open(napi_env env, napi_callback_info info);
+napi_value ring_consume(napi_env env, napi_callback_info info);
+napi_value ring_ref(napi_env env, napi_callback_info info);
+napi_value ring_close(napi_env env, napi_callback_info info);
+
+napi_value probe_bpf(napi_env env, napi_callback_info info);
+napi_value probe_program_type(napi_env env, napi_callback_info info);
+napi_value probe_map_type(napi_env env, napi_callback_info info);
+napi_value probe_helper(napi_env env, napi_callback_info info);
+napi_value probe_tcx(napi_env env, napi_callback_info info);
+napi_value type_name(napi_env env, napi_callback_info info);
+napi_value version(napi_env env, napi_callback_info info);
+
+#endif

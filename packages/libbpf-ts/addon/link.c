@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+
+/*
+ * struct bpf_link_info of include/uapi/linux/bpf.h as far as it is read here; the kernel accepts any size and fills what
+ * fits. The union is aligned to 8 bytes. tcx exists since 6.6, so the headers of a distribution may lack it.
+ */
+struct link_info {
+	uint32_t type;
+	uint32_t id;
+	uint32_t prog_id;
+	uint32_t pad;
+	union {
+		struct {
+			uint32_t netns_ino;
+			uint32_t attach_type;
+		} netns;
+		struct {
+			uint32_t ifindex;
+			uint32_t attach_type;
+		} tcx; /* netkit has the same shape */
+		struct {
+			uint32_t ifindex;
+		} xdp;
+		uint64_t raw[8];
+	};
+};
+
+_Static_assert(offsetof(struct link_info, netns) == 16, "the union of bpf_link_info starts at byte 16");
+
+/* enum bpf_link_type */
+#define LINK_NETNS 5
+#define LINK_XDP 6
+#define LINK_TCX 11
+#define LINK_NETKIT 13
+
+static void set_details(napi_env env, napi_value out, const struct link_info *link)
+{
+	switch (link->type) {
+	case LINK_NETNS:
+		set_num(env, out, "netnsInode", link->netns.netns_ino);
+		set_num(env, out, "attachType", link->netns.attach_type);
+		break;
+	case LINK_TCX:
+	case LINK_NETKIT:
+		set_num(env, out, "ifindex", link->tcx.ifindex);
+		set_num(env, out, "attachType", link->tcx.attach_type);
+		break;
+	case LINK_XDP:
+		set_num(env, out, "ifindex", link->xdp.ifindex);
+		break;
+	}
+}
+
+/* linkInfo(link) */
+napi_value link_info(napi_env env, napi_callback_info info)
+{
+	struct link_info link = {};
+	uint32_t len = sizeof(link);
+	struct handle *h;
+	napi_value out;
+
+	if (!get_args(env, info, "l", &h))
+		return NULL;
+	if (bpf_obj_get_info_by_fd(h->fd, &link, &len))
+		return fail(env, "bpf_obj_get_info_by_fd", errno);
+	napi_create_object(env, &out);
+	set_num(env, out, "id", link.id);
+	set_num(env, out, "type", link.type);
+	set_num(env, out, "programId", link.prog_id);
+	set_details(env, out, &link);
+	return out;
+}
+
+/* linkUpdate(link, program) */
+napi_value link_update(napi_env env, napi_callback_info info)
+{
+	struct handle *link, *prog;
+	int err;
+
+	if (!get_args(env, info, "lp", &link, &prog))
+		return NULL;
+	err = bpf_link_update(link->fd, prog->fd, NULL);
+	return err ? fail(env, "bpf_link_update", err) : NULL;
+}
+
+/* linkDetach(link) */
+napi_value link_detach(napi_env env, napi_callback_info info)
+{
+	struct handle *link;
+	int err;
+
+	if (!get_args(env, info, "l", &link))
+		return NULL;
+	err = bpf_link_detach(link->fd);
+	return err ? fail(env, "bpf_link_detach", err) : NULL;
+}
+
+/* linkAttachNetns(program, netnsFd, attachType): the namespace is the link's target, so nobody has to go there */
+napi_value link_attach_netns(napi_env env, napi_callback_info info)
+{
+	struct handle *prog;
+	uint32_t type;
+	int netns, fd;
+
+	if (!get_args(env, info, "piu", &prog, &netns, &type))
+		return NULL;
+	fd = bpf_link_create(prog->fd, netns, type, NULL);
+	return fd < 0 ? fail(env, "bpf_link_create", fd) : handle_new(env, KIND_LINK, fd);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon.h"
+
+#include <stdlib.h>
+
+static const struct {
+	const char *name;
+	napi_callback fn;
+} functions[] = {
+	{ "setErrorClass", error_set_class },
+	{ "openPinned", handle_open_pinned },
+	{ "openById", handle_open_by_id },
+	{ "fd", handle_fd },
+	{ "pin", handle_pin },
+	{ "close", handle_close },
+	{ "objectOpenFile", object_open_file },
+	{ "objectOpenMem", object_open_mem },
+	{ "objectClose", object_close },
+	{ "objectMaps", object_maps },
+	{ "objectPrograms", object_programs },
+	{ "objectSetMaxEntries", object_set_max_entries },
+	{ "objectReuseMap", object_reuse_map },
+	{ "objectSetAutoload", object_set_autoload },
+	{ "objectInitialValue", object_initial_value },
+	{ "objectSetInitialValue", object_set_initial_value },
+	{ "objectLoad", object_load },
+	{ "objectMap", object_map },
+	{ "objectProgram", object_program },
+	{ "mapCreate", map_create },
+	{ "mapInfo", map_info },
+	{ "mapLookup", map_lookup },
+	{ "mapUpdate", map_update },
+	{ "mapDelete", map_delete },
+	{ "mapLookupBatch", map_lookup_batch },
+	{ "mapKeys", map_keys },
+	{ "possibleCpus", possible_cpus },
+	{ "programInfo", program_info },
+	{ "programTestRun", program_test_run },
+	{ "linkInfo", link_info },
+	{ "linkUpdate", link_update },
+	{ "linkDetach", link_detach },
+	{ "linkAttachNetns", link_attach_netns },
+	{ "tcxAttach", tcx_attach },
+	{ "tcxAttachAsync", tcx_attach_async },
+	{ "tcxQuery", tcx_query },
+	{ "clsactAttach", clsact_attach },
+	{ "clsactDetach", clsact_detach },
+	{ "clsactQuery", clsact_query },
+	{ "ringOpen", ring_open },
+	{ "ringConsume", ring_consume },
+	{ "ringRef", ring_ref },
+	{ "ringClose", ring_close },
+	{ "probeBpf", probe_bpf },
+	{ "probeProgramType", probe_program_type },
+	{ "probeMapType", probe_map_type },
+	{ "probeHelper", probe_helper },
+	{ "probeTcx", probe_tcx },
+	{ "typeName", type_name },
+	{ "version", version },
+};
+
+static void addon_free(napi_env env, void *data, void *hint)
+{
+	(void)env;
+	(void)hint;
+	free(data);
+}
+
+/* Called once per environment: the main thread's and each worker's. */
+NAPI_MODULE_INIT()
+{
+	struct addon *addon = calloc(1, sizeof(*addon));
+
+	if (!addon) {
+		napi_throw_error(env, "ENOMEM", "libbpf-ts: out of memory");
+		return NULL;
+	}
+	napi_set_instance_data(env, addon, addon_free, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		napi_value fn;
+
+		napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].fn, NULL, &fn);
+		napi_set_named_property(env, exports, functions[i].name, fn);
+	}
+	log_install();
+	return exports;
+}

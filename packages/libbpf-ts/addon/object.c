@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void object_release(struct object *o)
+{
+	bpf_object__close(o->obj);
+	free(o->elf);
+	o->obj = NULL;
+	o->elf = NULL;
+}
+
+static void object_free(napi_env env, void *data, void *hint)
+{
+	(void)env;
+	(void)hint;
+	object_release(data);
+	free(data);
+}
+
+static napi_value object_new(napi_env env, struct bpf_object *obj, void *elf)
+{
+	struct object *o = malloc(sizeof(*o));
+	napi_value out;
+
+	if (!o) {
+		bpf_object__close(obj);
+		free(elf);
+		return fail(env, "malloc", ENOMEM);
+	}
+	*o = (struct object){ obj, elf };
+	out = external_new(env, KIND_OBJECT, o, object_free);
+	if (!out)
+		object_free(env, o, NULL);
+	return out;
+}
+
+/* objectOpenFile(path) */
+napi_value object_open_file(napi_env env, napi_callback_info info)
+{
+	struct bpf_object *obj;
+	char path[PATH_LEN];
+
+	if (!get_args(env, info, "s", path, sizeof(path)))
+		return NULL;
+	obj = bpf_object__open_file(path, NULL);
+	return obj ? object_new(env, obj, NULL) : fail(env, "bpf_object__open_file", errno);
+}
+
+/* objectOpenMem(elf, name): the bytes are copied, because libbpf keeps pointers into them. */
+napi_value object_open_mem(napi_env env, napi_callback_info info)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct bpf_object *obj;
+	char name[NAME_LEN];
+	struct bytes elf;
+	void *copy;
+	int err;
+
+	if (!get_args(env, info, "ys", &elf, name, sizeof(name)))
+		return NULL;
+	if (!elf.len)
+		return fail_range(env, "the ELF image is empty");
+	copy = malloc(elf.len);
+	if (!copy)
+		return fail(env, "malloc", ENOMEM);
+	memcpy(copy, elf.data, elf.len);
+	opts.object_name = name;
+	obj = bpf_object__open_mem(copy, elf.len, &opts);
+	if (obj)
+		return object_new(env, obj, copy);
+	err = errno;
+	free(copy);
+	return fail(env, "bpf_object__open_mem", err);
+}
+
+/* objectClose(object): again is harmless */
+napi_value object_close(napi_env env, napi_callback_info info)
+{
+	struct object *o;
+
+	if (get_args(env, info, "O", &o) && o->obj)
+		object_release(o);
+	return NULL;
+}
+
+static napi_value map_spec(napi_env env, const struct bpf_map *map)
+{
+	napi_value out;
+
+	napi_create_object(env, &out);
+	set_str(env, out, "name", bpf_map__name(map));
+	set_num(env, out, "type", bpf_map__type(map));
+	set_num(env, out, "keySize", bpf_map__key_size(map));
+	set_num(env, out, "valueSize", bpf_map__value_size(map));
+	set_num(env, out, "maxEntries", bpf_map__max_entries(map));
+	set_num(env, out, "flags", bpf_map__map_flags(map));
+	return out;
+}
+
+/* objectMaps(object): what the ELF file declares, as changed since */
+napi_value object_maps(napi_env env, napi_callback_info info)
+{
+	struct bpf_map *map;
+	struct object *o;
+	napi_value list;
+	uint32_t n = 0;
+
+	if (!get_args(env, info, "o", &o))
+		return NULL;
+	napi_create_array(env, &list);
+	bpf_object__for_each_map(map, o->obj)
+		napi_set_element(env, list, n++, map_spec(env, map));
+	return list;
+}
+
+static napi_value program_spec(napi_env env, const struct bpf_program *prog)
+{
+	napi_value out;
+
+	napi_create_object(env, &out);
+	set_str(env, out, "name", bpf_program__name(prog));
+	set_str(env, out, "section", bpf_program__section_name(prog));
+	set_num(env, out, "type", bpf_program__type(prog));
+	set(env, out, "autoload", js_bool(env, bpf_program__autoload(prog)));
+	return out;
+}
+
+/* objectPrograms(object) */
+napi_value object_programs(napi_env env, napi_callback_info info)
+{
+	struct bpf_program *prog;
+	struct object *o;
+	napi_value list;
+	uint32_t n = 0;
+
+	if (!get_args(env, info, "o", &o))
+		return NULL;
+	napi_create_array(env, &list);
+	bpf_object__for_each_program(prog, o->obj)
+		napi_set_element(env, list, n++, program_spec(env, prog));
+	return list;
+}
+
+/* TypeScript has looked the name up in the lists above; a miss here means that it did not. */
+static struct bpf_map *find_map(napi_env env, struct object *o, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(o->obj, name);
+
+	if (!map)
+		fail_own(env, "ERR_NOT_FOUND", name);
+	return map;
+}
+
+static struct bpf_program *find_program(napi_env env, struct object *o, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(o->obj, name);
+
+	if (!prog)
+		fail_own(env, "ERR_NOT_FOUND", name);
+	return prog;
+}
+
+/* objectSetMaxEntries(object, map, n) */
+napi_value object_set_max_entries(napi_env env, napi_callback_info info)
+{
+	char name[NAME_LEN];
+	struct bpf_map *map;
+	struct object *o;
+	uint32_t n;
+	int err;
+
+	if (!get_args(env, info, "osu", &o, name, sizeof(name), &n))
+		return NULL;
+	map = find_map(env, o, name);
+	if (!map)
+		return NULL;
+	err = bpf_map__set_max_entries(map, n);
+	return err ? fail(env, "bpf_map__set_max_entries", err) : NULL;
+}
+
+/* objectReuseMap(object, name, map): libbpf duplicates the descriptor */
+napi_value object_reuse_map(napi_env env, napi_callback_info info)
+{
+	struct handle *existing;
+	char name[NAME_LEN];
+	struct bpf_map *map;
+	struct object *o;
+	int err;
+
+	if (!get_args(env, info, "osm", &o, name, sizeof(name), &existing))
+		return NULL;
+	map = find_map(env, o, name);
+	if (!map)
+		return NULL;
+	err = bpf_map__reuse_fd(map, existing->fd);
+	return err ? fail(env, "bpf_map__reuse_fd", err) : NULL;
+}
+
+/* objectSetAutoload(object, program, on) */
+napi_value object_set_autoload(napi_env env, napi_callback_info info)
+{
+	struct bpf_program *prog;
+	char name[NAME_LEN];
+	struct object *o;
+	bool on;
+	int err;
+
+	if (!get_args(env, info, "os?", &o, name, sizeof(name), &on))
+		return NULL;
+	prog = find_program(env, o, name);
+	if (!prog)
+		return NULL;
+	err = bpf_program__set_autoload(prog, on);
+	return err ? fail(env, "bpf_program__set_autoload", err) : NULL;
+}
+
+/* objectInitialValue(object, map): undefined when the map has none (it is no data section) */
+napi_value object_initial_value(napi_env env, napi_callback_info info)
+{
+	const struct bpf_map *map;
+	char name[NAME_LEN];
+	const void *value;
+	struct object *o;
+	size_t len = 0;
+
+	if (!get_args(env, info, "os", &o, name, sizeof(name)))
+		return NULL;
+	map = find_map(env, o, name);
+	if (!map)
+		return NULL;
+	value = bpf_map__initial_value((struct bpf_map *)map, &len);
+	return value ? js_bytes(env, value, len) : js_undefined(env);
+}
+
+/* objectSetInitialValue(object, map, bytes) */
+napi_value object_set_initial_value(napi_env env, napi_callback_info info)
+{
+	char name[NAME_LEN];
+	struct bpf_map *map;
+	struct bytes value;
+	struct object *o;
+	int err;
+
+	if (!get_args(env, info, "osy", &o, name, sizeof(name), &value))
+		return NULL;
+	map = find_map(env, o, name);
+	if (!map)
+		return NULL;
+	if (value.len != bpf_map__value_size(map))
+		return fail_range(env, "the initial value must be exactly as long as the data section");
+	err = bpf_map__set_initial_value(map, value.data, value.len);
+	return err ? fail(env, "bpf_map__set_initial_value", err) : NULL;
+}
+
+/*
+ * objectLoad(object). On a refused program libbpf loads it again with a log buffer of 16 MiB, the kernel's limit, so the
+ * verifier's whole text comes through the print callback.
+ */
+napi_value object_load(napi_env env, napi_callback_info info)
+{
+	struct object *o;
+	int err;
+
+	if (!get_args(env, info, "o", &o))
+		return NULL;
+	err = bpf_object__load(o->obj);
+	return err ? fail(env, "bpf_object__load", err) : NULL;
+}
+
+/* A descriptor of our own for what the object holds: each of the two is closed by its owner. */
+static napi_value duplicate(napi_env env, enum kind kind, int fd)
+{
+	int own;
+
+	if (fd < 0)
+		return fail_own(env, "ERR_NOT_LOADED", "the map or program is not loaded");
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return own < 0 ? fail(env, "fcntl", errno) : handle_new(env, kind, own);
+}
+
+/* objectMap(object, name): a map handle */
+napi_value object_map(napi_env env, napi_callback_info info)
+{
+	char name[NAME_LEN];
+	struct bpf_map *map;
+	struct object *o;
+
+	if (!get_args(env, info, "os", &o, name, sizeof(name)))
+		return NULL;
+	map = find_map(env, o, name);
+	return map ? duplicate(env, KIND_MAP, bpf_map__fd(map)) : NULL;
+}
+
+/* objectProgram(object, name): a program handle */
+napi_value object_program(napi_env env, napi_callback_info info)
+{
+	struct bpf_program *prog;
+	char name[NAME_LEN];
+	struct object *o;
+
+	if (!get_args(env, info, "os", &o, name, sizeof(name)))
+		return NULL;
+	prog = find_program(env, o, name);
+	return prog ? duplicate(env, KIND_PROGRAM, bpf_program__fd(prog)) : NULL;
+}

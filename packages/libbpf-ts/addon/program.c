@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_MS 1e6
+
+static double now_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1e3 + ts.tv_nsec / NS_PER_MS;
+}
+
+static void set_tag(napi_env env, napi_value out, const struct bpf_prog_info *prog)
+{
+	char hex[2 * BPF_TAG_SIZE + 1];
+
+	for (size_t i = 0; i < BPF_TAG_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", prog->tag[i]);
+	set_str(env, out, "tag", hex);
+}
+
+static void set_map_ids(napi_env env, napi_value out, const uint32_t *ids, uint32_t n)
+{
+	napi_value list;
+
+	napi_create_array_with_length(env, n, &list);
+	for (uint32_t i = 0; i < n; i++)
+		napi_set_element(env, list, i, js_num(env, ids[i]));
+	set(env, out, "mapIds", list);
+}
+
+/* programInfo(program); loadedAt in milliseconds since 1970, reckoned from the kernel's time since boot */
+napi_value program_info(napi_env env, napi_callback_info info)
+{
+	struct bpf_prog_info prog = {};
+	uint32_t len = sizeof(prog), n;
+	uint32_t *ids = NULL;
+	struct handle *h;
+	napi_value out;
+
+	if (!get_args(env, info, "p", &h))
+		return NULL;
+	if (bpf_obj_get_info_by_fd(h->fd, &prog, &len))
+		return fail(env, "bpf_obj_get_info_by_fd", errno);
+	n = prog.nr_map_ids;
+	ids = calloc(n ? n : 1, sizeof(*ids));
+	if (!ids)
+		return fail(env, "calloc", ENOMEM);
+	prog = (struct bpf_prog_info){ .nr_map_ids = n, .map_ids = (uintptr_t)ids };
+	len = sizeof(prog);
+	if (bpf_obj_get_info_by_fd(h->fd, &prog, &len)) {
+		free(ids);
+		return fail(env, "bpf_obj_get_info_by_fd", errno);
+	}
+	napi_create_object(env, &out);
+	set_num(env, out, "id", prog.id);
+	set_num(env, out, "type", prog.type);
+	set_str(env, out, "name", prog.name);
+	set_tag(env, out, &prog);
+	set_map_ids(env, out, ids, n);
+	set_num(env, out, "loadedAt", now_ms(CLOCK_REALTIME) - now_ms(CLOCK_BOOTTIME) + prog.load_time / NS_PER_MS);
+	free(ids);
+	return out;
+}
+
+/* What a program may add to a packet (bpf_skb_adjust_room(), bpf_skb_change_head()) fits in this. */
+#define DATA_HEADROOM 4096
+
+/* Fills in the buffers for the output; a program type without data or context gets none. */
+static bool prepare_output(struct bpf_test_run_opts *opts)
+{
+	if (opts->data_size_in) {
+		opts->data_size_out = opts->data_size_in + DATA_HEADROOM;
+		opts->data_out = calloc(1, opts->data_size_out);
+	}
+	if (opts->ctx_size_in) {
+		opts->ctx_size_out = opts->ctx_size_in;
+		opts->ctx_out = calloc(1, opts->ctx_size_out);
+	}
+	return (!opts->data_size_in || opts->data_out) && (!opts->ctx_size_in || opts->ctx_out);
+}
+
+static napi_value test_run_result(napi_env env, const struct bpf_test_run_opts *opts)
+{
+	napi_value out;
+
+	napi_create_object(env, &out);
+	set_num(env, out, "retval", (int32_t)opts->retval);
+	set(env, out, "data", js_bytes(env, opts->data_out, opts->data_size_out));
+	set(env, out, "context", js_bytes(env, opts->ctx_out, opts->ctx_size_out));
+	set_num(env, out, "durationNs", opts->duration);
+	return out;
+}
+
+/* programTestRun(program, data, context, repeat) */
+napi_value program_test_run(napi_env env, napi_callback_info info)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct bytes data, context;
+	napi_value out = NULL;
+	struct handle *h;
+	uint32_t repeat;
+	int err = -ENOMEM;
+
+	if (!get_args(env, info, "pyyu", &h, &data, &context, &repeat))
+		return NULL;
+	opts.data_in = data.len ? data.data : NULL;
+	opts.data_size_in = data.len;
+	opts.ctx_in = context.len ? context.data : NULL;
+	opts.ctx_size_in = context.len;
+	opts.repeat = repeat;
+	if (prepare_output(&opts))
+		err = bpf_prog_test_run_opts(h->fd, &opts);
+	if (!err)
+		out = test_run_result(env, &opts);
+	free(opts.data_out);
+	free(opts.ctx_out);
+	return err ? fail(env, "bpf_prog_test_run_opts", err) : out;
+}

@@ -1,0 +1,56 @@
+import { HANDLE } from "./fd-owner.ts";
+import { native } from "./native.ts";
+import { type Direction, type NetnsFd, netnsArgument } from "./netns.ts";
+import type { BpfProgram } from "./program.ts";
+
+/** Names one filter of a device's clsact qdisc. */
+export interface ClsactFilter {
+  readonly ifindex: number;
+  readonly direction: Direction;
+  /** tc's `pref`, 1 to 65535: lower runs first. For attaching, 0 lets the kernel choose. */
+  readonly priority: number;
+  /** tc's `handle` within the priority, from 1. For attaching, 0 lets the kernel choose. */
+  readonly handle: number;
+  readonly netns?: NetnsFd;
+}
+
+export interface ClsactAttachment extends ClsactFilter {
+  /** Of type `sched_cls`; attached with `direct-action`. */
+  readonly program: BpfProgram;
+  /** Replace what stands under that priority and handle. Without it that is EEXIST. */
+  readonly replace?: boolean;
+}
+
+/** `enum bpf_tc_attach_point` of bpf/libbpf.h. */
+const ATTACH_POINTS = { ingress: 1, egress: 2 } as const;
+
+/**
+ * Attaches a program as a filter of the clsact qdisc, which is created when the device has none. Unlike a link the filter
+ * belongs to the device, not to this process: it stays until it is detached or the device goes.
+ * @throws {LibbpfError} EEXIST, ENODEV, EINVAL, EPERM
+ */
+export function attachClsact(attachment: ClsactAttachment): { priority: number; handle: number; programId: number } {
+  const { program, replace = false } = attachment;
+  return native.clsactAttach(...filterArguments(attachment), program[HANDLE], replace);
+}
+
+/**
+ * Removes one filter, and never the qdisc: other filters may stand there. False: it was not there, or the device is gone.
+ * @throws {LibbpfError} EINVAL (a filter of another kind stands there), EPERM
+ */
+export function detachClsact(filter: ClsactFilter): boolean {
+  return native.clsactDetach(...filterArguments(filter));
+}
+
+/**
+ * The program of one filter; undefined when there is no such filter, or no clsact qdisc.
+ * @throws {LibbpfError} ENODEV, EINVAL (a filter of another kind stands there), EPERM
+ */
+export function queryClsact(filter: ClsactFilter): { programId: number } | undefined {
+  const programId = native.clsactQuery(...filterArguments(filter));
+  return programId === undefined ? undefined : { programId };
+}
+
+function filterArguments({ ifindex, direction, priority, handle, netns }: ClsactFilter) {
+  return [ifindex, ATTACH_POINTS[direction], priority, handle, netnsArgument(netns)] as const;
+}

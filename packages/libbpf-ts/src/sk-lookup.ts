@@ -1,0 +1,15 @@
+import { HANDLE } from "./fd-owner.ts";
+import { ATTACH_TYPES } from "./kernel-names.ts";
+import { BpfLink } from "./link.ts";
+import { native } from "./native.ts";
+import { type NetnsFd, netnsArgument } from "./netns.ts";
+import type { BpfProgram } from "./program.ts";
+
+/**
+ * Attaches a program of type `sk_lookup` to a network namespace, where it chooses the listening socket of new connections
+ * (Linux 5.9 or later, Documentation/bpf/prog_sk_lookup.rst). The namespace is named by its descriptor; nobody goes there.
+ * @throws {LibbpfError} EINVAL (not a namespace, or a program of another type), E2BIG (64 programs are there), EPERM
+ */
+export function attachSkLookup({ program, netns }: { program: BpfProgram; netns: NetnsFd }): BpfLink {
+  return new BpfLink(native.linkAttachNetns(program[HANDLE], netnsArgument(netns), ATTACH_TYPES.sk_lookup));
+}
