@@ -41,11 +41,12 @@ export function buildProgram(io: Io, finish: Finish): Command {
     command
       .exitOverride()
       .configureOutput({
-        writeOut: (text) => void io.out.write(text),
-        writeErr: (text) => void io.err.write(text),
+        writeOut: (text: string) => void io.out.write(text),
+        writeErr: (text: string) => void io.err.write(text),
         getOutHasColors: () => false,
         getErrHasColors: () => false,
-        outputError: (text, write) => write(text.replace(/^error: /, "error ERR_USAGE: ")),
+        outputError: (text: string, write: (text: string) => void) =>
+          write(text.replace(/^error: /, "error ERR_USAGE: ")),
       })
       .showHelpAfterError("(add --help for what there is)");
   }

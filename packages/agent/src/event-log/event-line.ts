@@ -76,6 +76,8 @@ const summaries: Summaries = {
   "drift.found": ({ problems }) => problems.join("; "),
   "drift.mended": ({ problems }) => problems.join("; "),
   "resync.due": ({ delayMs }) => `after ${delayMs} ms`,
+  "state.snapshot": ({ pods, interfaces, requested }) =>
+    words(`${pods.length} pods,`, `${interfaces.length} interfaces,`, `${requested.length} intents`),
   "retry.due": ({ attempt, delayMs }) => `attempt ${attempt} after ${delayMs} ms`,
 };
 
