@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Agent } from "../agent/agent.ts";
 import { type Family, hostPort } from "../lab/addresses.ts";
-import { Lab } from "../lab/lab.ts";
+import { Lab, proxyPod } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
@@ -90,7 +90,7 @@ export class Stage implements AsyncDisposable {
     const proxies = await Promise.all(
       lab.nodes.map((node, index) => Haproxy.start(proxyPods[index] as LabPod, { directory: node.paths.root })),
     );
-    const neighbours = await startNeighbours(lab.node(1), lab.pod("cart"));
+    const neighbours = startNeighbours(lab.node(1), lab.pod("cart"));
     const before = new Map<LabNode, Snapshot>();
     for (const node of lab.nodes) before.set(node, await snapshot(node));
     const agents = await Promise.all(
@@ -150,6 +150,20 @@ export class Stage implements AsyncDisposable {
     this.#proxyOfNode1 = await Haproxy.start(this.lab.pod("ztunnel-1"), { directory: join(node.paths.root, "again") });
   }
 
+  /** Makes a further proxy pod on a node, newer than the others, and publishes it once its HAProxy is ready. */
+  async addProxy(node: LabNode, name: string): Promise<Haproxy> {
+    const pod = await node.addPod(proxyPod({ name }));
+    await separatePorts([], [pod]);
+    const proxy = await Haproxy.start(pod, { directory: node.paths.root });
+    node.applyPod(pod);
+    return proxy;
+  }
+
+  async removeProxy(node: LabNode, name: string): Promise<void> {
+    node.deletePodObject(node.pod(name));
+    await node.removePod(name);
+  }
+
   /** Asks over HTTP with curl, from `from`; returns what the server saw. Throws NotShown when there is no answer. */
   async get(from: LabHost, host: string, port: number = PORTS.http): Promise<ServerSaw> {
     const { status, stdout, stderr } = await this.curl(from, host, port);
@@ -162,6 +176,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.neighbours[Symbol.dispose]();
     await this.lab[Symbol.asyncDispose]();
   }
 }

@@ -75,11 +75,11 @@ async function icmp(stage: Stage): Promise<string[]> {
 }
 
 async function neighbours(stage: Stage): Promise<string[]> {
-  const before = await stage.neighbours.counts();
+  const before = stage.neighbours.counts();
   await stage.get(stage.lab.node(1), stage.cart.address(4));
   await stage.lab.node(1).namespace.runChecked("ping", ["-c", "1", "-W", "2", stage.cart.address(4)]);
-  const after = await stage.neighbours.counts();
-  const missing = await stage.neighbours.missing();
+  const after = stage.neighbours.counts();
+  const missing = stage.neighbours.missing();
   expect(missing === undefined, missing ?? "");
   expect(
     after.tcx > before.tcx && after.clsact > before.clsact,

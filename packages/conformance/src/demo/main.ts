@@ -1,0 +1,90 @@
+/** `make demo`: real pods, a real proxy, real packets. Ends with one line that counts; exit 1 if anything was not shown. */
+import { parseArgs } from "node:util";
+import { type Break, breaks } from "./breaks.ts";
+import { nothingLeft } from "./nothing-left.ts";
+import { NotShown, type Scenario } from "./scenario.ts";
+import { agentKilledScenarios, agentScenarios } from "./scenarios/agent.ts";
+import { captureScenarios } from "./scenarios/capture.ts";
+import { closedScenarios } from "./scenarios/closed.ts";
+import { leavingScenarios } from "./scenarios/leaving.ts";
+import { untouchedScenarios } from "./scenarios/untouched.ts";
+import { Stage } from "./stage.ts";
+
+const scenarios: readonly Scenario[] = [
+  ...agentScenarios,
+  ...captureScenarios,
+  ...untouchedScenarios,
+  ...closedScenarios,
+  ...agentKilledScenarios,
+  ...leavingScenarios,
+];
+
+const PICTURE = `
+   world ────────────┬──────────────────────── fabric ────────────────────────┐
+                     │                                                        │
+   ┌─ node 1 ────────┴───────────────────────────┐   ┌─ node 2 ───────────────┴───────────┐
+   │  agent        HAProxy (ztunnel-1)           │   │  agent      HAProxy (ztunnel-2)    │
+   │  cart*  web*  legacy                        │   │  api*  db                          │
+   └─────────────────────────────────────────────┘   └────────────────────────────────────┘
+   * in the mesh: its TCP goes through the HAProxy of its node. Everything is a network namespace of this machine.
+`;
+
+const print = (line = ""): void => void process.stdout.write(`${line}\n`);
+
+function chosenBreak(name: string | undefined): Break | undefined {
+  if (name === undefined) return undefined;
+  const found = breaks.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found;
+  print(`BREAK=${name} is not one of:`);
+  for (const { name: known, description } of breaks) print(`  ${known.padEnd(20)} ${description}`);
+  process.exit(name === "list" ? 0 : 2);
+}
+
+async function show(stage: Stage, scenario: Scenario): Promise<boolean> {
+  try {
+    const evidence = await scenario.show(stage);
+    print(`✓ ${scenario.name}: ${scenario.title}`);
+    for (const line of evidence) print(`    ${line}`);
+    return true;
+  } catch (error) {
+    print(`✗ ${scenario.name}: ${scenario.title}`);
+    const text = error instanceof NotShown ? error.message : String((error as Error).stack ?? error);
+    for (const line of text.split("\n")) print(`    ${line}`);
+    return false;
+  }
+}
+
+async function run(broken: Break | undefined): Promise<{ passed: number; failed: number }> {
+  const count = { passed: 0, failed: 0 };
+  const add = (shown: boolean): void => {
+    if (shown) count.passed++;
+    else count.failed++;
+  };
+  let prefix: string;
+  {
+    await using stage = await Stage.create();
+    prefix = stage.lab.prefix;
+    for (const [index, scenario] of scenarios.entries()) {
+      if (broken !== undefined && (broken.before === scenario.name || (broken.before === undefined && index === 0))) {
+        print(`! BREAK=${broken.name}: ${broken.description}`);
+        await broken.apply(stage);
+      }
+      add(await show(stage, scenario));
+    }
+    if (count.failed > 0) {
+      for (const agent of stage.agents) {
+        print(`\nlast lines of the agent of ${agent.node.name}:`);
+        for (const line of agent.lines.slice(-25)) print(`    ${line}`);
+      }
+    }
+  }
+  add(await show(undefined as never, nothingLeft(prefix)));
+  return count;
+}
+
+const { values } = parseArgs({ options: { break: { type: "string" } } });
+const broken = chosenBreak(values.break);
+print(PICTURE);
+const { passed, failed } = await run(broken);
+print(`demo: ${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

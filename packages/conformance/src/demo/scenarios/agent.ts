@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FAMILIES, hostPort } from "../../lab/addresses.ts";
+import { EscapeCounter } from "../escapes.ts";
+import { expect, expectSame, type Scenario } from "../scenario.ts";
+import { PORTS, type Stage } from "../stage.ts";
+
+const RATE = 100;
+const SECONDS = 4;
+
+async function complete(stage: Stage): Promise<string[]> {
+  const { status, stdout, stderr } = await stage.agent(1).millrace("status");
+  expect(status === 0, `millrace status ended with ${status}: ${stdout}${stderr}`);
+  return stdout.trimEnd().split("\n");
+}
+
+async function ambientConfig(stage: Stage): Promise<string[]> {
+  const line = stage
+    .agent(1)
+    .lines.find((text) => text.includes("ambient Writing ambient config: ") && text.includes("true"));
+  expect(line !== undefined, "the log has no line about the ambient config");
+  expect(
+    line.includes('ambient Writing ambient config: {"ztunnelReady":true,"redirectMode":"ebpf"}'),
+    `the line reads ${line}`,
+  );
+  return [line];
+}
+
+async function programs(stage: Stage): Promise<string[]> {
+  const node = stage.lab.node(1).namespace;
+  const shown = await node.runChecked("bpftool", ["net", "show"]);
+  const lines = shown.split("\n").filter((line) => line.includes(stage.cart.hostInterface));
+  for (const program of ["app_outbound", "app_inbound"]) {
+    expect(
+      lines.some((line) => line.includes(program)),
+      `bpftool net shows no ${program} on ${stage.cart.hostInterface}:\n${shown}`,
+    );
+  }
+  const filters = await node.runChecked("tc", ["filter", "show", "dev", stage.cart.hostInterface, "ingress"]);
+  return [...lines, `tc filter show dev ${stage.cart.hostInterface} ingress:`, ...filters.trimEnd().split("\n")];
+}
+
+/** Kills the agent in the middle of new connections and of open ones, both families. */
+async function killed(stage: Stage): Promise<string[]> {
+  const agent = stage.agent(1);
+  const client = await stage.cart.endpoint();
+  const world = await stage.world.endpoint();
+  const outbound = FAMILIES.map((family) => ({ host: stage.db.address(family), port: PORTS.http }));
+  const inbound = FAMILIES.map((family) => ({ host: stage.web.address(family), port: PORTS.http }));
+  const counters = [await EscapeCounter.start(stage.db, stage.cart), await EscapeCounter.start(stage.web, stage.world)];
+  const streams = await client.ask("startStreams", { targets: outbound, intervalMs: 20 });
+  const loads = Promise.all([
+    client.ask("load", { targets: outbound, rate: RATE, seconds: SECONDS }),
+    world.ask("load", { targets: inbound, rate: RATE, seconds: SECONDS }),
+  ]);
+  await sleep((SECONDS * 1000) / 3);
+  await agent.kill();
+  const results = await loads;
+  const kept = await client.ask("stopStreams", streams);
+  for (const result of results) expectSame("connections that failed", result.failures, []);
+  for (const stream of kept) expect(stream.failure === undefined, `stream to ${stream.host} broke: ${stream.failure}`);
+  const escaped = await Promise.all(counters.map((counter) => counter.read()));
+  for (const counter of counters) await counter.stop();
+  expectSame(
+    "packets that passed the proxy by",
+    escaped.map(({ packets }) => packets),
+    [0, 0],
+  );
+  expect(!agent.running, "the agent is meant to be dead");
+  return [
+    `${results.map(({ succeeded, attempts }) => `${succeeded} of ${attempts}`).join(" and ")} new connections succeeded, both families, out and in`,
+    `${kept.map(({ host, port, rounds }) => `${hostPort(host, port)}: ${rounds} rounds`).join(", ")} on connections that were open all the while`,
+    "0 packets passed the proxy by",
+  ];
+}
+
+async function adopted(stage: Stage): Promise<string[]> {
+  const node = stage.lab.node(1).namespace;
+  const links = async () => (await node.runChecked("bpftool", ["net", "show"])).match(/link_id \d+/g) ?? [];
+  const before = await links();
+  const started = performance.now();
+  await stage.agent(1).restart();
+  await stage.untilReady();
+  const ms = Math.round(performance.now() - started);
+  expectSame("links on the node", await links(), before);
+  const { status, stdout } = await stage.agent(1).millrace("status");
+  expect(status === 0, `millrace status: ${stdout}`);
+  return [`the same ${before.length} links as before, status complete after ${ms} ms`];
+}
+
+/** The agent: what it says of itself, what hangs on the veths, and what its death changes (nothing). */
+export const agentScenarios: readonly Scenario[] = [
+  { name: "status", title: "millrace status is complete", show: complete },
+  { name: "ambient-config", title: "the line that operators of the original know", show: ambientConfig },
+  { name: "programs", title: "our programs, as bpftool and tc show them", show: programs },
+];
+
+export const agentKilledScenarios: readonly Scenario[] = [
+  {
+    name: "agent-killed",
+    title: "kill -9 of the agent under 200 new connections/s: none fails, none escapes",
+    show: killed,
+  },
+  { name: "agent-back", title: "the agent comes back, adopts what it finds and attaches nothing twice", show: adopted },
+];
