@@ -15,6 +15,7 @@ const status: Status = {
   time: TIME,
   agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: TIME, redirectMode: "auto", failurePolicy: "closed" },
   eventLog: { path: "/x", lastSeq: 7, state: "writing" },
+  problems: [],
   workloads: [],
   proxies: [],
   watches: [],

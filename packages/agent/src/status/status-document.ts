@@ -75,6 +75,8 @@ export const statusSchema = z.object({
   /** The last reading of the kernel: everything below about the kernel is as of its time. Absent before the first. */
   observation: z.object({ time, problems: z.array(z.string()), nodeAddresses: z.array(z.string()) }).optional(),
   eventLog: z.object({ path: z.string(), lastSeq: z.int(), state: z.enum(["writing", "behind", "failed"]) }),
+  /** What is wrong and belongs to no single workload, for instance why a proxy's pod cannot serve. */
+  problems: z.array(z.string()),
   workloads: z.array(workload),
   proxies: z.array(proxy),
   watches: z.array(watch),

@@ -14,6 +14,7 @@ export function verdict(status: Status): Verdict {
   if (status.agent.problem !== undefined) complaints.push(status.agent.problem);
   if (status.observation === undefined) complaints.push("the kernel has not been read yet");
   else complaints.push(...status.observation.problems);
+  complaints.push(...status.problems);
   for (const state of ["failed", "partial", "pending", "leaving"] as const) {
     const count = status.workloads.filter((workload) => workload.state === state).length;
     if (count > 0) complaints.push(`${count} ${count === 1 ? "workload" : "workloads"} ${state}`);

@@ -1,0 +1,103 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { EXIT } from "../exit-codes.ts";
+import { millrace } from "../testing/millrace.ts";
+import type { Diagnosis } from "./diagnosis.ts";
+
+let directory: string;
+let refuseBpf: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-doctor-"));
+  refuseBpf = join(directory, "refuse-bpf");
+  const source = join(import.meta.dirname, "..", "..", "test", "refuse-bpf.c");
+  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", refuseBpf, source]);
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** A mount namespace of its own, with a BPF file system at the usual place. */
+const withBpffs = (options: string, ...then: readonly string[]) => [
+  "unshare",
+  "--mount",
+  "--propagation",
+  "private",
+  "sh",
+  "-c",
+  `mount -t bpf ${options} bpf /sys/fs/bpf && exec "$@"`,
+  "sh",
+  ...then,
+];
+
+async function diagnose(prefix: readonly string[], ...args: readonly string[]) {
+  const { code, stdout, stderr } = await millrace(["doctor", "--json", ...args], { prefix });
+  expect(stderr).toBe("");
+  return { code, diagnosis: JSON.parse(stdout) as Diagnosis };
+}
+
+const finding = (diagnosis: Diagnosis, name: string) => diagnosis.host.find((one) => one.name === name);
+const ebpf = (diagnosis: Diagnosis) => diagnosis.backends.find(({ name }) => name === "ebpf");
+
+test("root with a BPF file system: the ebpf backend serves, without a running agent", async () => {
+  const { code, diagnosis } = await diagnose(withBpffs(""));
+  expect(code).toBe(EXIT.ok);
+  expect(finding(diagnosis, "bpffs")?.state).toBe("good");
+  expect(ebpf(diagnosis)?.probe?.capable).toBe(true);
+  expect(diagnosis.selection).toMatchObject({ mode: "auto", backend: "ebpf" });
+});
+
+test("the table names every feature, with what it is needed for", async () => {
+  const { code, stdout } = await millrace(["doctor"], { prefix: withBpffs("") });
+  expect(code).toBe(EXIT.ok);
+  expect(stdout).toMatch(/^Host\nSTATE +CHECK +DETAIL\n/);
+  expect(stdout).toMatch(/^HERE +FEATURE +NEED +FOR +DETAIL$/m);
+  expect(stdout).toMatch(/^capable: /m);
+  expect(stdout).toMatch(/^redirectMode auto takes ebpf: /m);
+});
+
+test("not root: says so, and that no backend serves", async () => {
+  const prefix = withBpffs("", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--");
+  const { code, diagnosis } = await diagnose(prefix);
+  expect(code).toBe(EXIT.notCapable);
+  expect(finding(diagnosis, "user")).toMatchObject({ state: "bad", detail: expect.stringContaining("not root") });
+  expect(finding(diagnosis, "capabilities")?.detail).toContain("CAP_BPF");
+  expect(ebpf(diagnosis)?.probe?.capable).toBe(false);
+  expect(diagnosis.selection.backend).toBeUndefined();
+});
+
+test("root without capabilities: says which are missing", async () => {
+  const prefix = withBpffs("", "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--");
+  const { code, diagnosis } = await diagnose(prefix);
+  expect(code).toBe(EXIT.notCapable);
+  expect(finding(diagnosis, "user")?.state).toBe("good");
+  expect(finding(diagnosis, "capabilities")?.detail).toMatch(/CAP_NET_ADMIN.*CAP_SYS_ADMIN.*CAP_BPF/);
+});
+
+test.each(["EPERM", "ENOSYS"] as const)("bpf(2) answers %s: the probe says so", async (errno) => {
+  const { code, diagnosis } = await diagnose(withBpffs("", refuseBpf, errno));
+  expect(code).toBe(EXIT.notCapable);
+  expect(finding(diagnosis, "seccomp")?.state).toBe("note");
+  const probe = ebpf(diagnosis)?.probe;
+  expect(probe?.capable).toBe(false);
+  const missing = probe?.features.filter((feature) => feature.required && !feature.available) ?? [];
+  expect(missing.length).toBeGreaterThan(0);
+  expect(missing.map(({ detail }) => detail).join("\n")).toMatch(
+    errno === "EPERM" ? /EPERM|permi/i : /ENOSYS|no bpf\(2\)/i,
+  );
+});
+
+test("a read-only BPF file system: says how to make it writable", async () => {
+  const { code, diagnosis } = await diagnose(withBpffs("-o ro"));
+  expect(code).toBe(EXIT.notCapable);
+  expect(finding(diagnosis, "bpffs")).toMatchObject({ state: "bad", detail: expect.stringContaining("remount,rw") });
+  expect(ebpf(diagnosis)?.probe?.capable).toBe(false);
+});
+
+test("no BPF file system: says how to mount one", async () => {
+  const { code, diagnosis } = await diagnose([], "--paths-bpffs", join(directory, "nothing"));
+  expect(code).toBe(EXIT.notCapable);
+  expect(finding(diagnosis, "bpffs")?.detail).toContain("nothing is mounted at");
+  expect(ebpf(diagnosis)?.probe?.capable).toBe(false);
+});

@@ -1,0 +1,74 @@
+import { type State, subjects, wantedProxies } from "@millrace/core";
+import type { KernelView } from "./kernel-view.ts";
+import { type ProxyStatus, STATUS_VERSION, type Status, type WatchStatus } from "./status-document.ts";
+import { workloadStatuses } from "./workload-status.ts";
+
+/** All that a status is made of. */
+export interface StatusSources {
+  /** Now, RFC 3339. */
+  readonly time: string;
+  readonly state: State;
+  readonly view: KernelView;
+  readonly agent: Status["agent"];
+  readonly eventLog: Status["eventLog"];
+}
+
+/** Puts what is wanted beside what the kernel was last seen to hold. Pure. */
+export function buildStatus({ time, state, view, agent, eventLog }: StatusSources): Status {
+  const { last } = view;
+  return {
+    statusVersion: STATUS_VERSION,
+    time,
+    agent,
+    ...(last !== undefined && {
+      observation: {
+        time: last.time,
+        problems: [...last.observation.problems],
+        nodeAddresses: [...last.observation.nodeAddresses],
+      },
+    }),
+    eventLog,
+    problems: [...wantedProxies(state).problems],
+    workloads: workloadStatuses(state, view),
+    proxies: proxyStatuses(state, view),
+    watches: watchStatuses(state),
+    counters: { ...last?.observation.counters },
+  };
+}
+
+function proxyStatuses(state: State, view: KernelView): ProxyStatus[] {
+  const requested = state.requested.get(subjects.proxies);
+  if (requested?.action !== "use-proxies") return [];
+  const outcome = state.outcomes.get(subjects.proxies);
+  const failed = outcome?.state === "failed" ? [`${outcome.error?.code}: ${outcome.error?.message}`] : [];
+  const observed = new Map(view.last?.observation.proxies.map((proxy) => [proxy.key, proxy]));
+  const { active, draining } = requested.spec;
+  const list = [
+    ...(active === undefined ? [] : [{ proxy: active, role: "active" as const }]),
+    ...draining.map((proxy) => ({ proxy, role: "draining" as const })),
+  ];
+  return list.map(({ proxy, role }) => {
+    const found = observed.get(proxy.key);
+    const otherRole = found !== undefined && found.role !== role ? [`the kernel has it as ${found.role}`] : [];
+    const problems = [...failed, ...otherRole, ...(found?.problems ?? [])];
+    return {
+      uid: proxy.uid,
+      key: proxy.key,
+      namespace: proxy.namespace,
+      name: proxy.name,
+      addresses: [...proxy.addresses],
+      role,
+      state: found === undefined ? "unseen" : problems.length > 0 ? "partial" : found.state,
+      problems,
+    };
+  });
+}
+
+function watchStatuses(state: State): WatchStatus[] {
+  const names = new Set([...(state.agent?.config.watches ?? []), ...state.watches.keys()]);
+  return [...names].sort().map((name) => {
+    const watch = state.watches.get(name);
+    if (watch === undefined) return { name, state: "waiting" };
+    return { name, state: watch.state, since: watch.time, ...(watch.reason !== undefined && { reason: watch.reason }) };
+  });
+}
