@@ -25,8 +25,8 @@ export interface CniSocketOptions extends NodeNetns {
   readonly onAnswer?: (answer: { command: string | undefined; code: number; durationMs: number }) => void;
 }
 
-/** Beyond `maxConnections`, this many peers are told so at one time; still more are closed without a word. */
-const REFUSALS = 32;
+/** Beyond `maxConnections`, this many peers may be fetching their reply, or be told to come again; still more are closed without a word. */
+const REPLYING = 128;
 
 /** The socket that the CNI plugin talks to: see docs/cni-socket.md for the protocol. */
 export function cniSocketWatcher(options: CniSocketOptions): Watcher {
@@ -59,7 +59,11 @@ class CniServer implements AsyncDisposable {
     // Half-open: a peer may shut down its sending side after the request and still wants the reply. Paused: nothing is read from
     // a peer before its credentials are known.
     this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
-    this.server.maxConnections = this.#maxConnections + REFUSALS;
+    this.server.maxConnections = this.#maxConnections + REPLYING;
+    // Failing to listen is thrown by listen(); what comes later is a failed accept(2), for instance for want of descriptors.
+    this.server.on("error", (error) =>
+      this.#options.log.error({ error: errorMessage(error) }, "the CNI socket failed"),
+    );
   }
 
   get #maxConnections(): number {
@@ -94,28 +98,26 @@ class CniServer implements AsyncDisposable {
         refuse(CNI_CODES.tryAgainLater, `more than ${this.#maxConnections} requests at once; try again`),
       );
     }
-    this.#active += 1;
-    const startedAt = performance.now();
-    try {
-      const answered = await this.#answer(socket);
-      if (answered === undefined) return void socket.destroy();
-      this.#report(answered, performance.now() - startedAt);
-      await reply(socket, answered.reply);
-    } finally {
-      this.#active -= 1;
-    }
+    const answered = await this.#answer(socket);
+    if (answered === undefined) socket.destroy();
+    else await reply(socket, answered.reply);
   }
 
   async #answer(socket: Socket): Promise<Answered | undefined> {
     const gone = new AbortController();
     const onClose = () => gone.abort();
     socket.once("close", onClose);
+    this.#active += 1;
+    const startedAt = performance.now();
     try {
       const { engine, log, deadlineMs = 10_000, requestTimeoutMs = 5000 } = this.#options;
       const signal = AbortSignal.any([gone.signal, this.#stop.signal]);
       const context = { engine, log, deadlineMs, signal, node: this.#node, sink: this.#sink, removed: this.#removed };
-      return await answer(socket, requestTimeoutMs, context);
+      const answered = await answer(socket, requestTimeoutMs, context);
+      if (answered !== undefined) this.#report(answered, performance.now() - startedAt);
+      return answered;
     } finally {
+      this.#active -= 1;
       socket.off("close", onClose);
     }
   }

@@ -35,6 +35,6 @@ export function readLine(socket: Socket, limit: number, timeoutMs: number, signa
     const onGone = () => settle({ failure: "closed" });
     if (signal.aborted || socket.destroyed) return onGone();
     signal.addEventListener("abort", onGone, { once: true });
-    socket.on("data", onData).on("end", onEnd).on("close", onGone);
+    socket.on("data", onData).on("end", onEnd).on("close", onGone).resume();
   });
 }

@@ -36,22 +36,23 @@ class KernelLinks implements AsyncDisposable {
   readonly #options: LinksOptions;
   readonly #sink: Sink;
   readonly #veths = new VethLinks();
-  readonly #addressLoop: RefreshLoop;
+  readonly #loop: RefreshLoop;
   #addresses: string | undefined;
+  #relist = false;
 
   constructor(netns: Netns, options: LinksOptions, sink: Sink) {
     this.#netns = netns;
     this.#options = options;
     this.#sink = sink;
-    this.#addressLoop = new RefreshLoop({
-      refresh: async () => this.#tellAddresses(),
-      onError: (error) => options.log.error({ error: errorMessage(error) }, "cannot list the node's addresses"),
+    this.#loop = new RefreshLoop({
+      refresh: async () => (this.#relist ? this.list() : this.#tellAddresses()),
+      onError: (error) => options.log.error({ error: errorMessage(error) }, "cannot list links and addresses"),
       retryMs: 1000,
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#addressLoop[Symbol.asyncDispose]();
+    await this.#loop[Symbol.asyncDispose]();
   }
 
   listen(): RtnetlinkMonitor {
@@ -61,24 +62,26 @@ class KernelLinks implements AsyncDisposable {
       onEvents: (events) => this.#apply(events),
       onOverrun: () => {
         this.#options.log.warn({}, "rtnetlink lost events; links and addresses are listed anew");
-        this.list();
+        this.#relist = true;
+        this.#loop.within(0);
       },
     });
   }
 
-  list(): void {
+  list(): undefined {
     this.#tell(this.#veths.reconcile(links(this.#netns.fd)));
+    this.#relist = false;
     this.#tellAddresses();
   }
 
   #apply(events: readonly RtEvent[]): void {
     for (const event of events) {
-      if (event.type === "address") this.#addressLoop.within(this.#options.settleMs ?? 50);
+      if (event.type === "address") this.#loop.within(this.#options.settleMs ?? 50);
       if (event.type !== "link") continue;
       const { change, link } = event;
       this.#tell(change === "set" ? this.#veths.add(link) : this.#veths.remove(link.index));
       // IPv4 addresses of a link that is deleted go without a message of their own when the namespace ends.
-      if (change === "removed") this.#addressLoop.within(this.#options.settleMs ?? 50);
+      if (change === "removed") this.#loop.within(this.#options.settleMs ?? 50);
     }
   }
 
