@@ -1,12 +1,12 @@
 // Network namespaces
 
 export { type Address, addresses } from "./addresses.ts";
+// Reading and changing what a namespace holds
+export { deleteClsact } from "./clsact-qdisc.ts";
 // Errors
 export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./errors.ts";
 // Addresses as text and bytes
 export { type Family, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from "./ip-address.ts";
-// Reading and changing what a namespace holds
-export { deleteClsact } from "./clsact-qdisc.ts";
 export { type Link, link, links } from "./links.ts";
 export { tryLockFile } from "./lock-file.ts";
 export { formatMac, parseMac } from "./mac-address.ts";

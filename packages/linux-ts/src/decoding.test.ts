@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { decodeAddress } from "./addresses.ts";
+import { littleEndian, PayloadWriter } from "./attributes.ts";
+import { LinuxError } from "./errors.ts";
+import { decodeLink } from "./links.ts";
+import { decodeEvent } from "./monitor.ts";
+import { decodeRoute } from "./routes.ts";
+import { decodeRule, encodeRule, ruleOf } from "./rule-codec.ts";
+import { decodeTcFilter } from "./tc-filters.ts";
+import { decodeTcpSocket } from "./tcp-sockets.ts";
+import { randomBytes } from "./testing/random.ts";
+
+interface Sample {
+  decode: (payload: Uint8Array) => unknown;
+  /** Bytes of the fixed struct. */
+  header: number;
+  payload: Uint8Array;
+}
+
+/** One message of each family, with every nest that is looked into, as the kernel lays it out. */
+const samples: Record<string, Sample> = {
+  link: {
+    decode: decodeLink,
+    header: 16,
+    payload: new PayloadWriter()
+      .struct(16, (view) => view.setInt32(4, 7, littleEndian))
+      .string(3, "eth0")
+      .u32(4, 1500)
+      .u32(5, 8)
+      .s32(37, 0)
+      .attribute(1, Uint8Array.of(2, 0, 0, 0, 0, 1))
+      .nested(18, new PayloadWriter().string(1, "veth"))
+      .finish(),
+  },
+  address: {
+    decode: decodeAddress,
+    header: 8,
+    payload: new PayloadWriter()
+      .struct(8, (view) => view.setUint8(0, 2))
+      .attribute(1, Uint8Array.of(198, 18, 0, 2))
+      .attribute(2, Uint8Array.of(198, 18, 0, 1))
+      .u32(8, 0x80)
+      .finish(),
+  },
+  route: {
+    decode: decodeRoute,
+    header: 12,
+    payload: new PayloadWriter()
+      .struct(12, (view) => view.setUint8(0, 2))
+      .u32(15, 70000)
+      .attribute(18, Uint8Array.of(10, 0, ...new Uint8Array(16)))
+      .attribute(9, Uint8Array.of(16, 0, 0, 4, 3, 0, 0, 0, 8, 0, 5, 0, 198, 18, 0, 9))
+      .finish(),
+  },
+  rule: {
+    decode: decodeRule,
+    header: 12,
+    payload: new PayloadWriter()
+      .struct(12, (view) => view.setUint8(0, 10))
+      .u32(6, 10)
+      .string(3, "eth0")
+      .u32(10, 1)
+      .u32(16, 0xff)
+      .attribute(12, new Uint8Array(8))
+      .attribute(20, new Uint8Array(8))
+      .attribute(23, new Uint8Array(4))
+      .finish(),
+  },
+  filter: {
+    decode: decodeTcFilter,
+    header: 20,
+    payload: new PayloadWriter()
+      .struct(20, (view) => view.setUint32(8, 1, littleEndian))
+      .string(1, "bpf")
+      .nested(2, new PayloadWriter().u32(11, 5).string(7, "x").attribute(10, new Uint8Array(8)).u32(8, 1))
+      .finish(),
+  },
+  socket: {
+    decode: decodeTcpSocket,
+    header: 72,
+    payload: new PayloadWriter()
+      .struct(72, (view) => {
+        view.setUint8(0, 2);
+        view.setUint8(1, 1);
+      })
+      .finish(),
+  },
+};
+
+/** The result, or the code; anything but a LinuxError is a failure of the decoder. */
+function outcome(decode: () => unknown): string {
+  try {
+    decode();
+    return "decoded";
+  } catch (error) {
+    if (error instanceof LinuxError) return error.code;
+    throw error;
+  }
+}
+
+/** The lengths at which a message ends with a whole attribute, or somewhere in the padding behind it. */
+function wholeLengths(payload: Uint8Array, header: number): Set<number> {
+  const lengths = new Set([header]);
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  for (let offset = header; offset < payload.length; ) {
+    const end = offset + view.getUint16(offset, littleEndian);
+    offset = (end + 3) & ~3;
+    for (let length = end; length <= offset; length++) lengths.add(length);
+  }
+  return lengths;
+}
+
+describe.each(Object.entries(samples))("decoding a %s", (_, { decode, header, payload }) => {
+  it("succeeds when it is whole", () => {
+    expect(decode(payload)).toBeDefined();
+  });
+
+  it("is refused wherever it is cut, but between attributes", () => {
+    const whole = wholeLengths(payload, header);
+    for (let length = 0; length < payload.length; length++) {
+      const cut = payload.subarray(0, length);
+      expect(
+        outcome(() => decode(cut)),
+        `cut to ${length}`,
+      ).toBe(whole.has(length) ? "decoded" : "ERR_MALFORMED");
+      // The same bytes in a buffer of their own: what lies behind the view makes no difference.
+      expect(
+        outcome(() => decode(cut.slice())),
+        `cut to ${length}`,
+      ).toBe(outcome(() => decode(cut)));
+    }
+  });
+
+  it("survives noise with ERR_MALFORMED at worst", () => {
+    const random = randomBytes(payload.length);
+    for (let i = 0; i < 3000; i++) {
+      const noisy = payload.slice();
+      const [at = 0, value = 0, second = 0] = random(3);
+      noisy[at % noisy.length] = value;
+      noisy[(at * 7) % noisy.length] = second;
+      expect(["decoded", "ERR_MALFORMED"]).toContain(outcome(() => decode(noisy)));
+    }
+  });
+});
+
+describe("decodeLink", () => {
+  it("passes over the bridge's messages about its ports: that a port left does not mean that the link is gone", () => {
+    const bridgePort = new PayloadWriter()
+      .struct(16, (view) => view.setUint8(0, 7))
+      .string(3, "eth0")
+      .finish();
+    expect(decodeLink(bridgePort)).toBeUndefined();
+    expect(decodeEvent({ type: 17, flags: 0, payload: bridgePort })).toBeUndefined();
+  });
+});
+
+describe("decodeRoute", () => {
+  it("refuses a next hop that claims less than its header, instead of standing still", () => {
+    const payload = new PayloadWriter()
+      .struct(12, (view) => view.setUint8(0, 2))
+      .attribute(9, new Uint8Array(8))
+      .finish();
+    expect(outcome(() => decodeRoute(payload))).toBe("ERR_MALFORMED");
+  });
+});
+
+describe("rules", () => {
+  it("say which attributes they did not understand", () => {
+    const payload = new PayloadWriter()
+      .struct(12, (view) => view.setUint8(0, 2))
+      .u8(77, 1)
+      .finish();
+    expect(decodeRule(payload)?.unknown).toEqual([77]);
+  });
+
+  it("are decoded as they were encoded", () => {
+    for (const spec of [
+      { priority: 1, family: 4, table: 70000, iif: "eth0" },
+      { priority: 2, family: 6, table: 100, fwmark: 0x10, fwmask: 0xff, protocol: 99 },
+      { priority: 3, family: 6, table: 100, fwmark: 0xffffffff },
+    ] as const) {
+      expect(decodeRule(encodeRule(ruleOf(spec)))).toEqual(ruleOf(spec));
+    }
+  });
+
+  it.each(["", "an-interface-name", "a b", "a/b", "a:b"])("refuse the interface name %j", (iif) => {
+    const spec = { priority: 1, family: 4, table: 1, iif } as const;
+    expect(outcome(() => ruleOf(spec))).toBe("ERR_INVALID_ARGUMENT");
+  });
+
+  it("refuse a mask without a mark", () => {
+    expect(outcome(() => ruleOf({ priority: 1, family: 4, table: 1, fwmask: 1 }))).toBe("ERR_INVALID_ARGUMENT");
+  });
+});
+
+describe("decodeEvent", () => {
+  it("passes over messages of other kinds", () => {
+    expect(decodeEvent({ type: 28, flags: 0, payload: new Uint8Array() })).toBeUndefined();
+  });
+});

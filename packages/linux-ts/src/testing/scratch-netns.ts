@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { type Netns, openNetns } from "../index.ts";
+
+let count = 0;
+
+/** A network namespace for one test, gone when disposed, and the tools of iproute2 inside it. */
+export class ScratchNetns implements Disposable {
+  readonly name: string;
+  readonly netns: Netns;
+
+  constructor() {
+    this.name = `linux-ts-${process.pid}-${count++}`;
+    execFileSync("ip", ["netns", "add", this.name]);
+    try {
+      this.netns = openNetns(this.path);
+    } catch (error) {
+      execFileSync("ip", ["netns", "del", this.name]);
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return `/run/netns/${this.name}`;
+  }
+
+  get fd(): number {
+    return this.netns.fd;
+  }
+
+  /** Runs `ip` commands here, one a line, as a batch; the first that fails ends it. */
+  ip(commands: string): void {
+    const lines = commands.split("\n").map((line) => line.trim());
+    execFileSync("ip", ["-n", this.name, "-batch", "-"], { input: `${lines.filter(Boolean).join("\n")}\n` });
+  }
+
+  /** What `ip -j <args>` prints. */
+  ipJson<T>(args: string): T {
+    return JSON.parse(execFileSync("ip", ["-n", this.name, "-j", ...args.split(" ")], { encoding: "utf8" })) as T;
+  }
+
+  tc(args: string[]): void {
+    execFileSync("tc", ["-n", this.name, ...args]);
+  }
+
+  tcJson<T>(args: string): T {
+    return JSON.parse(execFileSync("tc", ["-n", this.name, "-j", ...args.split(" ")], { encoding: "utf8" })) as T;
+  }
+
+  [Symbol.dispose](): void {
+    this.netns[Symbol.dispose]();
+    execFileSync("ip", ["netns", "del", this.name]);
+  }
+}
+
+/** Waits, at most two seconds, until it holds. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 2000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
