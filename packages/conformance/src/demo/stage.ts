@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Agent } from "../agent/agent.ts";
 import { type Family, hostPort } from "../lab/addresses.ts";
+import { separatePorts } from "../lab/escape-counter.ts";
 import { Lab, proxyPod } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 import { type Snapshot, snapshot } from "../snapshot/snapshot.ts";
-import { separatePorts } from "./escapes.ts";
 import { type Neighbours, startNeighbours } from "./neighbours.ts";
 import { expect } from "./scenario.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAMILIES, hostPort } from "../../lab/addresses.ts";
-import { EscapeCounter } from "../escapes.ts";
+import { EscapeCounter } from "../../lab/escape-counter.ts";
 import { expect, expectSame, type Scenario } from "../scenario.ts";
 import { PORTS, type Stage } from "../stage.ts";
 

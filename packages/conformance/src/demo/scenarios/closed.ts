@@ -1,6 +1,6 @@
 import { FAMILIES, type Family } from "../../lab/addresses.ts";
+import { EscapeCounter } from "../../lab/escape-counter.ts";
 import type { LabHost } from "../../lab/lab-host.ts";
-import { EscapeCounter } from "../escapes.ts";
 import { expect, expectSame, type Scenario } from "../scenario.ts";
 import { familyName, PORTS, type Stage } from "../stage.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { LabHost } from "../lab/lab-host.ts";
-import type { LabPod } from "../lab/lab-pod.ts";
+import type { LabHost } from "./lab-host.ts";
+import type { LabPod } from "./lab-pod.ts";
 
 /** Source ports of everything in the lab but node proxies, and of node proxies: so a packet tells who sent it. */
 const CLIENT_PORTS = "20000-29999";

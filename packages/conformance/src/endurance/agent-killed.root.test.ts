@@ -1,0 +1,140 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Agent } from "../agent/agent.ts";
+import { FAMILIES } from "../lab/addresses.ts";
+import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
+import { Lab, proxyPod } from "../lab/lab.ts";
+import type { LabNode } from "../lab/lab-node.ts";
+import type { LabPod } from "../lab/lab-pod.ts";
+import { Haproxy } from "../programs/haproxy.ts";
+
+const PORT = 8080;
+const RATE = 100;
+/** Servers outside, so that the load does not run out of ports to one of them. */
+const WORLDS = ["world1", "world2"];
+
+/** Small generator with a seed (mulberry32), so that a failing run can be repeated: MILLRACE_SEED=… */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const seed = Number(process.env["MILLRACE_SEED"] ?? Date.now() % 1_000_000);
+const random = randomFrom(seed);
+
+let lab: Lab;
+let node: LabNode;
+let agent: Agent;
+let steady: LabPod;
+let moving: LabPod;
+let proxies = 1;
+let enrolled = true;
+
+/** What is going on at the node when the agent is killed. */
+const transitions = {
+  nothing: async () => undefined,
+  unenrol: async () => {
+    node.applyPod(moving, { annotations: { "ambient.istio.io/redirection": "disabled" } });
+    enrolled = false;
+  },
+  enrol: async () => {
+    node.applyPod(moving);
+    enrolled = true;
+  },
+  "proxy change": async () => {
+    const old = activeProxy;
+    activeProxy = await node.addPod(proxyPod({ name: `z${++proxies}` }));
+    await separatePorts([], [activeProxy]);
+    await Haproxy.start(activeProxy, { directory: join(node.paths.root, activeProxy.name) });
+    node.applyPod(activeProxy);
+    node.applyPod(old, { ready: false });
+    leaving.push(old);
+  },
+} as const;
+
+let activeProxy: LabPod;
+const leaving: LabPod[] = [];
+
+beforeAll(async () => {
+  lab = await Lab.create({ prefix: "ak", nodes: [{ pods: ["steady", "moving"], proxies: ["z1"] }], externals: WORLDS });
+  node = lab.node(1);
+  steady = lab.pod("steady");
+  moving = lab.pod("moving");
+  activeProxy = lab.pod("z1");
+  const worlds = WORLDS.map((name) => lab.external(name));
+  await separatePorts([steady, moving, node, ...worlds], [activeProxy]);
+  for (const server of [steady, moving, ...worlds]) await (await server.endpoint()).listen(PORT);
+  await Haproxy.start(activeProxy, { directory: join(node.paths.root, "z1") });
+  node.applyNamespace("demo", { "istio.io/dataplane-mode": "ambient" });
+  node.applyNamespace("istio-system");
+  for (const pod of node.pods) node.applyPod(pod);
+  agent = await Agent.start(node, { redirectMode: "ebpf" });
+  await agent.untilActive(activeProxy);
+  await agent.untilEnrolled(steady, moving);
+});
+
+afterAll(() => lab[Symbol.asyncDispose]());
+
+/** What `status` has to say after a restart, and what the kernel then has to show. */
+async function untilTrue(): Promise<void> {
+  await agent.untilActive(activeProxy);
+  await agent.untilEnrolled(steady);
+  if (enrolled) await agent.untilEnrolled(moving);
+  else await agent.untilLeft(moving);
+  const shown = await node.namespace.runChecked("bpftool", ["net", "show"]);
+  for (const [pod, count] of [
+    [steady, 2],
+    [moving, enrolled ? 2 : 0],
+  ] as const) {
+    const ours = shown.split("\n").filter((line) => line.includes(`${pod.hostInterface}(`) && line.includes("app_"));
+    expect(ours, `programs on ${pod.hostInterface}:\n${shown}`).toHaveLength(count);
+  }
+  const { status, stdout } = await agent.millrace("status");
+  expect(status, stdout).toBe(0);
+}
+
+const order = ["unenrol", "enrol", "nothing", "proxy change", "nothing"] as const;
+const rounds = Array.from({ length: 20 }, (_, index) => ({
+  round: index + 1,
+  transition: order[index % order.length] as keyof typeof transitions,
+}));
+
+test.each(rounds)(`kill -9, round $round, during $transition (seed ${seed})`, async ({ transition }) => {
+  const places = (hosts: readonly { address(family: 4 | 6): string }[]) =>
+    hosts.flatMap((host) => FAMILIES.map((family) => ({ host: host.address(family), port: PORT })));
+  const worlds = WORLDS.map((name) => lab.external(name));
+  const counters = await Promise.all(worlds.map((world) => EscapeCounter.start(world, steady)));
+  const seconds = 3;
+  const loads = Promise.all([
+    ...[steady, moving].map(async (pod) =>
+      (await pod.endpoint()).ask("load", { targets: places(worlds), rate: RATE / 2, seconds }),
+    ),
+    (await worlds[0]?.endpoint())?.ask("load", { targets: places([steady, moving]), rate: RATE / 2, seconds }),
+  ]);
+  await sleep(300);
+  await transitions[transition]();
+  await sleep(random() * 120);
+  await agent.kill();
+  await sleep(random() * 300);
+  await agent.restart();
+  await untilTrue();
+  for (const result of await loads) {
+    expect(result?.failures).toEqual([]);
+    expect(result?.succeeded).toBe(result?.attempts);
+  }
+  const escaped = await Promise.all(counters.map((counter) => counter.read()));
+  await Promise.all(counters.map((counter) => counter.stop()));
+  expect(escaped.map(({ packets }) => packets)).toEqual(worlds.map(() => 0));
+  // The proxy before the last one has had its time: its pod goes, as Kubernetes would have it.
+  while (leaving.length > 1) {
+    const gone = leaving.shift() as LabPod;
+    node.deletePodObject(gone);
+    await node.removePod(gone.name);
+  }
+});
