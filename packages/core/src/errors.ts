@@ -6,6 +6,7 @@ export const CORE_ERRORS = {
   ERR_KUBERNETES_OBJECT_INVALID: "a Kubernetes object lacks what decisions need",
   ERR_CNI_REQUEST_INVALID: "a request on the CNI socket cannot be decoded",
   ERR_LOG_NEWER_SCHEMA: "the event log was written by a newer version",
+  ERR_LOG_FOREIGN: "the file at the event log's path is a database of something else",
   ERR_LOG_UNREADABLE: "the event log cannot be read",
   ERR_PLUGIN_NOT_FOUND: "no plugin under that name or path",
   ERR_PLUGIN_INVALID: "the module is not a plugin of this version",

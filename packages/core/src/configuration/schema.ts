@@ -32,7 +32,10 @@ export const configurationSchema = z.strictObject({
   proxy: z
     .strictObject({
       namespace: text.default("istio-system").describe("namespace of the node proxy's pods"),
-      labels: labels.default({ app: "ztunnel" }).describe("labels of the node proxy's pods, all of them"),
+      labels: labels
+        .refine((selector) => Object.keys(selector).length > 0, "must have at least one label")
+        .default({ app: "ztunnel" })
+        .describe("labels of the node proxy's pods, all of them"),
     })
     .prefault({}),
   membership: z

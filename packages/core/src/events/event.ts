@@ -3,6 +3,7 @@ import { agentEvents } from "./agent-events.ts";
 import { kernelEvents } from "./kernel-events.ts";
 import { kubernetesEvents } from "./kubernetes-events.ts";
 import { redirectionEvents } from "./redirection-events.ts";
+import { snapshotEvents } from "./snapshot-event.ts";
 
 /** One schema per event type; `data` of an event is exactly what its schema says, unknown keys are refused. */
 export const eventSchemas = {
@@ -10,6 +11,7 @@ export const eventSchemas = {
   ...kubernetesEvents,
   ...kernelEvents,
   ...redirectionEvents,
+  ...snapshotEvents,
 } as const;
 
 export type EventType = keyof typeof eventSchemas;

@@ -1,0 +1,91 @@
+import { byCodeUnit, sortedUnique } from "../events/address.ts";
+import type { EventRecord } from "../events/event.ts";
+import { subjects, workloadUid } from "../events/subjects.ts";
+import { membersOf } from "../state/index-map.ts";
+import { claimsOf, hasSynced, nodeAddresses, requestedProxies } from "../state/queries.ts";
+import type { State } from "../state/state.ts";
+
+/**
+ * The subjects that an event may have changed the decision about, in the order in which they are decided: `node`, `proxies`, then
+ * workloads sorted. Only these are looked at: a pod event touches that pod (and pods that claim its addresses), whatever the node holds.
+ */
+export function touched(event: EventRecord, before: State, after: State): string[] {
+  switch (event.type) {
+    case "agent.started":
+      return hasSynced(after) ? everything(after) : [subjects.node, subjects.proxies];
+    case "watch.synced":
+      return hasSynced(after) && !hasSynced(before) ? everything(after) : [];
+
+    case "namespace.observed":
+    case "namespace.removed":
+      return ofNamespace(event.data.name, before, after);
+    case "pod.observed":
+    case "pod.removed":
+    case "interface.added":
+    case "interface.removed":
+      return ofPods([...replacedBy(event, before), event.data.uid], before, after);
+    case "link.changed":
+      return ofPods(podsOnLink(before, event.data.ifindex), before, after);
+
+    case "node.observed":
+    case "host.addresses":
+      return sameList(nodeAddresses(before), nodeAddresses(after)) ? [] : [subjects.node];
+
+    case "drift.found":
+    case "retry.due":
+      return [event.subject];
+    default:
+      return [];
+  }
+}
+
+/** What was asked for and is not confirmed has to go, or stay, now that absence means something. Once in a run. */
+function everything(state: State): string[] {
+  return [
+    subjects.node,
+    subjects.proxies,
+    ...state.carried
+      .filter((subject) => workloadUid(subject) !== undefined)
+      .toArray()
+      .sort(byCodeUnit),
+  ];
+}
+
+function ofNamespace(name: string, before: State, after: State): string[] {
+  const key = after.agent?.config.membership.namespaceLabel.key ?? "";
+  const known = before.namespaces.has(name) === after.namespaces.has(name);
+  if (known && before.namespaces.get(name)?.[key] === after.namespaces.get(name)?.[key]) return [];
+  return membersOf(after.podsByNamespace, name).map(subjects.workload);
+}
+
+function ofPods(uids: readonly string[], before: State, after: State): string[] {
+  const workloads = new Set(uids);
+  for (const uid of uids) {
+    for (const address of [...claimsOf(before, uid), ...claimsOf(after, uid)]) {
+      for (const other of membersOf(after.claims, address)) workloads.add(other);
+    }
+  }
+  const proxies = uids.some((uid) => isProxy(before, uid) || isProxy(after, uid)) ? [subjects.proxies] : [];
+  return [...proxies, ...sortedUnique(workloads).map(subjects.workload)];
+}
+
+function isProxy(state: State, uid: string): boolean {
+  return state.proxyPods.has(uid) || requestedProxies(state).some((proxy) => proxy.uid === uid);
+}
+
+/** The pod that had this container id until now; another one only when an id is used twice. */
+function replacedBy(event: EventRecord, before: State): string[] {
+  if (event.type !== "interface.added" && event.type !== "interface.removed") return [];
+  const replaced = before.interfaces.get(event.data.containerId);
+  return replaced === undefined ? [] : [replaced.uid];
+}
+
+function podsOnLink(before: State, ifindex: number): string[] {
+  return membersOf(before.containersByLink, ifindex).flatMap(
+    (container) => before.interfaces.get(container)?.uid ?? [],
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}

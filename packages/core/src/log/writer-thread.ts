@@ -1,0 +1,105 @@
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { isDamage, LogDatabase, moveAside, RefusedLog } from "./database.ts";
+import type { FromWriter, ToWriter, WriterOptions } from "./writer-protocol.ts";
+
+/**
+ * The only writer of the event log, on a thread of its own: a disk that stalls stalls nothing else. Group commit comes by itself: when
+ * idle, a batch is committed at once; what arrives during a commit goes into the next one together.
+ */
+if (parentPort === null) throw new Error("writer-thread.ts is run as a worker thread only");
+const port = parentPort;
+const options = workerData as WriterOptions;
+
+let database: LogDatabase | undefined;
+/** After a failure rows are missing: nothing is written until a batch begins by saying so, with `log.gap`. */
+let gapExpected = false;
+
+function say(message: FromWriter): void {
+  port.postMessage(message);
+}
+
+function open(check: boolean): void {
+  try {
+    database?.[Symbol.dispose]();
+    database = undefined;
+    database = LogDatabase.open(options.path, { busyTimeoutMs: options.busyTimeoutMs, check });
+    say({ kind: "opened", lastSeq: database.lastSeq() });
+  } catch (error) {
+    if (error instanceof RefusedLog) say({ kind: "refused", code: error.code, message: error.message });
+    else if (isDamage(error)) startAfresh(error);
+    else say({ kind: "open-failed", reason: reasonOf(error) });
+  }
+}
+
+function startAfresh(damage: unknown): void {
+  try {
+    const movedTo = moveAside(options.path, new Date());
+    gapExpected = true;
+    database = LogDatabase.open(options.path, { busyTimeoutMs: options.busyTimeoutMs, check: false });
+    say({ kind: "opened", lastSeq: database.lastSeq(), movedTo, damage: reasonOf(damage) });
+  } catch (error) {
+    say({ kind: "open-failed", reason: `${reasonOf(damage)}; and it could not be moved aside: ${reasonOf(error)}` });
+  }
+}
+
+function commit(batches: readonly Extract<ToWriter, { kind: "append" }>[]): void {
+  const ids = batches.map(({ id }) => id);
+  const rows = batches.flatMap((batch) => batch.rows);
+  try {
+    if (database === undefined) throw new Error("the log is not open");
+    if (gapExpected && rows[0]?.[2] !== "log.gap") throw new Error("rows before these are missing");
+    database.insert(rows);
+    gapExpected = false;
+    say({ kind: "committed", ids });
+  } catch (error) {
+    gapExpected = true;
+    say({ kind: "failed", ids, reason: reasonOf(error) });
+    // Whatever was wrong (full, read-only, replaced, damaged), a new connection finds out on the way to recovery.
+    if (database !== undefined) {
+      database[Symbol.dispose]();
+      database = undefined;
+    }
+  }
+}
+
+function prune(): void {
+  try {
+    database?.prune(options.keepEvents);
+  } catch (error) {
+    // The rows are durable already; pruning comes round again with the next batch.
+    process.emitWarning(`event log: old rows could not be deleted: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+port.on("message", (first: ToWriter) => {
+  const messages = [first];
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    messages.push(next.message as ToWriter);
+  }
+  let batches: Extract<ToWriter, { kind: "append" }>[] = [];
+  const flush = () => {
+    if (batches.length > 0) commit(batches);
+    batches = [];
+  };
+  for (const message of messages) {
+    // A batch that begins with log.gap starts a transaction of its own, so that it is first where it has to be.
+    if (message.kind !== "append" || message.rows[0]?.[2] === "log.gap") flush();
+    if (message.kind === "append") batches.push(message);
+    if (message.kind === "open") open(true);
+    if (message.kind === "close") {
+      database?.[Symbol.dispose]();
+      database = undefined;
+      say({ kind: "closed" });
+      port.close();
+      return;
+    }
+  }
+  flush();
+  prune();
+});
+
+open(true);

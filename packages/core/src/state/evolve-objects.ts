@@ -1,0 +1,42 @@
+import type { EventData } from "../events/event.ts";
+import { reclaimed } from "./claims.ts";
+import { addTo, removeFrom } from "./index-map.ts";
+import { isProxyPod } from "./queries.ts";
+import type { State } from "./state.ts";
+
+export function namespaceObserved(state: State, { name, labels }: EventData["namespace.observed"]): State {
+  return { ...state, namespaces: state.namespaces.set(name, labels) };
+}
+
+export function namespaceRemoved(state: State, { name }: EventData["namespace.removed"]): State {
+  return { ...state, namespaces: state.namespaces.remove(name) };
+}
+
+export function podObserved(state: State, pod: EventData["pod.observed"]): State {
+  const before = state.pods.get(pod.uid);
+  const { podsByNamespace, proxyPods } = state;
+  const rest = before === undefined ? podsByNamespace : removeFrom(podsByNamespace, before.namespace, pod.uid);
+  return reclaimed(state, pod.uid, {
+    ...state,
+    pods: state.pods.set(pod.uid, pod),
+    podsByNamespace: addTo(rest, pod.namespace, pod.uid),
+    proxyPods: isProxyPod(state, pod) ? proxyPods.add(pod.uid) : proxyPods.remove(pod.uid),
+  });
+}
+
+export function podRemoved(state: State, { uid }: EventData["pod.removed"]): State {
+  const before = state.pods.get(uid);
+  if (before === undefined) return state;
+  return reclaimed(state, uid, {
+    ...state,
+    pods: state.pods.remove(uid),
+    podsByNamespace: removeFrom(state.podsByNamespace, before.namespace, uid),
+    proxyPods: state.proxyPods.remove(uid),
+    discovery: state.discovery.remove(uid),
+  });
+}
+
+/** Other nodes' objects are of no use here. */
+export function nodeObserved(state: State, { name, addresses }: EventData["node.observed"]): State {
+  return name === state.agent?.node ? { ...state, observedAddresses: addresses } : state;
+}

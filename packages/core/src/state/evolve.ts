@@ -1,0 +1,77 @@
+import type { EventRecord } from "../events/event.ts";
+import { agentStarted, agentStopped, watchLost, watchSynced } from "./evolve-agent.ts";
+import { discoveryFailed, interfaceAdded, interfaceRemoved, linkChanged } from "./evolve-interfaces.ts";
+import { namespaceObserved, namespaceRemoved, nodeObserved, podObserved, podRemoved } from "./evolve-objects.ts";
+import {
+  askAgain,
+  driftFound,
+  redirectionOutcome,
+  redirectionRemoved,
+  redirectionRequested,
+} from "./evolve-redirections.ts";
+import { fromSnapshot } from "./snapshot.ts";
+import type { State } from "./state.ts";
+
+/**
+ * The state after an event. Pure: no clock, no randomness, no disk; time is the event's own. Of an event that tells nothing new the same
+ * state comes back but for its `seq`. Every event type is known here, and the compiler says so when one is missing.
+ */
+export function evolve(state: State, event: EventRecord): State {
+  return { ...applied(state, event), seq: event.seq };
+}
+
+function applied(state: State, event: EventRecord): State {
+  switch (event.type) {
+    case "agent.started":
+      return agentStarted(state, event);
+    case "agent.stopped":
+      return agentStopped(state, event);
+    case "backend.selected":
+      return { ...state, backend: event.data };
+    case "state.snapshot":
+      return fromSnapshot(event.data);
+    case "log.gap":
+    case "resync.due":
+      return state;
+
+    case "namespace.observed":
+      return namespaceObserved(state, event.data);
+    case "namespace.removed":
+      return namespaceRemoved(state, event.data);
+    case "pod.observed":
+      return podObserved(state, event.data);
+    case "pod.removed":
+      return podRemoved(state, event.data);
+    case "node.observed":
+      return nodeObserved(state, event.data);
+    case "host.addresses":
+      return { ...state, hostAddresses: event.data.addresses };
+    case "watch.synced":
+      return watchSynced(state, event);
+    case "watch.lost":
+      return watchLost(state, event);
+
+    case "interface.added":
+      return interfaceAdded(state, event);
+    case "interface.removed":
+      return interfaceRemoved(state, event.data);
+    case "link.changed":
+      return linkChanged(state, event.data);
+    case "discovery.failed":
+      return discoveryFailed(state, event.data);
+
+    case "redirection.requested":
+      return redirectionRequested(state, event);
+    case "redirection.applied":
+    case "redirection.failed":
+      return redirectionOutcome(state, event);
+    case "redirection.removed":
+      return redirectionRemoved(state, event);
+    case "drift.found":
+      return driftFound(state, event);
+    case "drift.mended":
+      return { ...state, drift: state.drift.remove(event.subject) };
+    case "retry.due":
+      return askAgain(state, event.subject);
+  }
+}
