@@ -31,6 +31,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     exit: EXIT.usage,
     hint: "Use the version that wrote it, or give another file with --event-log-path.",
   },
+  ERR_LOG_FOREIGN: { exit: EXIT.usage },
   ERR_LOG_UNREADABLE: {
     exit: EXIT.usage,
     hint: "Give another file with --event-log-path; an agent makes a new log by itself.",

@@ -33,7 +33,7 @@ const healthy: Status = {
     failurePolicy: "closed",
   },
   observation: { time: "2026-01-02T03:09:57.000Z", problems: [], nodeAddresses: ["198.19.0.1"] },
-  eventLog: { path: "/var/lib/millrace/events.db", lastSeq: 12, state: "writing" },
+  eventLog: { path: "/var/lib/millrace/events.db", lastSeq: 12, state: "healthy", lostEvents: 0 },
   problems: [],
   workloads: [web],
   proxies: [

@@ -31,10 +31,11 @@ function head(status: Status, palette: Palette): string {
       ? palette.warn("kernel not read yet: nothing below is confirmed")
       : `kernel last read ${age(observation.time, time)} ago, at ${observation.time}`,
   ];
-  if (status.eventLog.state !== "writing") {
+  const { state, path, lostEvents, reason } = status.eventLog;
+  if (state !== "healthy") {
     lines.push(
       palette.warn(
-        `event log ${status.eventLog.state}: ${status.eventLog.path}, last event ${status.eventLog.lastSeq}`,
+        `event log ${state}: ${path}, ${lostEvents} events lost${reason === undefined ? "" : `: ${reason}`}`,
       ),
     );
   }

@@ -74,7 +74,15 @@ export const statusSchema = z.object({
   }),
   /** The last reading of the kernel: everything below about the kernel is as of its time. Absent before the first. */
   observation: z.object({ time, problems: z.array(z.string()), nodeAddresses: z.array(z.string()) }).optional(),
-  eventLog: z.object({ path: z.string(), lastSeq: z.int(), state: z.enum(["writing", "behind", "failed"]) }),
+  eventLog: z.object({
+    path: z.string(),
+    /** Number of the last event, written or not. */
+    lastSeq: z.int(),
+    /** `stalled`: the disk is slower than the deadline. `failing`: events are being lost; redirection goes on all the same. */
+    state: z.enum(["healthy", "stalled", "failing"]),
+    lostEvents: z.int(),
+    reason: z.string().optional(),
+  }),
   /** What is wrong and belongs to no single workload, for instance why a proxy's pod cannot serve. */
   problems: z.array(z.string()),
   workloads: z.array(workload),

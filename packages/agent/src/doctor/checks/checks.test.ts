@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { AttachedProgram } from "../../kernel/attached-programs.ts";
 import { bpffsFinding, parseMountinfo } from "./bpf-file-system.ts";
 import { reversePathRules } from "./firewall-rpfilter.ts";
-import { type AttachedProgram, foreignProgramFindings } from "./foreign-programs.ts";
+import { foreignProgramFindings } from "./foreign-programs.ts";
 import { permissionFindings } from "./permissions.ts";
 import { rpFilterFindings } from "./rp-filter.ts";
 

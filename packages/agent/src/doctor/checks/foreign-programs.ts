@@ -1,23 +1,10 @@
-import { BpfProgram, queryTcx } from "libbpf-ts";
-import { type Link, links, tcFilters } from "linux-ts";
+import { type AttachedProgram, attachedPrograms, isOurs } from "../../kernel/attached-programs.ts";
 import type { Check, Finding } from "../check.ts";
-
-/** Names of our own programs, as the kernel keeps them: 15 characters (BPF_OBJ_NAME_LEN). */
-const OURS: ReadonlySet<string> = new Set(["app_outbound", "app_inbound", "ztunnel_host_in", "ztunnel_tproxy"]);
-const DIRECTIONS = ["ingress", "egress"] as const;
-
-/** A program attached to an interface, in the order it runs. */
-export interface AttachedProgram {
-  readonly interface: string;
-  readonly direction: (typeof DIRECTIONS)[number];
-  readonly by: "tcx" | "clsact";
-  readonly name: string;
-}
 
 /** Programs of others on pods' interfaces: they run after ours and see everything but members' TCP. */
 export function foreignProgramFindings(programs: readonly AttachedProgram[]): readonly Finding[] {
   const name = "foreign programs";
-  const foreign = programs.filter((program) => !OURS.has(program.name));
+  const foreign = programs.filter((program) => !isOurs(program));
   if (foreign.length === 0) return [{ name, state: "good", detail: "no tc or tcx program of others on a veth" }];
   const byProgram = Map.groupBy(
     foreign,
@@ -32,44 +19,4 @@ export function foreignProgramFindings(programs: readonly AttachedProgram[]): re
   }));
 }
 
-function attachedTo(link: Link): AttachedProgram[] {
-  const found: AttachedProgram[] = [];
-  for (const direction of DIRECTIONS) {
-    const at = { interface: link.name, direction };
-    for (const { programId } of tcxPrograms(link.index, direction)) {
-      found.push({ ...at, by: "tcx", name: programName(programId) });
-    }
-    for (const { programId } of tcFilters({ ifindex: link.index, direction })) {
-      if (programId !== undefined) found.push({ ...at, by: "clsact", name: programName(programId) });
-    }
-  }
-  return found;
-}
-
-/** As the kernel keeps it: the name that tc(8) was given for a filter may be anything. */
-function programName(programId: number): string {
-  using program = BpfProgram.byId(programId);
-  return program.info.name;
-}
-
-function tcxPrograms(ifindex: number, direction: "ingress" | "egress") {
-  try {
-    return queryTcx({ ifindex, direction }).programs;
-  } catch (error) {
-    if ((error as { code?: string }).code === "EINVAL") return []; // a kernel before 6.6 has no tcx
-    throw error;
-  }
-}
-
-export const foreignPrograms: Check = () => {
-  const programs: AttachedProgram[] = [];
-  for (const link of links().filter(({ kind }) => kind === "veth")) {
-    try {
-      programs.push(...attachedTo(link));
-    } catch (error) {
-      // the veth, or the program, went away while we looked
-      if (!["ENODEV", "ENOENT"].includes((error as { code?: string }).code ?? "")) throw error;
-    }
-  }
-  return foreignProgramFindings(programs);
-};
+export const foreignPrograms: Check = () => foreignProgramFindings(attachedPrograms());

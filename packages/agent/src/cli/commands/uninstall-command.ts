@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import { EXIT } from "../../exit-codes.ts";
+import { addHelp } from "../help.ts";
+import type { Io } from "../output.ts";
+import type { Finish } from "../program.ts";
+import { addSettings, configurationOf } from "../settings-options.ts";
+
+export function uninstallCommand(io: Io, finish: Finish): Command {
+  const command = new Command("uninstall")
+    .description(
+      "Removes every trace of Millrace from this node: programs, maps, pins, routes and rules, changed settings, sockets and the\n" +
+        "ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if\n" +
+        "anything is left. Safe to repeat. Refuses while an agent runs, which would put everything back: stop it first.",
+    )
+    .option("--purge", "remove the event log as well")
+    .option("--json", "what was removed and what is left, as JSON");
+  addSettings(command, [
+    "redirectMode",
+    "sockets.admin",
+    "sockets.cni",
+    "eventLog.path",
+    "paths.bpffs",
+    "paths.journal",
+    "paths.ambientConfig",
+    "plugins",
+  ]);
+  command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
+    const configuration = configurationOf(command, io);
+    const { uninstall } = await import("../../uninstall/uninstall.ts");
+    const { renderRemoval } = await import("../../uninstall/render-removal.ts");
+    const removal = await uninstall(configuration, { purge: purge === true, signal: io.signal });
+    await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
+    finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
+  });
+  return addHelp(command, [
+    ["millrace uninstall", "leave nothing but the event log"],
+    ["millrace uninstall --purge", "leave nothing"],
+  ]);
+}

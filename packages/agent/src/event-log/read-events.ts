@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { EventLogReader, type EventRecord, type LogFilter } from "@millrace/core";
+import { AgentError } from "../errors.ts";
+import { EventFilter, type EventQuery } from "./event-filter.ts";
+
+export interface ReadOptions {
+  readonly query: EventQuery;
+  /** Only the newest so many of what is there already. */
+  readonly limit?: number;
+  /** Goes on with what is written from then on, until aborted. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What SQL can do by itself, which spares decoding the rest: all but pods, whose names are learnt by reading everything. */
+function pushedDown({ since, types, subject, pod }: EventQuery, limit: number | undefined): LogFilter {
+  if (subject !== undefined || pod !== undefined) return {};
+  return { ...(since !== undefined && { since: since + 1 }), ...(types !== undefined && { types }), last: limit };
+}
+
+/**
+ * Reads the wanted events of a log in order, whether or not an agent is writing it.
+ * Throws `ERR_NO_EVENT_LOG`, and core's `ERR_LOG_UNREADABLE`, `ERR_LOG_NEWER_SCHEMA`.
+ */
+export async function* readEvents(path: string, options: ReadOptions): AsyncGenerator<EventRecord> {
+  const { query, limit, follow, signal } = options;
+  if (!existsSync(path)) throw new AgentError("ERR_NO_EVENT_LOG", `there is no event log at ${path}`);
+  using reader = EventLogReader.open(path);
+  const filter = new EventFilter(query);
+  const newest: EventRecord[] = [];
+  let next = reader.lastSeq() + 1;
+  for (const event of reader.read(pushedDown(query, limit))) {
+    if (signal.aborted) return;
+    next = Math.max(next, event.seq + 1);
+    if (!filter.matches(event)) continue;
+    if (limit === undefined) {
+      yield event;
+    } else {
+      newest.push(event);
+      if (newest.length > limit) newest.shift();
+    }
+  }
+  yield* newest;
+  if (!follow) return;
+  for await (const event of reader.follow({ since: next }, { signal })) if (filter.matches(event)) yield event;
+}
