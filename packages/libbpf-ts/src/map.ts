@@ -1,4 +1,4 @@
-import { ownError } from "./errors.ts";
+import { LibbpfError, ownError } from "./errors.ts";
 import { FdOwner, HANDLE } from "./fd-owner.ts";
 import { MAP_TYPES, type MapType, nameOf, type UnknownType } from "./kernel-names.ts";
 import { readEntries, readKeys } from "./map-iteration.ts";
@@ -127,7 +127,13 @@ export class BpfMap extends FdOwner<MapHandle> {
    * @throws {LibbpfError} EINVAL (entries of arrays cannot be deleted), ERR_CLOSED
    */
   delete(key: Uint8Array): boolean {
-    return native.mapDelete(this[HANDLE], key);
+    try {
+      return native.mapDelete(this[HANDLE], key);
+    } catch (error) {
+      // For an empty slot a sockmap says EINVAL where other maps say ENOENT: __sock_map_delete() in net/core/sock_map.c.
+      if (this.#info.type === "sockmap" && error instanceof LibbpfError && error.code === "EINVAL") return false;
+      throw error;
+    }
   }
 
   /**

@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, expect, test } from "vitest";
+import { BpfLink } from "./link.ts";
+import { BpfMap } from "./map.ts";
+import { BpfObject } from "./object.ts";
+import { attachSkLookup } from "./sk-lookup.ts";
+import { currentNetns, testObject } from "./testing/kernel.ts";
+import { TestBpffs } from "./testing/test-bpffs.ts";
+import { TestNetns } from "./testing/test-netns.ts";
+
+const home = currentNetns();
+afterEach(() => expect(currentNetns()).toBe(home));
+
+function load(): BpfObject {
+  const object = BpfObject.open(testObject("sk-lookup"));
+  object.load();
+  return object;
+}
+
+/** A listener on 127.0.0.1:7777 of a namespace, up when the promise resolves. */
+async function listen(netns: TestNetns) {
+  const server = "require('node:net').createServer(s => s.end()).listen(7777, '127.0.0.1', () => console.log('up'))";
+  const child = spawn("nsenter", [`--net=${netns.path}`, process.execPath, "-e", server], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  return {
+    async [Symbol.asyncDispose]() {
+      const exited = once(child, "exit");
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+function connects(netns: TestNetns): boolean {
+  return netns.run("sh", "-c", "curl -s -m 2 telnet://127.0.0.1:7777 < /dev/null; echo $?").trim() === "0";
+}
+
+test("a program decides about new connections of that namespace, until its link is disposed", async () => {
+  using object = load();
+  using netns = new TestNetns();
+  netns.run("ip", "link", "set", "lo", "up");
+  await using _server = await listen(netns);
+  expect(connects(netns)).toBe(true);
+  {
+    using link = attachSkLookup({ program: object.program("refuse"), netns: netns.fd });
+    expect(connects(netns)).toBe(false);
+    link.update(object.program("pass"));
+    expect(connects(netns)).toBe(true);
+    link.update(object.program("refuse"));
+  }
+  expect(connects(netns)).toBe(true);
+});
+
+test("info tells the namespace, and 0 once it is gone; a pinned link is reopened", () => {
+  using bpffs = new TestBpffs();
+  using object = load();
+  const netns = new TestNetns();
+  const inode = Number(netns.run("readlink", "/proc/self/ns/net").match(/\d+/)?.[0]);
+  const link = attachSkLookup({ program: object.program("pass"), netns: netns.fd });
+  const info = link.info();
+  expect(info).toEqual({
+    id: info.id,
+    type: "netns",
+    programId: object.program("pass").info.id,
+    attachType: "sk_lookup",
+    netnsInode: inode,
+  });
+  link.pin(bpffs.at("lookup"));
+  link[Symbol.dispose]();
+  using again = BpfLink.openPinned(bpffs.at("lookup"));
+  expect(again.info()).toEqual(info);
+  again.detach();
+  expect(again.info()).toMatchObject({ id: info.id, netnsInode: 0 });
+  netns[Symbol.dispose]();
+});
+
+test("what is no namespace, and a program of another type", () => {
+  using object = load();
+  using other = BpfObject.open(testObject("maps"));
+  other.load();
+  using netns = new TestNetns();
+  using map = BpfMap.create({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1 });
+  const refused = expect.objectContaining({ code: "EINVAL", syscall: "bpf_link_create" });
+  expect(() => attachSkLookup({ program: object.program("pass"), netns: map.fd })).toThrow(refused);
+  expect(() => attachSkLookup({ program: other.program("count"), netns: netns.fd })).toThrow(refused);
+});
