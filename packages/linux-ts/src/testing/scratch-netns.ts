@@ -29,8 +29,12 @@ export class ScratchNetns implements Disposable {
 
   /** Runs `ip` commands here, one a line, as a batch; the first that fails ends it. */
   ip(commands: string): void {
-    const lines = commands.split("\n").map((line) => line.trim());
-    execFileSync("ip", ["-n", this.name, "-batch", "-"], { input: `${lines.filter(Boolean).join("\n")}\n` });
+    this.#batch([], commands);
+  }
+
+  /** The same with `ip -6`. */
+  ip6(commands: string): void {
+    this.#batch(["-6"], commands);
   }
 
   /** What `ip -j <args>` prints. */
@@ -44,6 +48,12 @@ export class ScratchNetns implements Disposable {
 
   tcJson<T>(args: string): T {
     return JSON.parse(execFileSync("tc", ["-n", this.name, "-j", ...args.split(" ")], { encoding: "utf8" })) as T;
+  }
+
+  #batch(options: string[], commands: string): void {
+    const lines = commands.split("\n").map((line) => line.trim());
+    const input = `${lines.filter(Boolean).join("\n")}\n`;
+    execFileSync("ip", [...options, "-n", this.name, "-batch", "-"], { input });
   }
 
   [Symbol.dispose](): void {

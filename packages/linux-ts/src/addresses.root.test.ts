@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Address, addresses, type Scope } from "./index.ts";
+import { ScratchNetns } from "./testing/scratch-netns.ts";
+
+interface IpAddress {
+  ifindex: number;
+  addr_info: {
+    family: "inet" | "inet6";
+    local: string;
+    address?: string;
+    prefixlen: number;
+    scope: string;
+    tentative?: boolean;
+  }[];
+}
+
+function fromIp(list: IpAddress[]): Address[] {
+  return list.flatMap(({ ifindex, addr_info }) =>
+    addr_info.map(({ family, local, address, prefixlen, scope, tentative = false }) => ({
+      index: ifindex,
+      family: family === "inet" ? (4 as const) : (6 as const),
+      address: local,
+      prefixLength: prefixlen,
+      scope: (/^\d+$/.test(scope) ? Number(scope) : scope) as Scope,
+      ...(address === undefined ? {} : { peer: address }),
+      tentative,
+    })),
+  );
+}
+
+const sorted = (list: Address[]) =>
+  list.toSorted((a, b) => a.index - b.index || a.family - b.family || a.address.localeCompare(b.address));
+
+describe("addresses", () => {
+  let namespace: ScratchNetns;
+
+  beforeAll(() => {
+    namespace = new ScratchNetns();
+    // Without an answer by the time of the test, duplicate detection keeps one of them tentative: its wait is made an hour.
+    namespace.ip(`
+      link set lo up
+      link add e0 type veth peer name e1
+      addr add 198.18.0.1/24 dev e0
+      addr add 198.18.0.2/24 dev e0
+      addr add 198.18.1.1 peer 198.18.1.2/30 dev e1
+      addr add 198.18.2.1/32 dev lo scope link
+      addr add 198.18.2.2/32 dev lo scope 77
+      addr add 2001:2:0:1::a/64 dev e0 nodad
+      addr add 2001:2:0:1::1 peer 2001:2:0:1::2/128 dev e0 nodad
+      link set e0 up
+    `);
+  });
+
+  afterAll(() => namespace[Symbol.dispose]());
+
+  it("are what ip(8) lists", async () => {
+    // e0's peer is down, so that its link-local address cannot come in between the two listings.
+    const expected = fromIp(namespace.ipJson<IpAddress[]>("addr"));
+    expect(sorted(addresses(namespace.fd))).toEqual(sorted(expected));
+    expect(expected).toHaveLength(9);
+  });
+
+  it("tell our end of a point-to-point link from the other", () => {
+    const found = addresses(namespace.fd).filter(({ peer }) => peer !== undefined);
+    expect(found).toMatchObject([
+      { family: 4, address: "198.18.1.1", peer: "198.18.1.2", prefixLength: 30 },
+      { family: 6, address: "2001:2:0:1::1", peer: "2001:2:0:1::2", prefixLength: 128 },
+    ]);
+  });
+
+  it("know scopes of one's own by number", () => {
+    const scopes = new Map(addresses(namespace.fd).map(({ address, scope }) => [address, scope]));
+    expect(scopes.get("198.18.2.1")).toBe("link");
+    expect(scopes.get("198.18.2.2")).toBe(77);
+    expect(scopes.get("127.0.0.1")).toBe("host");
+  });
+
+  it("are tentative while duplicate detection waits for the link", () => {
+    namespace.ip("addr add 2001:2:0:1::dad/64 dev e0");
+    const tentative = addresses(namespace.fd).filter(({ tentative }) => tentative);
+    expect(tentative.map(({ address }) => address)).toEqual(["2001:2:0:1::dad"]);
+  });
+});

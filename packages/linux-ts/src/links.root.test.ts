@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Link, link, links } from "./index.ts";
+import { ScratchNetns } from "./testing/scratch-netns.ts";
+
+interface IpLink {
+  ifindex: number;
+  ifname: string;
+  flags: string[];
+  mtu: number;
+  address?: string;
+  link?: string | null;
+  link_index?: number;
+  link_netnsid?: number;
+  master?: string;
+  linkinfo?: { info_kind?: string };
+}
+
+/** `ip -d -j link` in our shape. It names a link's peer where it can, and gives the index where it cannot. */
+function fromIp(list: IpLink[]): Link[] {
+  const indexOf = (name: string) => list.find(({ ifname }) => ifname === name)?.ifindex;
+  return list.map((each) => {
+    const kind = each.linkinfo?.info_kind;
+    const peerIndex = each.link_index ?? (each.link ? indexOf(each.link) : undefined);
+    const master = each.master === undefined ? undefined : indexOf(each.master);
+    return {
+      index: each.ifindex,
+      name: each.ifname,
+      ...(kind === undefined ? {} : { kind }),
+      mac: each.address ?? "",
+      mtu: each.mtu,
+      up: each.flags.includes("UP"),
+      ...(peerIndex === undefined ? {} : { peerIndex }),
+      ...(each.link_netnsid === undefined ? {} : { peerNetnsId: each.link_netnsid }),
+      ...(master === undefined ? {} : { master }),
+    };
+  });
+}
+
+describe("links", () => {
+  let near: ScratchNetns;
+  let far: ScratchNetns;
+
+  beforeAll(() => {
+    near = new ScratchNetns();
+    far = new ScratchNetns();
+    near.ip(`
+      link add away type veth peer name home netns ${far.name}
+      link add here type veth peer name there
+      link add br0 type bridge
+      link set here master br0 mtu 1400 up
+      link set there address 02:00:00:00:0a:ff
+      link set away up
+      link add link away name mv0 type macvlan mode bridge
+      tuntap add dev tn0 mode tun
+      link add fifteen-letters type veth peer name dots.in.name
+    `);
+  });
+
+  afterAll(() => {
+    near[Symbol.dispose]();
+    far[Symbol.dispose]();
+  });
+
+  it("are what ip(8) lists, on both sides of a veth pair", () => {
+    for (const namespace of [near, far]) {
+      const expected = fromIp(namespace.ipJson<IpLink[]>("-d link")).sort((a, b) => a.index - b.index);
+      expect(links(namespace.fd)).toEqual(expected);
+    }
+  });
+
+  it("show each kind of thing that the test set up", () => {
+    const byName = new Map(links(near.fd).map((each) => [each.name, each]));
+    const home = links(far.fd).find(({ name }) => name === "home");
+    expect(byName.get("lo")).not.toHaveProperty("kind");
+    expect(byName.get("away")).toMatchObject({ kind: "veth", peerIndex: home?.index, peerNetnsId: 0, up: true });
+    expect(byName.get("here")).toMatchObject({ master: byName.get("br0")?.index, mtu: 1400 });
+    expect(byName.get("here")).not.toHaveProperty("peerNetnsId");
+    expect(byName.get("there")).toMatchObject({ mac: "02:00:00:00:0a:ff", up: false });
+    expect(byName.get("mv0")).toMatchObject({ kind: "macvlan", peerIndex: byName.get("away")?.index });
+    expect(byName.get("tn0")).toMatchObject({ kind: "tun", mac: "" });
+  });
+
+  it("can be asked for by name and by index", () => {
+    for (const each of links(near.fd)) {
+      expect(link(near.fd, each.name)).toEqual(each);
+      expect(link(near.fd, each.index)).toEqual(each);
+    }
+    expect(link(near.fd, "nothere")).toBeUndefined();
+    expect(link(near.fd, 999_999)).toBeUndefined();
+  });
+
+  it.each([0, -1, Number.NaN, "", "sixteen-letters!", "a/b", "a b"])("refuse %j as a name or index", (wrong) => {
+    expect(() => link(near.fd, wrong)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }));
+  });
+
+  it("are those of the thread's own namespace without a descriptor", () => {
+    const names = links().map(({ name }) => name);
+    expect(names).toContain("lo");
+    expect(names).not.toContain("fifteen-letters");
+  });
+
+  it("are complete when they fill many messages", () => {
+    using crowded = new ScratchNetns();
+    crowded.ip(Array.from({ length: 150 }, (_, i) => `link add a${i} type veth peer name b${i}`).join("\n"));
+    const all = links(crowded.fd);
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    expect(all.filter(({ kind }) => kind === "veth")).toHaveLength(300);
+  });
+});
