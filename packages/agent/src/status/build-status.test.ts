@@ -1,0 +1,203 @@
+import {
+  decisionConfiguration,
+  type EventInput,
+  initialState,
+  inputs,
+  type Observation,
+  parseConfiguration,
+  type State,
+  step,
+} from "@millrace/core";
+import { expect, test } from "vitest";
+import { buildStatus } from "./build-status.ts";
+import { KernelView } from "./kernel-view.ts";
+import { statusSchema } from "./status-document.ts";
+
+const UID = "uid-web-1";
+const LABELS = { "istio.io/dataplane-mode": "ambient" };
+const at = (second: number) => new Date(Date.UTC(2026, 0, 2, 3, 0, second)).toISOString();
+
+const config = decisionConfiguration(parseConfiguration({ node: { name: "n1" } }));
+
+function pod(changes: Partial<Parameters<typeof inputs.podObserved>[0]> = {}): EventInput {
+  return inputs.podObserved({
+    uid: UID,
+    namespace: "shop",
+    name: "web-1",
+    nodeName: "n1",
+    labels: {},
+    annotations: {},
+    hostNetwork: false,
+    phase: "Running",
+    ready: true,
+    terminating: false,
+    addresses: ["198.18.1.11"],
+    createdAt: at(0),
+    ...changes,
+  });
+}
+
+function veth(uid: string, namespace: string, name: string, address: string, index: number): EventInput {
+  return inputs.interfaceAdded({
+    containerId: `c-${uid}`,
+    uid,
+    namespace,
+    name,
+    netns: `/run/netns/${name}`,
+    netnsInode: 100 + index,
+    ifName: "eth0",
+    mac: "02:00:00:00:00:01",
+    hostIfName: `h-${name}`,
+    hostIfIndex: index,
+    addresses: [address],
+    source: "cni",
+  });
+}
+
+const started = inputs.agentStarted({ version: "0.1.0", node: "n1", config });
+const member = [
+  started,
+  inputs.namespaceObserved({ name: "shop", labels: LABELS }),
+  pod(),
+  veth(UID, "shop", "web-1", "198.18.1.11", 3),
+  inputs.watchSynced("manifests"),
+];
+const proxy = [
+  pod({ uid: "uid-z", namespace: "istio-system", name: "z", labels: { app: "ztunnel" }, addresses: ["198.18.1.20"] }),
+  veth("uid-z", "istio-system", "z", "198.18.1.20", 4),
+];
+
+/** Each input one second after the one before it. */
+function after(...events: readonly EventInput[]): State {
+  return events.reduce((state, input, index) => step(state, input, at(index)).state, initialState);
+}
+
+function answered(
+  state: State,
+  subject: string,
+  type: "redirection.applied" | "redirection.failed",
+  second: number,
+): State {
+  const requested = state.requested.get(subject);
+  const data = {
+    action: requested?.action,
+    generation: requested?.seq,
+    durationMs: 1,
+    attempt: 3,
+    ...(type === "redirection.failed" && { error: { code: "ERR_MAP_FULL", message: "no room" } }),
+  };
+  return step(state, { type, subject, data } as EventInput, at(second)).state;
+}
+
+const seen = (state: "complete" | "partial"): Observation => ({
+  workloads: [{ uid: UID, state, problems: [], foreign: [], addresses: ["198.18.1.11"], hostIndex: 3 }],
+  proxies: [],
+  problems: [],
+  nodeAddresses: [],
+  counters: { "app_outbound.captured": 1 },
+});
+
+function status(state: State, ...readings: readonly [second: number, observation: Observation][]) {
+  const view = new KernelView();
+  for (const [second, observation] of readings) view.record({ time: at(second), observation }, state);
+  const document = buildStatus({
+    time: at(59),
+    state,
+    view,
+    agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: at(0), redirectMode: "auto", failurePolicy: "closed" },
+    eventLog: { path: "/x", lastSeq: state.seq, state: "healthy", lostEvents: 0 },
+  });
+  return statusSchema.parse(document);
+}
+
+const web = (document: ReturnType<typeof status>) => document.workloads.find(({ uid }) => uid === UID);
+const SUBJECT = `workload/${UID}`;
+
+test("asked for, not answered: pending", () => {
+  expect(web(status(after(...member)))).toMatchObject({ state: "pending", reason: "being applied" });
+});
+
+test("applied is not enrolled until the kernel was read after it", () => {
+  const applied = answered(after(...member), SUBJECT, "redirection.applied", 10);
+  expect(web(status(applied))).toMatchObject({ state: "pending", reason: "applied, not read back yet", since: at(10) });
+  const early = web(status(applied, [9, seen("complete")]));
+  expect(early).toMatchObject({ state: "pending" });
+  expect(early).not.toHaveProperty("agreedAt");
+  const enrolled = web(status(applied, [11, seen("complete")]));
+  expect(enrolled).toMatchObject({ state: "enrolled", since: at(10), agreedAt: at(11), addresses: ["198.18.1.11"] });
+  expect(enrolled).not.toHaveProperty("reason");
+});
+
+test("what the kernel lost is partial, and since when it agreed is kept", () => {
+  const applied = answered(after(...member), SUBJECT, "redirection.applied", 10);
+  const document = status(applied, [11, seen("complete")], [20, { ...seen("partial"), workloads: [] }]);
+  expect(web(document)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it", agreedAt: at(11) });
+  expect(web(status(applied, [11, seen("partial")]))).toMatchObject({ state: "partial" });
+});
+
+test("failed says why and how often", () => {
+  const failed = answered(after(...member), SUBJECT, "redirection.failed", 10);
+  expect(web(status(failed))).toMatchObject({ state: "failed", reason: "ERR_MAP_FULL: no room, attempt 3" });
+});
+
+test("a member without an interface waits, and says what was tried", () => {
+  const waiting = member.filter(({ type }) => type !== "interface.added");
+  expect(web(status(after(...waiting)))).toMatchObject({ state: "pending", reason: "no interface" });
+  const attempts = [{ method: "route", outcome: "no host route" }];
+  const tried = after(...waiting, inputs.discoveryFailed({ uid: UID, attempts }));
+  expect(web(status(tried))?.reason).toBe("no interface found: route: no host route");
+});
+
+test("no member: says why; still in the kernel: leaving", () => {
+  const unlabelled = after(started, inputs.namespaceObserved({ name: "shop", labels: {} }), pod());
+  expect(web(status(unlabelled))).toMatchObject({ state: "not a member", reason: expect.stringContaining("no label") });
+  const leaving = status(unlabelled, [5, seen("complete")]);
+  expect(web(leaving)).toMatchObject({ state: "leaving" });
+});
+
+test("what the kernel holds of a pod nobody knows is told too", () => {
+  const document = status(after(started), [5, seen("complete")]);
+  expect(document.workloads).toMatchObject([{ uid: UID, namespace: "", state: "leaving" }]);
+});
+
+test("proxies: active, unseen until read back; not among the workloads", () => {
+  const state = after(...member, ...proxy);
+  const [unseen] = status(state).proxies;
+  expect(unseen).toMatchObject({ name: "z", role: "active", state: "unseen" });
+  const key = unseen?.key ?? "";
+  const read = (role: "active" | "draining") => ({
+    ...seen("complete"),
+    proxies: [{ key, role, state: "complete" as const, problems: [] }],
+  });
+  expect(status(state, [20, read("active")]).proxies[0]).toMatchObject({ state: "complete", problems: [] });
+  expect(status(state, [20, read("draining")]).proxies[0]).toMatchObject({
+    state: "partial",
+    problems: ["the kernel has it as draining"],
+  });
+  expect(status(state).workloads.map(({ name }) => name)).toEqual(["web-1"]);
+});
+
+test("a proxy that cannot serve is a problem of the node", () => {
+  const hostNetwork = pod({
+    uid: "uid-z",
+    namespace: "istio-system",
+    name: "z",
+    labels: { app: "ztunnel" },
+    hostNetwork: true,
+  });
+  expect(status(after(...member, hostNetwork)).problems).toEqual([expect.stringContaining("host's network")]);
+});
+
+test("watches: waited for, synced, lost", () => {
+  expect(status(after(started)).watches).toEqual([{ name: "manifests", state: "waiting" }]);
+  expect(status(after(...member)).watches).toMatchObject([{ name: "manifests", state: "synced", since: at(4) }]);
+  const lost = after(...member, inputs.watchLost("manifests", "directory is gone"));
+  expect(status(lost).watches).toMatchObject([{ state: "lost", reason: "directory is gone" }]);
+});
+
+test("the last reading: its time, its problems, its counters", () => {
+  const document = status(after(started), [7, { ...seen("complete"), problems: ["settings differ"] }]);
+  expect(document.observation).toEqual({ time: at(7), problems: ["settings differ"], nodeAddresses: [] });
+  expect(document.counters).toEqual({ "app_outbound.captured": 1 });
+  expect(status(after(started))).not.toHaveProperty("observation");
+});
