@@ -1,1 +1,5 @@
-export {};
+// The plugin
+export { configSchema, type EbpfConfig } from "./config.ts";
+// Errors
+export { EbpfError, type EbpfErrorCode, ERRORS } from "./errors.ts";
+export { ebpf as default } from "./plugin.ts";

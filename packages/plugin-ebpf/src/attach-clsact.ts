@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { errorCode } from "@millrace/core";
+import { attachClsact, type BpfProgram, detachClsact } from "libbpf-ts";
+import { deleteClsact, hasClsact, type TcFilter, tcFilters } from "linux-ts";
+import { z } from "zod";
+import { tcxProgramsAhead } from "./attach-tcx.ts";
+import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
+import type { EbpfConfig } from "./config.ts";
+import { EbpfError, explainFailure } from "./errors.ts";
+import { readNote, removePins, writeNote } from "./pins.ts";
+
+/** How many priorities behind the configured one are tried when it belongs to a filter of another protocol or kind. */
+const PRIORITY_TRIES = 32;
+
+const placeSchema = z.strictObject({ priority: z.int(), handle: z.int() });
+type Place = z.output<typeof placeSchema>;
+
+/**
+ * Attaches by filters of the clsact qdisc (any kernel we support). A filter belongs to whoever names its priority and handle, so
+ * ours have a handle of their own, are told by handle and program name, and the note `<direction>-filter` remembers where
+ * they are, `own-qdisc` that the qdisc is ours as well. Filters of one priority run newest first (net/sched/cls_bpf.c adds at the head of its list), so sharing a priority with
+ * somebody still runs ours first.
+ */
+export class ClsactAttachment implements Attachment {
+  readonly mode = "clsact";
+  readonly #place: Place;
+  readonly #hasTcx: boolean;
+
+  constructor(place: EbpfConfig["clsact"], hasTcx: boolean) {
+    this.#place = place;
+    this.#hasTcx = hasTcx;
+  }
+
+  async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
+    try {
+      const filters = tcFilters(targetOf(hook));
+      const ours = this.#find(hook, filters);
+      if (ours?.programId === program.info.id) {
+        this.#note(hook, ours);
+        return "kept";
+      }
+      if (ours) {
+        this.#note(hook, ours);
+        attachClsact({ ...targetOf(hook), program, priority: ours.priority, handle: ours.handle, replace: true });
+        return "updated";
+      }
+      this.#attach(hook, program, filters);
+      return "attached";
+    } catch (error) {
+      throw explainFailure(`attaching ${hook.program} to ${placeOf(hook)} by clsact`, error);
+    }
+  }
+
+  detach(hook: Hook): void {
+    const note = noteOf(hook);
+    try {
+      const ours = this.#find(hook, tcFilters(targetOf(hook)));
+      if (ours) detachClsact({ ...targetOf(hook), priority: ours.priority, handle: ours.handle });
+      removeOwnQdisc(hook);
+    } catch (error) {
+      // The interface is gone, and its filters with it.
+      if (errorCode(error) !== "ENODEV") throw explainFailure(`detaching ${hook.program} from ${placeOf(hook)}`, error);
+    }
+    removePins(note);
+  }
+
+  isNoted(hook: Hook): boolean {
+    return readNote(noteOf(hook)) !== undefined;
+  }
+
+  inspect(hook: Hook): HookState {
+    const filters = tcFilters(targetOf(hook));
+    const ours = this.#find(hook, filters);
+    if (!ours) return { programId: undefined, ahead: [] };
+    const before = filters.slice(0, filters.indexOf(ours)).map((filter) => {
+      const where = `${placeOf(hook)}, priority ${filter.priority}`;
+      return shadow("clsact filter", where, describeFilter(filter), hook.program);
+    });
+    return { programId: ours.programId, ahead: [...(this.#hasTcx ? tcxProgramsAhead(hook) : []), ...before] };
+  }
+
+  /** Ours by handle and program name, wherever it is: the note may be missing or older than the configuration. */
+  #find(hook: Hook, filters: readonly TcFilter[]): TcFilter | undefined {
+    const handles = [noted(hook)?.handle, this.#place.handle];
+    return filters.find((filter) => handles.includes(filter.handle) && isOurs(filter, hook));
+  }
+
+  #attach(hook: Hook, program: BpfProgram, filters: readonly TcFilter[]): void {
+    const { handle, priority: first } = this.#place;
+    if (!hasClsact(targetOf(hook))) writeNote(ownQdiscOf(hook), "clsact");
+    for (let priority = first; priority < first + PRIORITY_TRIES; priority++) {
+      const holder = filters.find((filter) => filter.priority === priority && filter.handle === handle);
+      if (holder) throw foreignHandle(hook, holder);
+      this.#note(hook, { priority, handle });
+      try {
+        attachClsact({ ...targetOf(hook), program, priority, handle });
+        return;
+      } catch (error) {
+        // A priority has one protocol and one kind (net/sched/cls_api.c, tcf_chain_tp_find()): this one belongs to something else.
+        if (errorCode(error) !== "EINVAL" || !filters.some((filter) => filter.priority === priority)) throw error;
+      }
+    }
+    throw new EbpfError(
+      "ERR_FOREIGN_OBJECT",
+      `no clsact priority from ${first} to ${first + PRIORITY_TRIES - 1} is free for a BPF filter on ${placeOf(hook)}: set clsact.priority`,
+    );
+  }
+
+  /** Written before the filter, so that whatever happens in between there is never a filter without its note. */
+  #note(hook: Hook, { priority, handle }: Place): void {
+    const text = JSON.stringify({ priority, handle } satisfies Place);
+    if (readNote(noteOf(hook)) !== text) writeNote(noteOf(hook), text);
+  }
+}
+
+function foreignHandle(hook: Hook, holder: TcFilter): EbpfError {
+  return new EbpfError(
+    "ERR_FOREIGN_OBJECT",
+    `${placeOf(hook)} has a filter of somebody else at priority ${holder.priority} with our handle 0x${holder.handle.toString(16)}: ` +
+      `${describeFilter(holder)}. It is left alone; set clsact.handle to another value`,
+  );
+}
+
+/** libbpf names a filter `<program>:[<id>]` (libbpf netlink.c, tc_add_fd_and_name()). */
+function isOurs(filter: TcFilter, hook: Hook): boolean {
+  return filter.kind === "bpf" && (filter.name ?? "").replace(/:\[\d+\]$/, "") === hook.program;
+}
+
+export function describeFilter(filter: TcFilter): string {
+  const id = filter.programId === undefined ? "" : `, program id ${filter.programId}`;
+  return `${filter.name ?? filter.kind}, handle 0x${filter.handle.toString(16)}${id}`;
+}
+
+/** Present when the interface had no clsact qdisc before us. Written before the qdisc is made. */
+function ownQdiscOf(hook: Hook): string {
+  return join(hook.directory, "own-qdisc");
+}
+
+/** A qdisc that we made goes with its last filter, whoever that filter belonged to; one that was there before us stays. */
+function removeOwnQdisc(hook: Hook): void {
+  if (readNote(ownQdiscOf(hook)) === undefined) return;
+  const isEmpty = (["ingress", "egress"] as const).every(
+    (direction) => tcFilters({ ...targetOf(hook), direction }).length === 0,
+  );
+  if (!isEmpty) return;
+  deleteClsact(targetOf(hook));
+  removePins(ownQdiscOf(hook));
+}
+
+function noteOf(hook: Hook): string {
+  return join(hook.directory, `${hook.direction}-filter`);
+}
+
+function noted(hook: Hook): Place | undefined {
+  const text = readNote(noteOf(hook));
+  return text === undefined ? undefined : placeSchema.parse(JSON.parse(text));
+}

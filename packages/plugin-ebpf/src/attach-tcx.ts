@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ForeignObject } from "@millrace/core";
+import { errorCode } from "@millrace/core";
+import { attachTcxAsync, BpfLink, BpfProgram, queryTcx } from "libbpf-ts";
+import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
+import { explainFailure } from "./errors.ts";
+import { removePins } from "./pins.ts";
+
+/**
+ * Attaches by tcx links (kernel 6.6), pinned beside their interface's directory. A link is ours alone: nobody else can replace or
+ * detach it, and it is put before all other programs of its hook. Attaching waits for an RCU grace period (15 to 19 ms), so a link that
+ * exists is always kept and its program replaced in place.
+ */
+export class TcxAttachment implements Attachment {
+  readonly mode = "tcx";
+
+  async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
+    const pin = pinOf(hook);
+    try {
+      using link = openLink(pin);
+      if (link) {
+        const info = link.info();
+        if (info.ifindex === hook.ifindex) {
+          if (info.programId === program.info.id) return "kept";
+          link.update(program);
+          return "updated";
+        }
+        // The interface it was on is gone, and with it the attachment (kernel/bpf/tcx.c, tcx_uninstall()).
+        removePins(pin);
+      }
+      using fresh = await attachTcxAsync({ ...targetOf(hook), program, position: "first" });
+      fresh.pin(pin);
+      return "attached";
+    } catch (error) {
+      throw explainFailure(`attaching ${hook.program} to ${placeOf(hook)} by tcx`, error);
+    }
+  }
+
+  /** At once: without a pin the kernel would end the link too, but only some time later (kernel/bpf/inode.c, bpf_free_inode()). */
+  detach(hook: Hook): void {
+    try {
+      using link = openLink(pinOf(hook));
+      if (link && link.info().ifindex !== 0) link.detach();
+    } catch (error) {
+      // The interface went away in between.
+      if (errorCode(error) !== "ENOLINK")
+        throw explainFailure(`detaching ${hook.program} from ${placeOf(hook)}`, error);
+    }
+    removePins(pinOf(hook));
+  }
+
+  isNoted(hook: Hook): boolean {
+    return existsSync(pinOf(hook));
+  }
+
+  inspect(hook: Hook): HookState {
+    using link = openLink(pinOf(hook));
+    const info = link?.info();
+    if (!info || info.ifindex !== hook.ifindex) return { programId: undefined, ahead: [] };
+    const { programs } = queryTcx(targetOf(hook));
+    const ours = programs.findIndex((program) => program.linkId === info.id);
+    if (ours < 0) return { programId: undefined, ahead: [] };
+    return {
+      programId: info.programId,
+      ahead: programs.slice(0, ours).map((program) => describe(program.programId, hook)),
+    };
+  }
+}
+
+/** All tcx programs of a hook, as what stands before a clsact filter: tcx runs first (net/core/dev.c, sch_handle_ingress()). */
+export function tcxProgramsAhead(hook: Hook): ForeignObject[] {
+  const { programs } = queryTcx(targetOf(hook));
+  return programs.map((program) => describe(program.programId, hook));
+}
+
+function describe(programId: number, hook: Hook): ForeignObject {
+  return shadow("tcx program", placeOf(hook), `${programName(programId)}, program id ${programId}`, hook.program);
+}
+
+function programName(id: number): string {
+  try {
+    using program = BpfProgram.byId(id);
+    return program.info.name || "unnamed";
+  } catch (error) {
+    // Gone since it was listed, or CAP_SYS_ADMIN is missing: the id alone still tells it apart.
+    if (["ENOENT", "EPERM"].includes(errorCode(error))) return "unknown name";
+    throw error;
+  }
+}
+
+function pinOf(hook: Hook): string {
+  return join(hook.directory, hook.direction);
+}
+
+/** The pinned link, or undefined when there is no pin. */
+export function openLink(pin: string): BpfLink | undefined {
+  return existsSync(pin) ? BpfLink.openPinned(pin) : undefined;
+}

@@ -1,0 +1,63 @@
+import type { PluginContext, Probe, Redirection, RedirectionBackend } from "@millrace/core";
+import { currentNetns } from "linux-ts";
+import type { EbpfConfig } from "./config.ts";
+import { explainFailure } from "./errors.ts";
+import { chooseHooks } from "./hooks.ts";
+import { loadOrAdopt } from "./load-object.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { NODE_OBJECT } from "./objects.ts";
+import { Pins, preparePins } from "./pins.ts";
+import { probe } from "./probe.ts";
+import { EbpfRedirection } from "./redirection.ts";
+import { SharedMaps } from "./shared-maps.ts";
+import { SysctlJournal } from "./sysctl-journal.ts";
+
+/** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
+export class EbpfBackend implements RedirectionBackend {
+  readonly #context: PluginContext<EbpfConfig>;
+
+  constructor(context: PluginContext<EbpfConfig>) {
+    this.#context = context;
+  }
+
+  async probe(): Promise<Probe> {
+    return probe(this.#context);
+  }
+
+  async open(): Promise<Redirection> {
+    const { config, host, log, policy } = this.#context;
+    const pins = new Pins(host.bpffs, config.pins);
+    preparePins(host.bpffs, pins);
+    const hooks = chooseHooks(config);
+    using netns = currentNetns();
+    const object = loadOrAdopt(
+      {
+        elf: NODE_OBJECT,
+        maps: pins.maps,
+        programs: pins.programs,
+        shared: new Map(),
+        maxEntries: { workloads: config.maxWorkloads, members: config.maxMembers, addresses: config.maxAddresses },
+      },
+      log,
+    );
+    try {
+      const kernel: NodeKernel = {
+        config,
+        policy,
+        log,
+        pins,
+        hooks,
+        object,
+        maps: new SharedMaps(object.map),
+        journal: new SysctlJournal(host.journal, log),
+        netnsInode: netns.inode,
+      };
+      const redirection = await EbpfRedirection.adopt(kernel);
+      log.info({ attach: hooks.mode, pins: pins.root }, "opened the eBPF redirection");
+      return redirection;
+    } catch (error) {
+      object[Symbol.dispose]();
+      throw explainFailure("adopting what an earlier run left", error);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errorCode } from "@millrace/core";
+
+/** Replaces a small file in one step that survives a power cut: written aside, synced, renamed, and the directory synced. */
+export function writeDurably(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const fresh = join(dirname(path), `.${basename(path)}.new`);
+  const fd = openSync(fresh, "w", 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, path);
+  syncDirectory(dirname(path));
+}
+
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true });
+  syncDirectory(dirname(path));
+}
+
+/** Journal files of a directory with their text; none when it is not there. Files that a crash left half written are not among them. */
+export function readAll(directory: string): { path: string; text: string }[] {
+  return names(directory)
+    .filter((name) => name.endsWith(".json") && !name.startsWith("."))
+    .map((name) => ({ path: join(directory, name), text: readFileSync(join(directory, name), "utf8") }));
+}
+
+function names(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,82 @@
+import { endianness } from "node:os";
+import { macAddress, pad, struct, u8, u16, u32, u64 } from "./struct-codec.ts";
+
+/**
+ * The TypeScript half of `bpf/include/layout.h`. `layout.root.test.ts` compares every size and offset with the BTF of the compiled
+ * object, so the two cannot drift apart unseen.
+ */
+export const LAYOUT_VERSION = 1;
+export const MAX_PROXIES = 8;
+
+export const SETTING_FAIL_OPEN = 0x1;
+export const SETTING_ROUTED = 0x2;
+
+export const WORKLOAD_VIA_HOST = 0x1;
+
+export const ADDRESS_NODE = 0x1;
+export const ADDRESS_PROXY = 0x2;
+
+/** Value of the one entry of `settings`. `active` is slot + 1, `draining` a bit per slot. */
+export const settingsCodec = struct(8, { active: u8(0), draining: u8(1), flags: u16(2), reserved: pad(4, 4) });
+/** Value of `proxies`, key: slot. `ifindex` 0: the slot is free. */
+export const proxyCodec = struct(16, { ifindex: u32(0), netnsid: u32(4), mac: macAddress(8), reserved: pad(14, 2) });
+/** Value of `workloads`, key: ifindex of the member's host veth. */
+export const workloadCodec = struct(16, { flags: u32(0), reserved: pad(4, 4), adopt_until_ns: u64(8) });
+/** Value of `members`, key: address. */
+export const memberCodec = struct(12, { ifindex: u32(0), mac: macAddress(4), reserved: pad(10, 2) });
+/** Key of `flows`, `via_host`. */
+export const FLOW_SIZE = 36;
+
+export type Settings = ReturnType<typeof settingsCodec.decode>;
+export type ProxyEntry = ReturnType<typeof proxyCodec.decode>;
+export type WorkloadEntry = ReturnType<typeof workloadCodec.decode>;
+export type MemberEntry = ReturnType<typeof memberCodec.decode>;
+
+const LITTLE = endianness() === "LE";
+
+/** A number as the kernel keeps it in a key or value: host byte order. */
+export const u32Codec = {
+  size: 4,
+  encode(value: number): Uint8Array {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, value, LITTLE);
+    return bytes;
+  },
+  decode(bytes: Uint8Array): number {
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, LITTLE);
+  },
+} as const;
+
+/** A counter of one CPU. */
+export function decodeU64(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, LITTLE);
+}
+
+export const PROGRAMS = ["app_outbound", "app_inbound", "ztunnel_host_in", "ztunnel_tproxy", "ztunnel_lookup"] as const;
+export type ProgramName = (typeof PROGRAMS)[number];
+
+export const VERDICTS = [
+  "passed",
+  "captured",
+  "drained",
+  "bypassed",
+  "delivered",
+  "adopted",
+  "open",
+  "dropped_no_proxy",
+  "dropped_no_listener",
+  "dropped_unparsable",
+  "dropped_error",
+  "refused_collision",
+  "refused_orphan",
+  "copied",
+] as const;
+
+/** Name of the counter at an index of the map `counters`, for instance `app_outbound.captured`. */
+export function counterName(index: number): string | undefined {
+  const program = PROGRAMS[Math.floor(index / VERDICTS.length)];
+  const verdict = VERDICTS[index % VERDICTS.length];
+  return program && verdict ? `${program}.${verdict}` : undefined;
+}
+
+export const COUNTER_COUNT = PROGRAMS.length * VERDICTS.length;

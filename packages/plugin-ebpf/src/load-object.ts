@@ -1,0 +1,217 @@
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
+import { BpfMap, BpfObject, BpfProgram, LibbpfError } from "libbpf-ts";
+import { attempt, EbpfError, explainFailure } from "./errors.ts";
+import { makeDirectory } from "./pins.ts";
+
+export interface ObjectPlace {
+  /** Path of the compiled object. */
+  readonly elf: string;
+  /** Directories in bpffs for what belongs to this object alone. */
+  readonly maps: string;
+  readonly programs: string;
+  /** Maps of another object that this one uses as well, by name. */
+  readonly shared: ReadonlyMap<string, BpfMap>;
+  /** Sizes that the configuration decides, by map name. */
+  readonly maxEntries: Readonly<Record<string, number>>;
+}
+
+/** An object as the kernel runs it: every map and program opened from its pin. */
+export class LoadedObject implements Disposable {
+  readonly #place: ObjectPlace;
+  readonly #maps: ReadonlyMap<string, BpfMap>;
+  readonly #programs: ReadonlyMap<string, BpfProgram>;
+
+  constructor(place: ObjectPlace, maps: ReadonlyMap<string, BpfMap>, programs: ReadonlyMap<string, BpfProgram>) {
+    this.#place = place;
+    this.#maps = maps;
+    this.#programs = programs;
+  }
+
+  readonly map = (name: string): BpfMap => found(this.#maps, name);
+  readonly program = (name: string): BpfProgram => found(this.#programs, name);
+
+  get maps(): ReadonlyMap<string, BpfMap> {
+    return this.#maps;
+  }
+
+  /** Pins that somebody removed, by path. */
+  missingPins(): string[] {
+    return this.#pins()
+      .map(({ path }) => path)
+      .filter((path) => !existsSync(path));
+  }
+
+  /** Pins again what lost its pin, so that the next start of the agent finds it. */
+  repin(): void {
+    for (const { path, owner } of this.#pins()) {
+      if (existsSync(path)) continue;
+      makeDirectory(dirname(path));
+      attempt(`pinning ${path} again`, () => owner.pin(path));
+    }
+  }
+
+  #pins(): { path: string; owner: BpfMap | BpfProgram }[] {
+    return [
+      ...[...this.#maps].map(([name, owner]) => ({ path: join(this.#place.maps, name), owner })),
+      ...[...this.#programs].map(([name, owner]) => ({ path: join(this.#place.programs, name), owner })),
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    for (const owned of [...this.#maps.values(), ...this.#programs.values()]) owned[Symbol.dispose]();
+  }
+}
+
+/**
+ * Loads an object, or adopts what an earlier run pinned of it. Pinned maps are used again. Pinned programs are kept when they are the
+ * object's own (same tag, which is a hash of the instructions) and use the pinned maps; otherwise the pin is replaced in one step, and
+ * whoever attached the old program updates the attachment when it next compares program ids. A crash between any two steps leaves what
+ * the next call adopts.
+ *
+ * Throws `ERR_OBJECT_MISSING`, `ERR_OBJECT_REJECTED`, `ERR_LAYOUT_MISMATCH`, `ERR_NOT_PERMITTED`, `ERR_BPF_UNSUPPORTED`.
+ */
+export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject {
+  if (!existsSync(place.elf)) {
+    throw new EbpfError(
+      "ERR_OBJECT_MISSING",
+      `${place.elf} is missing: build it with \`make -C bpf\`, or install the package again`,
+    );
+  }
+  for (const directory of [place.maps, place.programs]) attempt(`making ${directory}`, () => makeDirectory(directory));
+  using object = attempt(`opening ${place.elf}`, () => BpfObject.open(place.elf));
+  // Names with a dot are data sections, which are part of the code.
+  const declared = object.mapSpecs.map(({ name }) => name).filter((name) => !name.includes("."));
+  const own = declared.filter((name) => !place.shared.has(name));
+  for (const name of declared) {
+    const map = place.shared.get(name);
+    if (!map) continue;
+    // How large it is was decided when its owner made it.
+    object.setMaxEntries(name, map.info.maxEntries);
+    reuse(object, name, map);
+  }
+  const outgrown = reusePinned(object, place, own, log);
+  load(object, place.elf);
+  pinMaps(object, place, own, outgrown, log);
+  pinPrograms(object, place, log);
+  return openPinned(place, own, [...object.programs.keys()]);
+}
+
+/** Uses the pinned maps; those whose size the configuration changed are returned, and made anew. */
+function reusePinned(
+  object: BpfObject,
+  { maps, maxEntries }: ObjectPlace,
+  own: readonly string[],
+  log: PluginLogger,
+): Set<string> {
+  const outgrown = new Set<string>();
+  for (const name of own) {
+    const wanted = maxEntries[name];
+    if (wanted !== undefined) object.setMaxEntries(name, wanted);
+    const pin = join(maps, name);
+    if (!existsSync(pin)) continue;
+    using pinned = attempt(`opening ${pin}`, () => BpfMap.openPinned(pin));
+    const { maxEntries: size } = pinned.info;
+    if (wanted !== undefined && wanted !== size) {
+      const held = [...pinned.keys()].length;
+      if (held <= wanted) {
+        outgrown.add(name);
+        continue;
+      }
+      log.warn({ map: name, size, wanted, held }, "a map holds more than its new size would, so it keeps the old one");
+      object.setMaxEntries(name, size);
+    }
+    reuse(object, name, pinned);
+  }
+  return outgrown;
+}
+
+function reuse(object: BpfObject, name: string, map: BpfMap): void {
+  try {
+    object.reuseMap(name, map);
+  } catch (error) {
+    if (errorCode(error) !== "ERR_MAP_MISMATCH") throw explainFailure(`reusing the map ${name}`, error);
+    throw new EbpfError(
+      "ERR_LAYOUT_MISMATCH",
+      `${errorMessage(error)}: another build of the backend pinned it under this layout version; run \`millrace uninstall\` once`,
+      { cause: error },
+    );
+  }
+}
+
+function load(object: BpfObject, elf: string): void {
+  try {
+    object.load();
+  } catch (error) {
+    const code = errorCode(error);
+    if (!(error instanceof LibbpfError) || code === "EPERM" || code === "ENOSYS")
+      throw explainFailure(`loading ${elf}`, error);
+    throw new EbpfError(
+      "ERR_OBJECT_REJECTED",
+      `the kernel refused ${elf}: ${error.message}. Linux 5.10 or newer is needed; the verifier's whole log is in the cause`,
+      { cause: error },
+    );
+  }
+}
+
+function pinMaps(
+  object: BpfObject,
+  { maps }: ObjectPlace,
+  own: readonly string[],
+  outgrown: ReadonlySet<string>,
+  log: PluginLogger,
+): void {
+  for (const name of own) {
+    const pin = join(maps, name);
+    if (outgrown.has(name)) {
+      using old = BpfMap.openPinned(pin);
+      const map = object.map(name);
+      for (const [key, value] of old.entries()) map.update(key, value);
+      replacePin(pin, (fresh) => map.pin(fresh));
+      log.info({ map: name, from: old.info.maxEntries, to: map.info.maxEntries }, "resized a map");
+    } else if (!existsSync(pin)) {
+      attempt(`pinning the map ${name}`, () => object.map(name).pin(pin));
+    }
+  }
+}
+
+function pinPrograms(object: BpfObject, { programs }: ObjectPlace, log: PluginLogger): void {
+  for (const [name, program] of object.programs) {
+    const pin = join(programs, name);
+    if (existsSync(pin)) {
+      using pinned = BpfProgram.openPinned(pin);
+      if (isSame(pinned, program)) continue;
+      log.info({ program: name, from: pinned.info.tag, to: program.info.tag }, "replacing a program");
+    }
+    attempt(`pinning the program ${name}`, () => replacePin(pin, (fresh) => program.pin(fresh)));
+  }
+}
+
+/** Equal instructions on equal maps. The tag leaves maps out (kernel/bpf/core.c, bpf_prog_calc_tag()). */
+function isSame(a: BpfProgram, b: BpfProgram): boolean {
+  const key = ({ info }: BpfProgram) => `${info.tag} ${[...info.mapIds].sort((x, y) => x - y).join()}`;
+  return key(a) === key(b);
+}
+
+function replacePin(pin: string, pinTo: (path: string) => void): void {
+  const fresh = `${pin}-new`;
+  rmSync(fresh, { force: true });
+  pinTo(fresh);
+  renameSync(fresh, pin);
+}
+
+function openPinned(place: ObjectPlace, maps: readonly string[], programs: readonly string[]): LoadedObject {
+  return new LoadedObject(
+    place,
+    new Map(maps.map((name) => [name, BpfMap.openPinned(join(place.maps, name))])),
+    new Map(programs.map((name) => [name, BpfProgram.openPinned(join(place.programs, name))])),
+  );
+}
+
+function found<T>(objects: ReadonlyMap<string, T>, name: string): T {
+  const object = objects.get(name);
+  if (object === undefined)
+    throw new EbpfError("ERR_OBJECT_MISSING", `the BPF object has no "${name}": build it again with \`make -C bpf\``);
+  return object;
+}

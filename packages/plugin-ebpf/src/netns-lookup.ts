@@ -1,0 +1,69 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { errorCode, type PodInterface } from "@millrace/core";
+import { type Link, link, type Netns, openNetns } from "linux-ts";
+import { attempt, EbpfError } from "./errors.ts";
+
+/**
+ * Opens the network namespace an interface names, if it still is that one. The caller closes it.
+ *
+ * Throws `ERR_INTERFACE_GONE`.
+ */
+export function requireNetns(pod: PodInterface): Netns {
+  const netns = openExisting(pod.netns);
+  if (netns?.inode === pod.netnsInode) return netns;
+  netns?.[Symbol.dispose]();
+  throw new EbpfError(
+    "ERR_INTERFACE_GONE",
+    `${pod.netns} is ${netns ? "another network namespace by now" : "gone"}: the pod has been deleted or restarted, wait for its new interface`,
+  );
+}
+
+/** The outer end of a pod's veth. Throws `ERR_INTERFACE_GONE` when no such interface is there, or another one under its index. */
+export function requireHostLink(pod: PodInterface): Link {
+  const found = attempt("looking for an interface", () => link(undefined, pod.hostIndex));
+  if (found?.name === pod.hostName) return found;
+  throw new EbpfError(
+    "ERR_INTERFACE_GONE",
+    `interface ${pod.hostIndex} (${pod.hostName}) is ${found ? `${found.name} by now` : "gone"}: the pod has been deleted or ` +
+      "restarted, wait for its new interface",
+  );
+}
+
+/** A namespace by inode: under the path it had, else wherever a process still lives in it. The caller closes it. */
+export function findNetns(path: string, inode: number): Netns | undefined {
+  for (const candidate of candidates(path, inode)) {
+    const netns = openExisting(candidate);
+    if (netns?.inode === inode) return netns;
+    netns?.[Symbol.dispose]();
+  }
+  return undefined;
+}
+
+function* candidates(path: string, inode: number): Generator<string> {
+  yield path;
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const candidate = `/proc/${pid}/ns/net`;
+    if (readLink(candidate) === `net:[${inode}]`) yield candidate;
+  }
+}
+
+/** Processes come and go while /proc is read, and kernel threads refuse. */
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (["ENOENT", "EACCES", "ESRCH"].includes(errorCode(error))) return undefined;
+    throw error;
+  }
+}
+
+/** ERR_NOT_A_NETNS: the empty file that ip-netns leaves when the mount over it is gone. */
+function openExisting(path: string): Netns | undefined {
+  try {
+    return openNetns(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ESRCH", "ERR_NOT_A_NETNS"].includes(errorCode(error))) return undefined;
+    throw error;
+  }
+}

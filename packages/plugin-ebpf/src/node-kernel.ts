@@ -1,0 +1,21 @@
+import type { NodePolicy, PluginLogger } from "@millrace/core";
+import type { EbpfConfig } from "./config.ts";
+import type { Hooks } from "./hooks.ts";
+import type { LoadedObject } from "./load-object.ts";
+import type { Pins } from "./pins.ts";
+import type { SharedMaps } from "./shared-maps.ts";
+import type { SysctlJournal } from "./sysctl-journal.ts";
+
+/** What every part of an open redirection works with: the node's programs and maps, and where things are kept. */
+export interface NodeKernel {
+  readonly config: EbpfConfig;
+  readonly policy: NodePolicy;
+  readonly log: PluginLogger;
+  readonly pins: Pins;
+  readonly hooks: Hooks;
+  readonly object: LoadedObject;
+  readonly maps: SharedMaps;
+  readonly journal: SysctlJournal;
+  /** Inode of the node's own network namespace. */
+  readonly netnsInode: number;
+}

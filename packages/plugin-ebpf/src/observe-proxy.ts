@@ -1,0 +1,77 @@
+import { type ProxyObservation, sortedUnique } from "@millrace/core";
+import { link, netnsId } from "linux-ts";
+import { flagged } from "./address-flags.ts";
+import { openLink } from "./attach-tcx.ts";
+import { ADDRESS_PROXY } from "./layout.ts";
+import { findNetns } from "./netns-lookup.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { hookProblems } from "./observe.ts";
+import { routingProblems } from "./proxy-routing.ts";
+import {
+  hostHolder,
+  hostHook,
+  innerHook,
+  lookupPin,
+  ownAddresses,
+  type Slot,
+  type SlotIdentity,
+  SYSCTL_HOLDER,
+} from "./proxy-slots.ts";
+import { looseReversePath } from "./proxy-sysctls.ts";
+
+type NamedSlot = Slot & { identity: SlotIdentity };
+
+/** What the kernel holds for one proxy, on the node's side and in the proxy's namespace. */
+export function observeProxy(kernel: NodeKernel, slot: NamedSlot, role: "active" | "draining"): ProxyObservation {
+  const { identity } = slot;
+  using netns = findNetns(identity.netns, identity.netnsInode);
+  const inner = netns && link(netns.fd, identity.ifName);
+  const problems = [
+    ...hostProblems(kernel, slot),
+    ...(netns ? [] : ["network namespace is gone"]),
+    ...(netns && !inner ? [`interface ${identity.ifName} is gone`] : []),
+    ...(netns && inner ? innerProblems(kernel, slot, netns, inner) : []),
+  ];
+  return {
+    key: identity.key,
+    role,
+    state: problems.length === 0 ? "complete" : "partial",
+    problems: sortedUnique(problems),
+  };
+}
+
+function hostProblems({ hooks, object, journal, netnsInode }: NodeKernel, slot: NamedSlot): string[] {
+  const { hostIndex, hostName } = slot.identity;
+  if (link(undefined, hostIndex)?.name !== hostName) return [`interface ${hostName} is gone`];
+  const node = { fd: undefined, inode: netnsInode };
+  const hook = hostHook(slot);
+  return [
+    ...hookProblems(hook, hooks.inspect(hook), object.program(hook.program).info.id),
+    ...journal.drifted(hostHolder(slot.identity), node),
+    ...looseReversePath(node, hostName).map(({ path }) => `sysctl ${path} is strict`),
+  ];
+}
+
+function innerProblems(
+  { hooks, maps, journal, config }: NodeKernel,
+  slot: NamedSlot,
+  netns: { readonly fd: number; readonly inode: number },
+  inner: { readonly index: number; readonly mac: string },
+): string[] {
+  const { ifName, hostIndex } = slot.identity;
+  const hook = innerHook(slot, netns.fd, inner.index);
+  const state = hooks.inspect(hook);
+  using lookup = openLink(lookupPin(slot));
+  const wanted = { ifindex: hostIndex, netnsid: netnsId(netns.fd) ?? 0, mac: inner.mac };
+  const proxyAddresses = flagged(maps, ADDRESS_PROXY);
+  return [
+    ...hookProblems(hook, state, state.programId ?? 0),
+    ...(lookup?.info().netnsInode === netns.inode ? [] : ["ztunnel_lookup is not attached"]),
+    ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
+    ...routingProblems({ netns, ifName }, config.routing),
+    ...journal.drifted(SYSCTL_HOLDER, netns),
+    ...ownAddresses(netns.fd)
+      .filter((address) => !proxyAddresses.includes(address))
+      .map((address) => `address ${address} is not noted as the proxy's`),
+  ];
+}

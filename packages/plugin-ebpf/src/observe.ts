@@ -1,0 +1,138 @@
+import {
+  type ForeignObject,
+  type Observation,
+  type ProxyObservation,
+  sortedUnique,
+  type Workload,
+  type WorkloadObservation,
+} from "@millrace/core";
+import { link, links } from "linux-ts";
+import { flagged } from "./address-flags.ts";
+import type { Hook, HookState } from "./attachment.ts";
+import { ADDRESS_NODE, MAX_PROXIES } from "./layout.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { observeProxy } from "./observe-proxy.ts";
+import type { WorkloadPin } from "./pins.ts";
+import { settingFlags } from "./proxies.ts";
+import type { ProxySlots } from "./proxy-slots.ts";
+import { workloadHooks } from "./workloads.ts";
+
+/** Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. */
+export function observe(kernel: NodeKernel, slots: ProxySlots, wanted: ReadonlyMap<string, Workload>): Observation {
+  const { maps, pins } = kernel;
+  const byUid = Map.groupBy(pins.workloads(), ({ uid }) => uid);
+  const workloads = [...byUid].map(([uid, enrolled]) => observeWorkload(kernel, uid, enrolled, wanted.get(uid)));
+  for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
+
+  const settings = maps.settings();
+  const proxies: ProxyObservation[] = [];
+  const problems: string[] = [];
+  for (const slot of slots.all()) {
+    const role =
+      settings.active === slot.index + 1 ? "active" : (settings.draining >> slot.index) & 1 ? "draining" : undefined;
+    if (role && slot.identity) proxies.push(observeProxy(kernel, { ...slot, identity: slot.identity }, role));
+    else problems.push(`proxy slot ${slot.index} is left over`);
+  }
+  return {
+    workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)),
+    proxies,
+    problems: sortedUnique([...problems, ...settingProblems(kernel, slots), ...mapProblems(kernel)]),
+    nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
+    counters: maps.counters(),
+  };
+}
+
+function observeWorkload(
+  kernel: NodeKernel,
+  uid: string,
+  enrolled: readonly WorkloadPin[],
+  wanted: Workload | undefined,
+): WorkloadObservation {
+  const { maps } = kernel;
+  const pin = enrolled.find(({ ifindex }) => ifindex === wanted?.interface.hostIndex) ?? enrolled.at(-1);
+  if (!pin) throw new RangeError(`workload ${uid} has no interface`);
+  const problems = enrolled.filter((other) => other !== pin).map(({ ifindex }) => `left over on interface ${ifindex}`);
+  const foreign: ForeignObject[] = [];
+  const host = link(undefined, pin.ifindex);
+  if (!host) {
+    problems.push(`interface ${pin.ifindex} is gone`);
+  } else {
+    for (const hook of workloadHooks(pin, host.name)) {
+      const state = kernel.hooks.inspect(hook);
+      problems.push(...hookProblems(hook, state, kernel.object.program(hook.program).info.id));
+      foreign.push(...state.ahead);
+    }
+  }
+  if (!maps.workloads.get(pin.ifindex)) problems.push("entry in workloads is missing");
+  const members = [...maps.members.entries()].filter(([, { ifindex }]) => ifindex === pin.ifindex);
+  const addresses = sortedUnique(members.map(([address]) => address));
+  if (wanted) {
+    problems.push(
+      ...wanted.addresses
+        .filter((address) => !addresses.includes(address))
+        .map((address) => `address ${address} is missing`),
+    );
+    problems.push(
+      ...addresses
+        .filter((address) => !wanted.addresses.includes(address))
+        .map((address) => `address ${address} is left over`),
+    );
+    problems.push(
+      ...members
+        .filter(([, { mac }]) => mac !== wanted.interface.mac)
+        .map(([address, { mac }]) => `address ${address} has the MAC ${mac}`),
+    );
+  }
+  return {
+    uid,
+    state: problems.length === 0 ? "complete" : "partial",
+    problems: sortedUnique(problems),
+    foreign,
+    addresses,
+    hostIndex: pin.ifindex,
+  };
+}
+
+/** A workload that was applied and of which nothing is left: somebody removed its directory. */
+function vanished({ uid, interface: { hostIndex } }: Workload): WorkloadObservation {
+  return { uid, state: "partial", problems: ["nothing of it is enrolled"], foreign: [], addresses: [], hostIndex };
+}
+
+/** What is wrong at a hook, in short phrases. */
+export function hookProblems({ program }: Hook, { programId, ahead }: HookState, wantedId: number): string[] {
+  if (programId === undefined) return [`${program} is not attached`];
+  return [
+    ...(programId === wantedId ? [] : [`${program} is another version`]),
+    ...ahead.map(({ owner }) => `${program} is shadowed by ${owner}`),
+  ];
+}
+
+function settingProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
+  const { active, draining, flags } = kernel.maps.settings();
+  const existing = new Set(slots.all().map(({ index }) => index));
+  const used = Array.from({ length: MAX_PROXIES }, (_, slot) => slot).filter(
+    (slot) => active === slot + 1 || (draining >> slot) & 1,
+  );
+  return [
+    ...(flags === settingFlags(kernel) ? [] : [`settings have the flags ${flags}, not ${settingFlags(kernel)}`]),
+    ...used
+      .filter((slot) => !existing.has(slot))
+      .map((slot) => `settings name proxy slot ${slot}, which does not exist`),
+  ];
+}
+
+/** Entries that no directory accounts for, and pins that are gone. */
+function mapProblems({ maps, pins, object }: NodeKernel): string[] {
+  const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
+  const names = new Map(links().map(({ index, name }) => [index, name]));
+  const nameOf = (ifindex: number) => names.get(ifindex) ?? `interface ${ifindex}, which is gone`;
+  return [
+    ...[...maps.workloads.entries()]
+      .filter(([ifindex]) => !enrolled.has(ifindex))
+      .map(([ifindex]) => `entry in workloads for ${nameOf(ifindex)} is left over`),
+    ...[...maps.members.entries()]
+      .filter(([, { ifindex }]) => !enrolled.has(ifindex))
+      .map(([address]) => `entry in members for ${address} is left over`),
+    ...object.missingPins().map((path) => `pin ${path} is missing`),
+  ];
+}

@@ -1,0 +1,72 @@
+import { errorCode, type NodeProxy, type Proxies } from "@millrace/core";
+import { flagged, setFlag } from "./address-flags.ts";
+import { ADDRESS_PROXY, SETTING_FAIL_OPEN, SETTING_ROUTED } from "./layout.ts";
+import { findNetns } from "./netns-lookup.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { ownAddresses, type ProxySlots } from "./proxy-slots.ts";
+
+/**
+ * Makes the node send to these proxies. Everything is prepared before anything is sent, and nothing is taken down before sending to it
+ * has ended. When the new active proxy cannot be prepared the present one stays active, and the error is thrown at the end.
+ */
+export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active, draining }: Proxies): Promise<void> {
+  const { maps, log } = kernel;
+  const before = maps.settings();
+  const failures: unknown[] = [];
+  const prepare = async (proxy: NodeProxy): Promise<number | undefined> => {
+    try {
+      return await slots.ensure(proxy);
+    } catch (error) {
+      failures.push(error);
+      return undefined;
+    }
+  };
+
+  const activeSlot = active && (await prepare(active));
+  const keepsPresent = active !== undefined && activeSlot === undefined;
+  const nextActive = keepsPresent ? before.active : activeSlot === undefined ? 0 : activeSlot + 1;
+  const drainingSlots = new Set<number>();
+  for (const proxy of draining) {
+    const slot = await prepare(proxy);
+    if (slot !== undefined && slot + 1 !== nextActive) drainingSlots.add(slot);
+  }
+  // A draining proxy that is gone has no connections left to lose.
+  const isIrrelevant = (error: unknown) => errorCode(error) === "ERR_INTERFACE_GONE" && error !== failures[0];
+
+  const used = new Set([...drainingSlots, ...(nextActive > 0 ? [nextActive - 1] : [])]);
+  const addresses = proxyAddresses(slots, used, [active, ...draining]);
+  setFlag(maps, ADDRESS_PROXY, addresses, true);
+
+  const drainingBits = [...drainingSlots].reduce((bits, slot) => bits | (1 << slot), 0);
+  const flags = settingFlags(kernel);
+  // The kernel copies the eight bytes one by one: whoever is still active must already be draining when it stops being that.
+  maps.writeSettings({ active: before.active, draining: before.draining | drainingBits, flags });
+  maps.writeSettings({ active: nextActive, draining: drainingBits, flags });
+
+  for (const slot of slots.all()) if (!used.has(slot.index)) slots.retire(slot);
+  setFlag(maps, ADDRESS_PROXY, keepsPresent ? [...addresses, ...flagged(maps, ADDRESS_PROXY)] : addresses);
+  if (nextActive === 0) log.warn({ failurePolicy: kernel.policy.failurePolicy }, "no active proxy");
+  for (const error of failures) if (!isIrrelevant(error)) throw error;
+}
+
+/** The part of `settings` that the configuration decides. */
+export function settingFlags({ policy, config }: NodeKernel): number {
+  return (
+    (policy.failurePolicy === "open" ? SETTING_FAIL_OPEN : 0) | (config.localDelivery === "routed" ? SETTING_ROUTED : 0)
+  );
+}
+
+/** What the proxies say of themselves, and what their namespaces have. */
+function proxyAddresses(
+  slots: ProxySlots,
+  used: ReadonlySet<number>,
+  proxies: readonly (NodeProxy | undefined)[],
+): Set<string> {
+  const addresses = new Set(proxies.flatMap((proxy) => proxy?.addresses ?? []));
+  for (const { index, identity } of slots.all()) {
+    if (!identity || !used.has(index)) continue;
+    using netns = findNetns(identity.netns, identity.netnsInode);
+    for (const address of netns ? ownAddresses(netns.fd) : []) addresses.add(address);
+  }
+  return addresses;
+}

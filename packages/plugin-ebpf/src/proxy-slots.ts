@@ -1,0 +1,294 @@
+import { join } from "node:path";
+import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
+import { attachSkLookup } from "libbpf-ts";
+import { addresses, link, links, netnsId } from "linux-ts";
+import { z } from "zod";
+import { openLink } from "./attach-tcx.ts";
+import type { Hook } from "./attachment.ts";
+import { attempt, EbpfError, explainFailure } from "./errors.ts";
+import { MAX_PROXIES } from "./layout.ts";
+import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
+import { findNetns, requireHostLink, requireNetns } from "./netns-lookup.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { PROXY_OBJECT } from "./objects.ts";
+import { makeDirectory, readNote, removePins, writeNote } from "./pins.ts";
+import { ensureRouting, removeRouting } from "./proxy-routing.ts";
+import { looseReversePath, noForwarding } from "./proxy-sysctls.ts";
+
+/** Holder of the sysctls that a slot needs changed. */
+export const SYSCTL_HOLDER = "ebpf";
+
+const identitySchema = z.strictObject({
+  key: z.string(),
+  name: z.string(),
+  netns: z.string(),
+  netnsInode: z.int(),
+  ifName: z.string(),
+  hostName: z.string(),
+  hostIndex: z.int(),
+});
+
+/** Whom a slot is for, and how to find its namespace again after a restart. */
+export type SlotIdentity = z.output<typeof identitySchema>;
+
+export interface Slot {
+  readonly index: number;
+  readonly directory: string;
+  /** Undefined: the crash came before the slot had one. */
+  readonly identity: SlotIdentity | undefined;
+}
+
+/** Hook on the outer end of a proxy's veth, in the node's namespace. */
+export function hostHook({ directory, identity }: Slot & { identity: SlotIdentity }): Hook {
+  return {
+    netns: undefined,
+    ifindex: identity.hostIndex,
+    ifName: identity.hostName,
+    direction: "ingress",
+    program: "ztunnel_host_in",
+    directory: join(directory, "links", "host"),
+  };
+}
+
+/** Hook on its inner end, in the proxy's namespace. */
+export function innerHook(
+  { directory, identity }: Slot & { identity: SlotIdentity },
+  netns: number,
+  ifindex: number,
+): Hook {
+  const ifName = `${identity.ifName} of proxy ${identity.name}`;
+  return {
+    netns,
+    ifindex,
+    ifName,
+    direction: "ingress",
+    program: "ztunnel_tproxy",
+    directory: join(directory, "links", "inner"),
+  };
+}
+
+export function lookupPin({ directory }: Slot): string {
+  return join(directory, "links", "lookup");
+}
+
+/**
+ * The proxies that the node's programs can send to, each in a slot of the map `proxies`. A slot belongs to a network namespace, not to
+ * a name: what makes redirected packets arrive there exists once per namespace.
+ */
+export class ProxySlots {
+  readonly #kernel: NodeKernel;
+
+  constructor(kernel: NodeKernel) {
+    this.#kernel = kernel;
+  }
+
+  all(): Slot[] {
+    const { pins } = this.#kernel;
+    return pins
+      .proxySlots()
+      .map((index) => ({ index, directory: pins.proxy(index), identity: readIdentity(pins.proxy(index)) }));
+  }
+
+  /**
+   * Makes everything ready to receive a proxy's traffic and returns its slot; nothing is sent there yet. A slot that cannot be made
+   * is taken down again. Packets already flowing are not disturbed by doing it again.
+   *
+   * Throws `ERR_INTERFACE_GONE`, `ERR_HOST_NETWORK_PROXY`, `ERR_PROXY_SLOTS_FULL`, `ERR_FOREIGN_OBJECT`, `ERR_MAP_FULL`.
+   */
+  async ensure(proxy: NodeProxy): Promise<number> {
+    const { pins } = this.#kernel;
+    using netns = requireNetns(proxy.interface);
+    if (netns.inode === this.#kernel.netnsInode) throw hostNetworkProxy(proxy);
+    requireHostLink(proxy.interface);
+
+    const present = this.all().find(({ identity }) => identity?.netnsInode === netns.inode);
+    const index = present?.index ?? this.#freeSlot();
+    const slot = { index, directory: pins.proxy(index), identity: identityOf(proxy) };
+    try {
+      if (present?.identity && present.identity.hostIndex !== slot.identity.hostIndex)
+        this.#leaveHost(present, present.identity);
+      await this.#build(slot, proxy, netns);
+    } catch (error) {
+      if (!present) this.retire(slot);
+      throw explainFailure(`preparing the proxy ${proxy.namespace}/${proxy.name}`, error);
+    }
+    return index;
+  }
+
+  /** Takes a slot down, after ending what is sent to it. What is gone is no hindrance. */
+  retire(slot: Slot): void {
+    const { hooks, maps, journal } = this.#kernel;
+    const { identity } = slot;
+    this.#stopSending(slot.index);
+    maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" });
+    if (identity) {
+      this.#leaveHost(slot, identity);
+      using netns = findNetns(identity.netns, identity.netnsInode);
+      const inner = netns && link(netns.fd, identity.ifName);
+      if (netns && inner) hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
+      detachLookup(slot);
+      if (netns) {
+        removeRouting({ netns, ifName: identity.ifName });
+        journal.restore(SYSCTL_HOLDER, netns);
+      } else {
+        journal.forget(identity.netnsInode);
+      }
+    }
+    removePins(slot.directory);
+  }
+
+  /** After a restart: brings the programs of a slot up to this version; a slot that was never finished is taken down. */
+  async adopt(slot: Slot): Promise<void> {
+    const { maps, hooks, object, log } = this.#kernel;
+    const { identity } = slot;
+    using netns = identity && findNetns(identity.netns, identity.netnsInode);
+    const inner = identity && netns && link(netns.fd, identity.ifName);
+    if (!identity || !netns || !inner || maps.proxy(slot.index).ifindex === 0) {
+      log.info({ slot: slot.index, proxy: identity?.name }, "clearing away a proxy that is gone or was half prepared");
+      this.retire(slot);
+      return;
+    }
+    using proxyObject = this.#loadObject(slot.directory);
+    for (const hook of [hostHook({ ...slot, identity }), innerHook({ ...slot, identity }, netns.fd, inner.index)]) {
+      const program =
+        hook.program === "ztunnel_host_in" ? object.program(hook.program) : proxyObject.program(hook.program);
+      if (hooks.inspect(hook).programId !== undefined) await hooks.ensure(hook, program);
+    }
+    ensureLookup(slot, proxyObject, netns);
+  }
+
+  async #build(
+    slot: Slot & { identity: SlotIdentity },
+    proxy: NodeProxy,
+    netns: { readonly fd: number; readonly inode: number },
+  ): Promise<void> {
+    const { config, hooks, object, maps, journal } = this.#kernel;
+    const { identity, directory } = slot;
+    const inner = requireInner(netns.fd, identity);
+    for (const part of ["host", "inner"]) makeDirectory(join(directory, "links", part));
+    writeNote(join(directory, "identity"), JSON.stringify(identity));
+
+    const interfaces = links(netns.fd).map(({ name }) => name);
+    journal.change(hostHolder(identity), this.#node, looseReversePath(this.#node, identity.hostName));
+    journal.change(SYSCTL_HOLDER, netns, [
+      ...looseReversePath(netns, identity.ifName),
+      ...noForwarding(netns, identity.ifName, interfaces),
+    ]);
+    ensureRouting({ netns, ifName: identity.ifName }, config.routing);
+
+    using proxyObject = this.#loadObject(directory);
+    ensureLookup(slot, proxyObject, netns);
+    await hooks.ensure(innerHook(slot, netns.fd, inner.index), proxyObject.program("ztunnel_tproxy"));
+    await hooks.ensure(hostHook(slot), object.program("ztunnel_host_in"));
+
+    const netnsid = netnsId(netns.fd, { assign: true });
+    if (netnsid === undefined) {
+      throw new EbpfError("ERR_KERNEL", `the kernel gave the network namespace of proxy ${proxy.name} no id`);
+    }
+    const entry = { ifindex: identity.hostIndex, netnsid, mac: inner.mac };
+    if (JSON.stringify(maps.proxy(slot.index)) !== JSON.stringify(entry)) maps.writeProxy(slot.index, entry);
+  }
+
+  #leaveHost(slot: Slot, identity: SlotIdentity): void {
+    this.#kernel.hooks.detach(hostHook({ ...slot, identity }));
+    this.#kernel.journal.restore(hostHolder(identity), this.#node);
+  }
+
+  #stopSending(index: number): void {
+    const { maps } = this.#kernel;
+    const { active, draining, flags } = maps.settings();
+    const next = { active: active === index + 1 ? 0 : active, draining: draining & ~(1 << index), flags };
+    if (next.active !== active || next.draining !== draining) maps.writeSettings(next);
+  }
+
+  #loadObject(directory: string): LoadedObject {
+    const { object, log } = this.#kernel;
+    const place = {
+      elf: PROXY_OBJECT,
+      maps: join(directory, "maps"),
+      programs: join(directory, "programs"),
+      shared: object.maps,
+      maxEntries: {},
+    };
+    return loadOrAdopt(place, log);
+  }
+
+  #freeSlot(): number {
+    const taken = this.#kernel.pins.proxySlots();
+    for (let index = 0; index < MAX_PROXIES; index++) if (!taken.includes(index)) return index;
+    throw new EbpfError(
+      "ERR_PROXY_SLOTS_FULL",
+      `all ${MAX_PROXIES} proxy slots are active or draining: wait until a draining proxy's connections have ended`,
+    );
+  }
+
+  get #node() {
+    return { fd: undefined, inode: this.#kernel.netnsInode };
+  }
+}
+
+/** Addresses by which a proxy's namespace can be reached: those of its interfaces, but for loopback and link-local ones. */
+export function ownAddresses(netns: number): string[] {
+  const found = addresses(netns)
+    .filter(({ scope }) => scope === "global" || scope === "site")
+    .map(({ address }) => canonicalAddress(address) ?? address);
+  return sortedUnique(found);
+}
+
+function ensureLookup(slot: Slot, object: LoadedObject, netns: { readonly fd: number; readonly inode: number }): void {
+  const pin = lookupPin(slot);
+  const program = object.program("ztunnel_lookup");
+  attempt("attaching ztunnel_lookup to the proxy's network namespace", () => {
+    using present = openLink(pin);
+    if (present?.info().netnsInode === netns.inode) {
+      if (present.info().programId !== program.info.id) present.update(program);
+      return;
+    }
+    removePins(pin);
+    using fresh = attachSkLookup({ program, netns: netns.fd });
+    fresh.pin(pin);
+  });
+}
+
+function detachLookup(slot: Slot): void {
+  using present = openLink(lookupPin(slot));
+  if (present && present.info().netnsInode !== 0) present.detach();
+}
+
+function requireInner(netns: number, { ifName }: SlotIdentity) {
+  const inner = link(netns, ifName);
+  if (inner) return inner;
+  throw new EbpfError(
+    "ERR_INTERFACE_GONE",
+    `the proxy's network namespace has no interface ${ifName}: wait for its new one`,
+  );
+}
+
+function identityOf({ key, name, interface: pod }: NodeProxy): SlotIdentity {
+  return {
+    key,
+    name,
+    netns: pod.netns,
+    netnsInode: pod.netnsInode,
+    ifName: pod.name,
+    hostName: pod.hostName,
+    hostIndex: pod.hostIndex,
+  };
+}
+
+function readIdentity(directory: string): SlotIdentity | undefined {
+  const text = readNote(join(directory, "identity"));
+  return text === undefined ? undefined : identitySchema.parse(JSON.parse(text));
+}
+
+/** The node's namespace has sysctls of several proxies, so each slot holds its own by the name of its interface. */
+export function hostHolder({ hostName }: SlotIdentity): string {
+  return `${SYSCTL_HOLDER}/${hostName}`;
+}
+
+function hostNetworkProxy({ namespace, name }: NodeProxy): EbpfError {
+  return new EbpfError(
+    "ERR_HOST_NETWORK_PROXY",
+    `the proxy ${namespace}/${name} uses the node's network (hostNetwork: true): give it a pod network of its own`,
+  );
+}

@@ -1,0 +1,98 @@
+import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
+import { setFlag } from "./address-flags.ts";
+import { EbpfError, explainFailure } from "./errors.ts";
+import { ADDRESS_NODE } from "./layout.ts";
+import { Mutex } from "./mutex.ts";
+import type { NodeKernel } from "./node-kernel.ts";
+import { observe } from "./observe.ts";
+import { settingFlags, useProxies } from "./proxies.ts";
+import { ProxySlots } from "./proxy-slots.ts";
+import { uninstall } from "./uninstall.ts";
+import { Workloads } from "./workloads.ts";
+
+/** The open eBPF redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
+export class EbpfRedirection implements Redirection {
+  readonly #kernel: NodeKernel;
+  readonly #workloads: Workloads;
+  readonly #slots: ProxySlots;
+  readonly #mutex = new Mutex();
+  /** What was asked for since this process started, to compare with what the kernel holds. */
+  readonly #wanted = new Map<WorkloadUid, Workload>();
+  #isClosed = false;
+
+  private constructor(kernel: NodeKernel) {
+    this.#kernel = kernel;
+    this.#workloads = new Workloads(kernel);
+    this.#slots = new ProxySlots(kernel);
+  }
+
+  /** Adopts what an earlier run left: brings programs up to this version and clears away what a crash left half made. */
+  static async adopt(kernel: NodeKernel): Promise<EbpfRedirection> {
+    const redirection = new EbpfRedirection(kernel);
+    const { maps, journal } = kernel;
+    journal.sweep();
+    const settings = maps.settings();
+    if (settings.flags !== settingFlags(kernel)) maps.writeSettings({ ...settings, flags: settingFlags(kernel) });
+    for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
+    await redirection.#workloads.adopt();
+    return redirection;
+  }
+
+  useProxies(proxies: Proxies): Promise<void> {
+    return this.#run("choosing the proxies", () => useProxies(this.#kernel, this.#slots, proxies));
+  }
+
+  useNode({ addresses }: NodeFacts): Promise<void> {
+    return this.#run("noting the node's addresses", async () => setFlag(this.#kernel.maps, ADDRESS_NODE, addresses));
+  }
+
+  apply(workload: Workload): Promise<void> {
+    return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
+      this.#wanted.set(workload.uid, workload);
+      await this.#workloads.apply(workload);
+    });
+  }
+
+  remove(uid: WorkloadUid): Promise<void> {
+    return this.#run(`ending the redirection of workload ${uid}`, async () => {
+      this.#wanted.delete(uid);
+      this.#workloads.remove(uid);
+    });
+  }
+
+  observe(): Promise<Observation> {
+    return this.#run("observing", async () => observe(this.#kernel, this.#slots, this.#wanted));
+  }
+
+  uninstall(): Promise<void> {
+    return this.#run("uninstalling", async () => {
+      this.#wanted.clear();
+      this.#workloads.removeAll();
+      for (const slot of this.#slots.all()) this.#slots.retire(slot);
+      uninstall(this.#kernel);
+      this.#close();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mutex.run(async () => this.#close());
+  }
+
+  #close(): void {
+    if (!this.#isClosed) this.#kernel.object[Symbol.dispose]();
+    this.#isClosed = true;
+  }
+
+  #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(async () => {
+      if (this.#isClosed)
+        throw new EbpfError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
+      try {
+        this.#kernel.object.repin();
+        return await work();
+      } catch (error) {
+        throw explainFailure(doing, error);
+      }
+    });
+  }
+}

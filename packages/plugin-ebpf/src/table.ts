@@ -1,0 +1,61 @@
+import { errorCode } from "@millrace/core";
+import type { BpfMap } from "libbpf-ts";
+import { EbpfError, explainFailure } from "./errors.ts";
+
+export interface Codec<T> {
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+/** A hash map of the kernel with typed keys and values. */
+export class Table<Key, Value> {
+  readonly map: BpfMap;
+  readonly #key: Codec<Key>;
+  readonly #value: Codec<Value>;
+  readonly #setting: string;
+
+  /** `setting`: the configuration key that makes the map larger. */
+  constructor(map: BpfMap, key: Codec<Key>, value: Codec<Value>, setting: string) {
+    this.map = map;
+    this.#key = key;
+    this.#value = value;
+    this.#setting = setting;
+  }
+
+  get(key: Key): Value | undefined {
+    const bytes = this.map.lookup(this.#key.encode(key));
+    return bytes && this.#value.decode(bytes);
+  }
+
+  /** Throws `ERR_MAP_FULL`. */
+  set(key: Key, value: Value): void {
+    try {
+      this.map.update(this.#key.encode(key), this.#value.encode(value));
+    } catch (error) {
+      const { name, maxEntries } = this.map.info;
+      if (errorCode(error) !== "E2BIG") throw explainFailure(`writing the map ${name}`, error);
+      throw new EbpfError(
+        "ERR_MAP_FULL",
+        `the map ${name} has room for ${maxEntries} entries and is full: raise ${this.#setting} and restart the agent`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Writes only what differs from what the kernel holds. True when it wrote. */
+  ensure(key: Key, value: Value): boolean {
+    const bytes = this.#value.encode(value);
+    const held = this.map.lookup(this.#key.encode(key));
+    if (held && Buffer.compare(held, bytes) === 0) return false;
+    this.set(key, value);
+    return true;
+  }
+
+  delete(key: Key): boolean {
+    return this.map.delete(this.#key.encode(key));
+  }
+
+  *entries(): Generator<[Key, Value]> {
+    for (const [key, value] of this.map.entries()) yield [this.#key.decode(key), this.#value.decode(value)];
+  }
+}
