@@ -24,16 +24,20 @@ struct ring {
 	napi_async_cleanup_hook_handle cleanup;
 	uv_poll_t poll;
 	bool closed;
-	int refs; /* the external's and the uv handle's */
+	int refs; /* the external's and the uv handle's; the last frees this struct, the uv handle's close all it holds */
 };
 
 static void ring_put(struct ring *r)
 {
-	if (--r->refs)
-		return;
+	if (--r->refs == 0)
+		free(r);
+}
+
+static void free_buffer(struct ring *r)
+{
 	ring_buffer__free(r->rb);
+	r->rb = NULL;
 	text_free(&r->batch);
-	free(r);
 }
 
 static void ring_finalize(napi_env env, void *data, void *hint)
@@ -87,6 +91,7 @@ static void poll_closed(uv_handle_t *handle)
 {
 	struct ring *r = handle->data;
 
+	free_buffer(r);
 	if (r->cleanup)
 		napi_remove_async_cleanup_hook(r->cleanup);
 	ring_put(r);
@@ -148,6 +153,7 @@ napi_value ring_open(napi_env env, napi_callback_info info)
 	}
 	err = start_poll(env, r);
 	if (err) {
+		free_buffer(r);
 		ring_put(r);
 		return fail(env, "uv_poll_init", err);
 	}

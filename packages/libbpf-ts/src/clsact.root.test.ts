@@ -60,15 +60,15 @@ test("foreign filters are left alone: another priority, another handle, another 
   using netns = new TestNetns();
   const filter = filterIn(netns);
   netns.run("tc", "qdisc", "add", "dev", "v0", "clsact");
-  netns.run("tc", "filter", "add", "dev", "v0", "ingress", "pref", "9", "protocol", "all", "matchall", "action", "ok");
+  netns.run("sh", "-c", "tc filter add dev v0 ingress pref 9 protocol all u32 match u32 0 0 flowid 1:1");
   attachClsact({ ...filter, program: remember });
   attachClsact({ ...filter, handle: 8, program: remember });
   attachClsact({ ...filter, program: count, replace: true });
   expect(detachClsact(filter)).toBe(true);
   expect(queryClsact({ ...filter, handle: 8 })).toEqual({ programId: remember.info.id });
-  expect(netns.run("tc", "filter", "show", "dev", "v0", "ingress")).toContain("matchall");
+  expect(netns.run("tc", "filter", "show", "dev", "v0", "ingress")).toContain("u32");
   expect(() => detachClsact({ ...filter, priority: 9 })).toThrow(expect.objectContaining({ code: "EINVAL" }));
-  expect(netns.run("tc", "filter", "show", "dev", "v0", "ingress")).toContain("matchall");
+  expect(netns.run("tc", "filter", "show", "dev", "v0", "ingress")).toContain("u32");
 });
 
 test("0 lets the kernel choose priority and handle", () => {

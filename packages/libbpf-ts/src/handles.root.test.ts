@@ -161,17 +161,16 @@ test("what onBatch throws is an uncaught exception, and the ring buffer goes on"
 
 test("worker threads: own logs, own errors, and an open ring buffer does not keep or crash the worker's end", () => {
   const worker = `
-    const { workerData, parentPort } = require("node:worker_threads");
-    import(workerData.index).then((bpf) => {
-      const object = bpf.BpfObject.open(workerData.events);
-      object.load();
-      bpf.RingBuffer.open(object.map("events"), (records) => {
-        let code;
-        try { bpf.BpfMap.byId(0x7fffffff); } catch (error) { code = error instanceof bpf.LibbpfError && error.code; }
-        parentPort.postMessage([records.length, code]);
-      });
-      object.program("loud").testRun({ data: new Uint8Array(64), repeat: 5 });
-    });`;
+    import { parentPort, workerData } from "node:worker_threads";
+    const bpf = await import(workerData.index);
+    const object = bpf.BpfObject.open(workerData.events);
+    object.load();
+    bpf.RingBuffer.open(object.map("events"), (records) => {
+      let code;
+      try { bpf.BpfMap.byId(0x7fffffff); } catch (error) { code = error instanceof bpf.LibbpfError && error.code; }
+      parentPort.postMessage([records.length, code]);
+    });
+    object.program("loud").testRun({ data: new Uint8Array(64), repeat: 5 });`;
   const { stdout, stderr, status } = runNode(
     `const { Worker } = await import("node:worker_threads");
      const { readdirSync } = await import("node:fs");

@@ -57,8 +57,8 @@ export class BpfLink extends FdOwner<LinkHandle> {
 
   /**
    * Takes the program off its hook at once, whoever else refers to the link; the link itself stays, defunct. A tcx link waits
-   * for an RCU grace period: 10 ms and more.
-   * @throws {LibbpfError} ENOENT or ENOLINK (was detached before), ERR_CLOSED
+   * for an RCU grace period: 10 ms and more. Again is harmless.
+   * @throws {LibbpfError} EOPNOTSUPP (links of this type cannot be detached), ERR_CLOSED
    */
   detach(): void {
     native.linkDetach(this[HANDLE]);
