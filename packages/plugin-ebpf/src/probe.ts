@@ -1,5 +1,137 @@
-import type { PluginContext, Probe } from "@millrace/core";
+import { release } from "node:os";
+import { errorCode, errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
+import {
+  BpfObject,
+  libbpfVersion,
+  type ProbeResult,
+  probeBpf,
+  probeBpffs,
+  probeHelper,
+  probeMapType,
+  probeProgramType,
+  probeTcx,
+} from "libbpf-ts";
+import { type Capability, hasCapability } from "./capabilities.ts";
 import type { EbpfConfig } from "./config.ts";
-export function probe(_context: PluginContext<EbpfConfig>): Probe {
-  return { features: [], capable: true, summary: "" };
+import { explainFailure } from "./errors.ts";
+import { kernelHas } from "./kernel-module.ts";
+import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
+
+const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
+
+/** Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. */
+export function probe({ config, host }: PluginContext<EbpfConfig>): Probe {
+  const syscall = probeBpf();
+  const newer = syscall.available ? "use a newer kernel, or redirectMode iptables" : "see bpf.syscall";
+  const features: Feature[] = [
+    kernelRelease(),
+    capability("CAP_BPF", "load programs and maps"),
+    capability("CAP_NET_ADMIN", "attach programs, write routes and rules"),
+    capability("CAP_SYS_ADMIN", "enter pods' network namespaces, use the BPF file system"),
+    tried(
+      "bpf.syscall",
+      "talk BPF to the kernel",
+      syscall,
+      `allow bpf(2): seccomp profile, lockdown, CONFIG_BPF_SYSCALL`,
+    ),
+    tried("bpf.fs", "keep redirection running while the agent is not", probeBpffs(host.bpffs), mountAdvice(host.bpffs)),
+    tried("bpf.sched_cls", "programs on pods' interfaces", probeProgramType("sched_cls"), newer),
+    tried("bpf.sk_lookup", "choose the proxy's listener (Linux 5.9)", probeProgramType("sk_lookup"), newer),
+    tried(
+      "bpf.skc_lookup_tcp",
+      "find the proxy that has a connection",
+      probeHelper("sched_cls", "skc_lookup_tcp"),
+      newer,
+    ),
+    tried(
+      "bpf.redirect_peer",
+      "hand packets into a pod (Linux 5.10)",
+      probeHelper("sched_cls", "redirect_peer"),
+      newer,
+    ),
+    tried("bpf.sockmap", "remember the proxy's listeners", probeMapType("sockmap"), newer),
+    tried("bpf.lru_hash", "remember connections in bounded memory", probeMapType("lru_hash"), newer),
+    object("bpf.node_object", "programs of the node", NODE_OBJECT),
+    object("bpf.proxy_object", "programs of a proxy", PROXY_OBJECT),
+  ];
+  const tcx = probeTcx();
+  features.push(
+    tried(
+      "attach.tcx",
+      "attach so that nobody else can detach (Linux 6.6)",
+      tcx,
+      "clsact serves instead",
+      config.attach === "tcx",
+    ),
+    clsact(config.attach === "clsact" || !tcx.available),
+  );
+  const missing = features.filter(({ available, required }) => required && !available);
+  return { features, capable: missing.length === 0, summary: summarise(missing, config, tcx.available) };
+}
+
+function summarise(missing: readonly Feature[], { attach }: EbpfConfig, hasTcx: boolean): string {
+  if (missing.length > 0) return `missing: ${missing.map(({ name }) => name).join(", ")}`;
+  const mode = attach === "clsact" || !hasTcx ? "clsact filters" : "tcx links";
+  return `keeps all of the contract on Linux ${release()}, attaching by ${mode}`;
+}
+
+function kernelRelease(): Feature {
+  return {
+    name: "kernel.release",
+    description: "for information: what counts is tried below",
+    available: true,
+    required: false,
+    detail: `Linux ${release()}, libbpf ${libbpfVersion()}`,
+  };
+}
+
+function capability(name: Capability, description: string): Feature {
+  const available = hasCapability(name);
+  return {
+    name: `capability.${name}`,
+    description,
+    available,
+    required: true,
+    detail: available ? "effective" : SECURITY_CONTEXT,
+  };
+}
+
+function tried(name: string, description: string, result: ProbeResult, advice: string, required = true): Feature {
+  const { available, error } = result;
+  const reason = error ? `${errorCode(error)}: ${errorMessage(error)}` : "the kernel does not have it";
+  return { name, description, available, required, detail: available ? "works" : `${reason}; ${advice}` };
+}
+
+/** Loads one of our own objects: the verifier's word on this very kernel. */
+function object(name: string, description: string, elf: string): Feature {
+  try {
+    using loaded = BpfObject.open(elf);
+    loaded.load();
+    const programs = [...loaded.programs.keys()].join(", ");
+    return { name, description, available: true, required: true, detail: `the verifier accepts ${programs}` };
+  } catch (error) {
+    return {
+      name,
+      description,
+      available: false,
+      required: true,
+      detail: explainFailure(`loading ${elf}`, error).message,
+    };
+  }
+}
+
+/** The one thing that cannot be tried without changing an interface, so the kernel's own description is asked. */
+function clsact(required: boolean): Feature {
+  const parts = [kernelHas("NET_SCH_INGRESS", "sch_ingress"), kernelHas("NET_CLS_BPF", "cls_bpf")];
+  const available = parts.every((part) => part?.has !== false);
+  const detail = parts.every((part) => part?.has)
+    ? `in the kernel, says ${parts[0]?.source}`
+    : available
+      ? "the host does not tell (no /proc/config.gz, no /boot/config); every usual kernel has it"
+      : "build the kernel with CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF";
+  return { name: "attach.clsact", description: "attach on any kernel", available, required, detail };
+}
+
+function mountAdvice(bpffs: string): string {
+  return `the node mounts it by mount -t bpf bpf ${bpffs}, the agent's container by a read-write hostPath volume`;
 }
