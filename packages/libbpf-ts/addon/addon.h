@@ -39,9 +39,9 @@ void text_free(struct text *t);
 
 void log_install(void);
 void log_reset(void);
-/* Moves the text of this thread into `out`, which the caller frees. */
-void log_take(struct text *out);
 const struct text *log_current(void);
+/* Frees this thread's text: its environment ends. */
+void log_release(void);
 
 /* ---- errors.c: every function throws and returns NULL, so that callers can return its result -------------------- */
 
@@ -131,6 +131,21 @@ int netns_enter(int netns_fd, int *home);
 /* Comes home. Aborts the process when it cannot: going on in a foreign namespace would be worse. */
 void netns_leave(int home);
 
+/* ---- job.c: calls on a pool thread ------------------------------------------------------------------------------- */
+
+struct job {
+	void (*run)(struct job *job); /* sets `result` and `step`; runs on a pool thread, or by hand on any */
+	int result;		      /* -errno, or else 0 or a link's descriptor */
+	bool makes_link;
+	const char *step; /* the call that failed, if one did */
+	int fds[2];	  /* descriptors it works with, -1: none */
+	napi_async_work work;
+	napi_deferred deferred;
+};
+
+/* Queues a job from malloc(), which it takes over in any case, and returns its promise. The descriptors are duplicated. */
+napi_value job_start(napi_env env, struct job *job, const char *name);
+
 /* ---- the functions that JavaScript sees ------------------------------------------------------------------------- */
 
 /* bpf(2) with an attribute of our own: the kernel's newest fields are missing in the headers libbpf was built with. */
@@ -165,6 +180,7 @@ napi_value program_test_run(napi_env env, napi_callback_info info);
 napi_value link_info(napi_env env, napi_callback_info info);
 napi_value link_update(napi_env env, napi_callback_info info);
 napi_value link_detach(napi_env env, napi_callback_info info);
+napi_value link_detach_async(napi_env env, napi_callback_info info);
 napi_value link_attach_netns(napi_env env, napi_callback_info info);
 
 napi_value tcx_attach(napi_env env, napi_callback_info info);

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 
 /*
  * struct bpf_link_info of include/uapi/linux/bpf.h as far as it is read here; the kernel accepts any size and fills what
@@ -97,6 +98,27 @@ napi_value link_detach(napi_env env, napi_callback_info info)
 		return NULL;
 	err = bpf_link_detach(link->fd);
 	return err ? fail(env, "bpf_link_detach", err) : NULL;
+}
+
+static void detach(struct job *job)
+{
+	job->step = "bpf_link_detach";
+	job->result = bpf_link_detach(job->fds[0]);
+}
+
+/* linkDetachAsync(link): a promise */
+napi_value link_detach_async(napi_env env, napi_callback_info info)
+{
+	struct handle *link;
+	struct job *job;
+
+	if (!get_args(env, info, "l", &link))
+		return NULL;
+	job = malloc(sizeof(*job));
+	if (!job)
+		return fail(env, "malloc", ENOMEM);
+	*job = (struct job){ .run = detach, .fds = { link->fd, -1 } };
+	return job_start(env, job, "libbpf-ts.detach");
 }
 
 /* linkAttachNetns(program, netnsFd, attachType): the namespace is the link's target, so nobody has to go there */

@@ -8,7 +8,6 @@
 #include <bpf/libbpf.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Kept between calls up to this size; a verifier log may have grown it to megabytes. */
 #define KEEP_BYTES (64 * 1024)
@@ -48,13 +47,12 @@ void log_reset(void)
 	current.len = 0;
 }
 
-void log_take(struct text *out)
-{
-	*out = current;
-	current = (struct text){ 0 };
-}
-
 const struct text *log_current(void)
 {
 	return &current;
+}
+
+void log_release(void)
+{
+	text_free(&current);
 }

@@ -39,6 +39,7 @@ static const struct {
 	{ "linkInfo", link_info },
 	{ "linkUpdate", link_update },
 	{ "linkDetach", link_detach },
+	{ "linkDetachAsync", link_detach_async },
 	{ "linkAttachNetns", link_attach_netns },
 	{ "tcxAttach", tcx_attach },
 	{ "tcxAttachAsync", tcx_attach_async },
@@ -63,6 +64,7 @@ static void addon_free(napi_env env, void *data, void *hint)
 {
 	(void)env;
 	(void)hint;
+	log_release();
 	free(data);
 }
 

@@ -6,11 +6,8 @@
 #include "addon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -49,140 +46,68 @@ int sys_bpf(int cmd, void *attr, unsigned int size)
 	return (int)syscall(__NR_bpf, cmd, attr, size);
 }
 
-/* All that an attach needs and yields, so that it can run on a pool thread. */
-struct request {
+/* Which descriptor of a job is which. */
+enum { PROGRAM, NETNS };
+
+/* All that an attach needs and yields, so that it can run on this thread or on a pool thread. */
+struct attach_job {
+	struct job job;
 	struct link_create_tcx attr;
-	int netns;
-	int fd; /* the link, or -errno */
-	const char *step;
-	napi_async_work work;
-	napi_deferred deferred;
 };
 
-static void attach(struct request *r)
+static void attach(struct job *job)
 {
+	struct attach_job *a = (struct attach_job *)job;
 	int home, err;
 
-	r->step = "setns";
-	r->fd = netns_enter(r->netns, &home);
-	if (r->fd < 0)
+	job->step = "setns";
+	job->result = netns_enter(job->fds[NETNS], &home);
+	if (job->result < 0)
 		return;
-	r->step = "bpf(BPF_LINK_CREATE)";
-	r->fd = sys_bpf(BPF_LINK_CREATE, &r->attr, sizeof(r->attr));
+	job->step = "bpf(BPF_LINK_CREATE)";
+	a->attr.prog_fd = (uint32_t)job->fds[PROGRAM];
+	job->result = sys_bpf(BPF_LINK_CREATE, &a->attr, sizeof(a->attr));
 	err = errno;
 	netns_leave(home);
-	if (r->fd < 0)
-		r->fd = -err;
+	if (job->result < 0)
+		job->result = -err;
 }
 
-static bool read_request(napi_env env, napi_callback_info info, struct request *r)
+static bool read_job(napi_env env, napi_callback_info info, struct attach_job *a)
 {
-	uint32_t ifindex, type, flags;
 	struct handle *prog;
 	int netns;
 
-	if (!get_args(env, info, "puuui", &prog, &ifindex, &type, &flags, &netns))
+	*a = (struct attach_job){ .job = { .run = attach, .makes_link = true } };
+	if (!get_args(env, info, "puuui", &prog, &a->attr.target_ifindex, &a->attr.attach_type, &a->attr.flags, &netns))
 		return false;
-	*r = (struct request){ .netns = netns };
-	r->attr.prog_fd = prog->fd;
-	r->attr.target_ifindex = ifindex;
-	r->attr.attach_type = type;
-	r->attr.flags = flags;
+	a->job.fds[PROGRAM] = prog->fd;
+	a->job.fds[NETNS] = netns;
 	return true;
 }
 
 /* tcxAttach(program, ifindex, attachType, flags, netnsFd or -1) */
 napi_value tcx_attach(napi_env env, napi_callback_info info)
 {
-	struct request r;
+	struct attach_job a;
 
-	if (!read_request(env, info, &r))
+	if (!read_job(env, info, &a))
 		return NULL;
-	attach(&r);
-	return r.fd < 0 ? fail(env, r.step, r.fd) : handle_new(env, KIND_LINK, r.fd);
-}
-
-static void attach_execute(napi_env env, void *data)
-{
-	(void)env;
-	attach(data);
-}
-
-static void request_free(struct request *r)
-{
-	if (r->netns >= 0)
-		close(r->netns);
-	close((int)r->attr.prog_fd);
-	free(r);
-}
-
-static void attach_complete(napi_env env, napi_status status, void *data)
-{
-	struct request *r = data;
-	napi_value out = NULL;
-
-	if (status == napi_ok && r->fd >= 0)
-		out = handle_new(env, KIND_LINK, r->fd);
-	if (out) {
-		napi_resolve_deferred(env, r->deferred, out);
-	} else {
-		napi_value error = NULL;
-
-		/* Either the call failed, or wrapping its result did and left an exception. */
-		napi_get_and_clear_last_exception(env, &error);
-		if (status == napi_cancelled)
-			error = error_value(env, r->step, ECANCELED, NULL);
-		else if (r->fd < 0)
-			error = error_value(env, r->step, r->fd, NULL);
-		napi_reject_deferred(env, r->deferred, error);
-	}
-	napi_delete_async_work(env, r->work);
-	request_free(r);
-}
-
-/* The caller may close its descriptors while the work waits. */
-static int keep_fds(struct request *r)
-{
-	int prog = fcntl((int)r->attr.prog_fd, F_DUPFD_CLOEXEC, 3);
-	int netns = r->netns < 0 ? -1 : fcntl(r->netns, F_DUPFD_CLOEXEC, 3);
-	int err = errno;
-
-	if (prog >= 0 && (r->netns < 0 || netns >= 0)) {
-		r->attr.prog_fd = prog;
-		r->netns = netns;
-		return 0;
-	}
-	if (prog >= 0)
-		close(prog);
-	if (netns >= 0)
-		close(netns);
-	return -err;
+	attach(&a.job);
+	return a.job.result < 0 ? fail(env, a.job.step, a.job.result) : handle_new(env, KIND_LINK, a.job.result);
 }
 
 /* tcxAttachAsync(…as tcxAttach): a promise of the link handle */
 napi_value tcx_attach_async(napi_env env, napi_callback_info info)
 {
-	struct request *r = malloc(sizeof(*r));
-	napi_value promise;
-	int err;
+	struct attach_job *a = malloc(sizeof(*a));
 
-	if (!r)
+	if (!a)
 		return fail(env, "malloc", ENOMEM);
-	if (!read_request(env, info, r)) {
-		free(r);
-		return NULL;
-	}
-	err = keep_fds(r);
-	if (err) {
-		free(r);
-		return fail(env, "fcntl", err);
-	}
-	r->fd = -ECANCELED;
-	r->step = "bpf(BPF_LINK_CREATE)";
-	napi_create_promise(env, &r->deferred, &promise);
-	napi_create_async_work(env, NULL, js_str(env, "libbpf-ts.attachTcx"), attach_execute, attach_complete, r, &r->work);
-	napi_queue_async_work(env, r->work);
-	return promise;
+	if (read_job(env, info, a))
+		return job_start(env, &a->job, "libbpf-ts.attachTcx");
+	free(a);
+	return NULL;
 }
 
 static napi_value query_result(napi_env env, const struct prog_query *q, const uint32_t *progs, const uint32_t *links)

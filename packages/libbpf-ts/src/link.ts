@@ -63,4 +63,9 @@ export class BpfLink extends FdOwner<LinkHandle> {
   detach(): void {
     native.linkDetach(this[HANDLE]);
   }
+
+  /** {@link detach} on a thread of libuv's pool; disposing the link afterwards does not wait any more. */
+  async detachAsync(): Promise<void> {
+    await native.linkDetachAsync(this[HANDLE]);
+  }
 }

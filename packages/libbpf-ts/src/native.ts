@@ -107,6 +107,7 @@ export interface Native {
   };
   linkUpdate(link: LinkHandle, program: ProgramHandle): void;
   linkDetach(link: LinkHandle): void;
+  linkDetachAsync(link: LinkHandle): Promise<void>;
   linkAttachNetns(program: ProgramHandle, netns: number, attachType: number): LinkHandle;
 
   tcxAttach(program: ProgramHandle, ifindex: number, attachType: number, flags: number, netns: number): LinkHandle;

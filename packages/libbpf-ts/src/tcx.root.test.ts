@@ -131,8 +131,26 @@ test("the async variant does the same, several at once, and may lose its descrip
     code: "ENODEV",
     log: "",
   });
+  const detached = links.map((link) => link.detachAsync());
   for (const link of links) link[Symbol.dispose]();
+  await Promise.all(detached);
+  expect(queryTcx(hook).programs).toEqual([]);
+  expect(queryTcx(v1).programs).toEqual([]);
   netns[Symbol.dispose]();
+});
+
+test("detachAsync takes the program off while the event loop turns", async () => {
+  using netns = new TestNetns();
+  const hook = hookIn(netns);
+  using link = attachTcx({ ...hook, program: count });
+  const detached = link.detachAsync();
+  expect(queryTcx(hook).programs.length).toBeLessThanOrEqual(1);
+  await detached;
+  expect(queryTcx(hook).programs).toEqual([]);
+  expect(link.info().ifindex).toBe(0);
+  await link.detachAsync();
+  link[Symbol.dispose]();
+  await expect(link.detachAsync()).rejects.toMatchObject({ code: "ERR_CLOSED" });
 });
 
 test("a descriptor that is no network namespace is refused before anything happens", () => {
