@@ -24,28 +24,28 @@ struct address {
  * user space writes the draining bit of the old proxy first and the new active one second.
  */
 struct settings {
-	__u8 active;	/* slot + 1 of the active proxy; 0: none, members' TCP fails closed */
-	__u8 draining;	/* bit n: slot n holds a draining proxy */
-	__u16 flags;	/* SETTING_* */
+	__u8 active;   /* slot + 1 of the active proxy; 0: none, members' TCP fails closed */
+	__u8 draining; /* bit n: slot n holds a draining proxy */
+	__u16 flags;   /* SETTING_* */
 	__u32 reserved;
 };
 
-#define SETTING_FAIL_OPEN 0x1	/* no active proxy: members' TCP passes */
-#define SETTING_ROUTED 0x2	/* localDelivery: routed; the host's stack delivers what a proxy sends to a local member */
+#define SETTING_FAIL_OPEN 0x1 /* no active proxy: members' TCP passes */
+#define SETTING_ROUTED 0x2 /* localDelivery: routed; the host's stack delivers what a proxy sends to a local member */
 
 /* How to reach a proxy from the node's network namespace. */
 struct proxy {
-	__u32 ifindex;	/* host end of its veth; 0: slot is free */
-	__u32 netnsid;	/* id of its netns as seen from the node's netns, for bpf_skc_lookup_tcp() */
-	__u8 mac[6];	/* its inner end */
+	__u32 ifindex; /* host end of its veth; 0: slot is free */
+	__u32 netnsid; /* id of its netns as seen from the node's netns, for bpf_skc_lookup_tcp() */
+	__u8 mac[6];   /* its inner end */
 	__u8 reserved[2];
 };
 
 /* Key: ifindex of the member's host veth. */
 struct workload {
-	__u32 flags;		/* WORKLOAD_* */
+	__u32 flags; /* WORKLOAD_* */
 	__u32 reserved;
-	__u64 adopt_until_ns;	/* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
+	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
 };
 
 /*
@@ -56,8 +56,8 @@ struct workload {
 
 /* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
 struct member {
-	__u32 ifindex;	/* host end of the member's veth */
-	__u8 mac[6];	/* inner end */
+	__u32 ifindex; /* host end of the member's veth */
+	__u8 mac[6];   /* inner end */
 	__u8 reserved[2];
 };
 
@@ -75,7 +75,7 @@ struct flow {
 
 /* Value of `flows` (one map per proxy): the listener a redirected SYN is for. */
 enum direction {
-	DIRECTION_OUTBOUND = 0,	/* 15001 */
+	DIRECTION_OUTBOUND = 0, /* 15001 */
 	DIRECTION_INBOUND = 1,	/* 15006 */
 	DIRECTION_HBONE = 2,	/* 15008 */
 	DIRECTION_COUNT = 3,
@@ -86,15 +86,21 @@ enum direction {
 #define PORT_HBONE 15008
 
 /* Index into `listeners` (one sockmap per proxy). */
-#define LISTENER_INDEX(direction, is_ipv6) ((direction) * 2 + !!(is_ipv6))
+#define LISTENER_INDEX(direction, is_ipv6) ((direction)*2 + !!(is_ipv6))
 #define LISTENER_COUNT (DIRECTION_COUNT * 2)
 
 /*
  * Redirected packets say where they come from by their source MAC, locally administered (IEEE 802 section 8.4).
  * skb->mark is cleared between network namespaces and skb->cb is undocumented, so neither can carry it.
  */
-#define DIRECTION_MAC_OUTBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x01 }
-#define DIRECTION_MAC_INBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x02 }
+#define DIRECTION_MAC_OUTBOUND                                                                                         \
+	{                                                                                                              \
+		0x02, 0x4d, 0x52, 0x00, 0x00, 0x01                                                                     \
+	}
+#define DIRECTION_MAC_INBOUND                                                                                          \
+	{                                                                                                              \
+		0x02, 0x4d, 0x52, 0x00, 0x00, 0x02                                                                     \
+	}
 
 enum program {
 	PROGRAM_APP_OUTBOUND = 0,
@@ -107,20 +113,22 @@ enum program {
 
 /* What became of a packet (or of a listener lookup). Index into `counters`: program * VERDICT_COUNT + verdict. */
 enum verdict {
-	VERDICT_PASSED = 0,		/* not a member's TCP, or not for us */
-	VERDICT_CAPTURED = 1,		/* to the active proxy; tproxy and lookup: steered to a listener */
-	VERDICT_DRAINED = 2,		/* to the draining proxy that owns the connection */
-	VERDICT_BYPASSED = 3,		/* probe of the node, or its answer; or the proxy's own address */
-	VERDICT_DELIVERED = 4,		/* from a proxy to a local member */
-	VERDICT_ADOPTED = 5,		/* older than the enrolment, passes while it is drained */
-	VERDICT_OPEN = 6,		/* no proxy and failurePolicy is open */
-	VERDICT_DROPPED_NO_PROXY = 7,	/* no proxy and failurePolicy is closed */
-	VERDICT_DROPPED_NO_LISTENER = 8,/* the proxy does not listen on the port of that direction */
-	VERDICT_DROPPED_UNPARSABLE = 9,	/* a member's frame whose header chain cannot be followed */
-	VERDICT_DROPPED_ERROR = 10,	/* a helper failed */
-	VERDICT_REFUSED_COLLISION = 11,	/* a new proxy chose a source port that a draining one uses to the same server: reset */
-	VERDICT_REFUSED_ORPHAN = 12,	/* redirected packet of a connection that the proxy does not know: its stack answers with RST */
-	VERDICT_COPIED = 13,		/* ICMP error about a connection of a proxy: the member gets it, and the proxy a copy */
+	VERDICT_PASSED = 0,		 /* not a member's TCP, or not for us */
+	VERDICT_CAPTURED = 1,		 /* to the active proxy; tproxy and lookup: steered to a listener */
+	VERDICT_DRAINED = 2,		 /* to the draining proxy that owns the connection */
+	VERDICT_BYPASSED = 3,		 /* probe of the node, or its answer; or the proxy's own address */
+	VERDICT_DELIVERED = 4,		 /* from a proxy to a local member */
+	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while it is drained */
+	VERDICT_OPEN = 6,		 /* no proxy and failurePolicy is open */
+	VERDICT_DROPPED_NO_PROXY = 7,	 /* no proxy and failurePolicy is closed */
+	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction */
+	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
+	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
+	VERDICT_REFUSED_COLLISION =
+		11, /* a new proxy chose a source port that a draining one uses to the same server: reset */
+	VERDICT_REFUSED_ORPHAN =
+		12, /* redirected packet of a connection that the proxy does not know: its stack answers with RST */
+	VERDICT_COPIED = 13, /* ICMP error about a connection of a proxy: the member gets it, and the proxy a copy */
 	VERDICT_COUNT = 14,
 };
 

@@ -12,6 +12,7 @@
 
 #include "layout.h"
 #include "proxy-maps.h"
+#include "question.h"
 
 /* Whether `listeners` has the socket. Its family is that of the packets it takes: a dual-stack one serves both. */
 static __always_inline bool has_listener(__u32 direction, bool is_ipv6)
@@ -46,7 +47,9 @@ static __always_inline bool learn_listener(struct __sk_buff *skb, __u32 directio
 	} else {
 		tuple.ipv4.dport = bpf_htons(port);
 	}
+	set_asking(1);
 	sk = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	set_asking(0);
 	if (!sk)
 		return false;
 	is_learnt = sk->state == BPF_TCP_LISTEN && bpf_map_update_elem(&listeners, &index, sk, BPF_ANY) == 0;

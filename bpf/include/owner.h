@@ -2,8 +2,7 @@
 /*
  * Whose connection a packet belongs to, asked of the kernel's socket tables, so that no table of ours can go stale.
  *
- * A lookup that finds no connection goes on to listeners and there runs the sk_lookup programs of that namespace; it may
- * come back with a listener, which owns nothing.
+ * A lookup that finds no connection goes on to listeners; it may come back with one, which owns nothing.
  */
 #ifndef MILLRACE_OWNER_H
 #define MILLRACE_OWNER_H
@@ -12,6 +11,7 @@
 #include "layout.h"
 #include "parse.h"
 #include "proxies.h"
+#include "question.h"
 
 enum ownership {
 	OWNS_NOTHING,
@@ -22,7 +22,8 @@ enum ownership {
 #define OWN_NETNS ((__u32)BPF_F_CURRENT_NETNS)
 
 /* `flow` as a packet arriving at that namespace shows it. */
-static __always_inline enum ownership owner_in(struct __sk_buff *skb, const struct flow *flow, bool is_ipv6, __u32 netnsid)
+static __always_inline enum ownership owner_in(struct __sk_buff *skb, const struct flow *flow, bool is_ipv6,
+					       __u32 netnsid)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
@@ -42,7 +43,9 @@ static __always_inline enum ownership owner_in(struct __sk_buff *skb, const stru
 		size = sizeof(tuple.ipv4);
 	}
 	/* An id of -1 is the namespace of the device at hand; ids are signed 32 bit numbers in a 64 bit argument. */
+	set_asking(1);
 	sk = bpf_skc_lookup_tcp(skb, &tuple, size, (__s64)(__s32)netnsid, 0);
+	set_asking(0);
 	if (!sk)
 		return OWNS_NOTHING;
 	state = sk->state;

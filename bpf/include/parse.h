@@ -153,9 +153,9 @@ static __always_inline bool skip_extensions(struct cursor *cursor, struct packet
 		if (protocol != IPPROTO_AH) {
 			if (!packet->is_ipv6)
 				return true;
-			if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_ROUTING && protocol != IPPROTO_FRAGMENT &&
-			    protocol != IPPROTO_DSTOPTS && protocol != IPPROTO_MH && protocol != NEXTHDR_HIP &&
-			    protocol != NEXTHDR_SHIM6)
+			if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_ROUTING &&
+			    protocol != IPPROTO_FRAGMENT && protocol != IPPROTO_DSTOPTS && protocol != IPPROTO_MH &&
+			    protocol != NEXTHDR_HIP && protocol != NEXTHDR_SHIM6)
 				return true;
 		}
 		if (i == MAX_EXTENSION_HEADERS)

@@ -73,7 +73,8 @@ static __always_inline bool set_length_ipv6(struct __sk_buff *skb, __u32 end)
 	const __u32 header = sizeof(struct ethhdr);
 	__be16 length = bpf_htons(end - header - sizeof(struct ipv6hdr));
 
-	return bpf_skb_store_bytes(skb, header + offsetof(struct ipv6hdr, payload_len), &length, sizeof(length), 0) == 0;
+	return bpf_skb_store_bytes(skb, header + offsetof(struct ipv6hdr, payload_len), &length, sizeof(length), 0) ==
+	       0;
 }
 
 static __always_inline bool turn_round(struct __sk_buff *skb, const struct packet *packet)
@@ -96,7 +97,8 @@ static __always_inline bool turn_round(struct __sk_buff *skb, const struct packe
 	if (!swap(skb, 0, before, after, ETH_ALEN))
 		return false;
 	if (packet->is_ipv6) {
-		if (!swap(skb, sizeof(struct ethhdr) + offsetof(struct ipv6hdr, saddr), before, after, sizeof(struct in6_addr)))
+		if (!swap(skb, sizeof(struct ethhdr) + offsetof(struct ipv6hdr, saddr), before, after,
+			  sizeof(struct in6_addr)))
 			return false;
 		if (!set_length_ipv6(skb, end))
 			return false;

@@ -2,6 +2,7 @@
 /* Egress of a member's host veth: what the host delivers to the member. TCP goes to the node proxy first. */
 
 #include "fallback.h"
+#include "icmp-error.h"
 #include "layout.h"
 #include "member-frame.h"
 #include "node-maps.h"
@@ -55,7 +56,7 @@ int app_inbound(struct __sk_buff *skb)
 	enum frame frame = parse_member_frame(skb, &packet);
 
 	if (frame == FRAME_OTHER)
-		return pass(self, VERDICT_PASSED);
+		return pass_icmp_error(skb, &packet);
 	if (frame == FRAME_UNPARSABLE)
 		return drop(self, VERDICT_DROPPED_UNPARSABLE);
 
@@ -79,8 +80,7 @@ int app_inbound(struct __sk_buff *skb)
 
 	/* From the node: a probe, unless it answers a connection of the proxy. What it masquerades is not from it. */
 	if ((source & ADDRESS_NODE) && is_sent_by_node(skb, &packet, frame) &&
-	    !(frame == FRAME_TCP && active &&
-	      takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)))
+	    !(frame == FRAME_TCP && active && takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)))
 		return pass(self, VERDICT_BYPASSED);
 
 	if (!active)

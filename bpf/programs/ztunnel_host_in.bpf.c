@@ -15,7 +15,8 @@
  * Two proxies that dial one server from the same client address choose their source ports without knowing of each
  * other. Whether another proxy has this connection already: answers for both would go to one of them.
  */
-static __always_inline bool collides(struct __sk_buff *skb, const struct packet *packet, const struct settings *settings)
+static __always_inline bool collides(struct __sk_buff *skb, const struct packet *packet,
+				     const struct settings *settings)
 {
 	__u32 active = settings->active;
 	struct flow answer;

@@ -16,10 +16,11 @@
 #include "flow.h"
 #include "layout.h"
 #include "proxy-maps.h"
+#include "question.h"
 #include "shared-maps.h"
 #include "verdict.h"
 
-#define FAMILY_IPV4 2  /* AF_INET, AF_INET6: the uapi headers leave them to libc */
+#define FAMILY_IPV4 2 /* AF_INET, AF_INET6: the uapi headers leave them to libc */
 #define FAMILY_IPV6 10
 
 /* clang merges loads of the context across branches into one at a computed address, which the verifier refuses. */
@@ -76,11 +77,10 @@ static __always_inline bool is_own(struct address *address)
 {
 	__be32 *word = words(address);
 
-	/* The unspecified address: ztunnel_tproxy looks for listeners. No packet carries it. */
 	if (word[0] == 0 && word[1] == 0) {
-		if (word[2] == 0 && (word[3] == 0 || word[3] == bpf_htonl(1))) /* ::, ::1 */
+		if (word[2] == 0 && word[3] == bpf_htonl(1)) /* ::1 */
 			return true;
-		if (word[2] == bpf_htonl(0xffff) && (word[3] == 0 || address->bytes[12] == 127)) /* 0.0.0.0, 127.0.0.0/8 */
+		if (word[2] == bpf_htonl(0xffff) && address->bytes[12] == 127) /* 127.0.0.0/8 */
 			return true;
 	}
 	if ((word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000)) /* fe80::/10 */
@@ -115,6 +115,8 @@ int ztunnel_lookup(struct bpf_sk_lookup *ctx)
 	struct flow flow;
 	__u32 *direction;
 
+	if (is_asking())
+		return SK_PASS;
 	if (ctx->protocol != IPPROTO_TCP)
 		goto not_ours;
 	read_flow(ctx, &flow);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Our own lookups in a proxy's socket tables run that proxy's sk_lookup program like a packet does when they find no
+ * connection. This note to it, on the CPU that asks, says that no packet is to be steered, nor counted: the answer comes
+ * on the same CPU before the asking program goes on, which cannot be interrupted by another packet (softirqs are off).
+ */
+#ifndef MILLRACE_QUESTION_H
+#define MILLRACE_QUESTION_H
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "shared-maps.h"
+
+static __always_inline void set_asking(__u32 asking)
+{
+	__u32 key = 0;
+	__u32 *value = bpf_map_lookup_elem(&questions, &key);
+
+	if (value)
+		*(volatile __u32 *)value = asking;
+}
+
+static __always_inline bool is_asking(void)
+{
+	__u32 key = 0;
+	__u32 *value = bpf_map_lookup_elem(&questions, &key);
+
+	return value && *value;
+}
+
+#endif
