@@ -1,4 +1,7 @@
 // The backend contract
+
+// State and decisions
+export { type AmbientConfig, ambientConfig } from "./ambient/ambient-config.ts";
 export type * from "./backend/contract.ts";
 export { definePlugin, PLUGIN_API_VERSION, type Plugin } from "./backend/define-plugin.ts";
 // CNI socket
@@ -20,6 +23,17 @@ export { CONFIG_VARIABLE } from "./configuration/layers.ts";
 export { type ConfigurationSources, loadConfiguration, parseConfiguration } from "./configuration/load.ts";
 export { type Configuration, configurationSchema } from "./configuration/schema.ts";
 export { type Setting, type SettingKind, settings } from "./configuration/settings.ts";
+export { decide, type Intent } from "./decide/decide.ts";
+export { isNews } from "./decide/is-news.ts";
+export { type Membership, membershipOf } from "./decide/membership.ts";
+export { MAX_DRAINING, proxyKey, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
+export { type Divergence, type Replay, replay } from "./decide/replay.ts";
+export { type Step, step } from "./decide/step.ts";
+export { touched } from "./decide/touched.ts";
+export { type AddressConflict, type WantedWorkload, wantedWorkload } from "./decide/workload.ts";
+// The running agent
+export { Engine, type EngineOptions } from "./engine/engine.ts";
+export { type Enrolment, enrolmentOf } from "./engine/enrolment.ts";
 // Errors
 export { CORE_ERRORS, CoreError, type CoreErrorCode, errorCode, errorMessage } from "./errors.ts";
 // Events
@@ -43,3 +57,35 @@ export { subjects, workloadUid } from "./events/subjects.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";
+export { Lifecycle, type Part } from "./lifecycle/lifecycle.ts";
+// Event log
+export { type Durability, EventLog, type EventLogOptions, type EventLogStatus, type LogGap } from "./log/event-log.ts";
+export { EventLogReader, type LogFilter } from "./log/reader.ts";
+export { restoreState } from "./log/restore.ts";
+export { LOG_SCHEMA_VERSION } from "./log/schema.ts";
+export { type Logger, silentLogger } from "./logger.ts";
+// Plugins
+export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
+export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
+export { PluginError } from "./plugins/plugin-error.ts";
+export { validatePlugin } from "./plugins/validate.ts";
+export { type Backoff, DEFAULT_BACKOFF } from "./queue/backoff.ts";
+export { KeyedQueue, type QueueOptions, type QueueStatus, realTimers, type Timers } from "./queue/keyed-queue.ts";
+export { findDrift } from "./reconciler/drift.ts";
+export { type LastObservation, Reconciler, type ReconcilerOptions, reconcileRank } from "./reconciler/reconciler.ts";
+export { ResyncLoop, type ResyncOptions } from "./reconciler/resync-loop.ts";
+export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
+export { evolve } from "./state/evolve.ts";
+export { addressesOf, hasSynced, interfaceOf, nodeAddresses, requestedProxies } from "./state/queries.ts";
+export { fromSnapshot, toSnapshot } from "./state/snapshot.ts";
+export {
+  type AgentFacts,
+  type Interface,
+  initialState,
+  type Outcome,
+  type Pod,
+  type Requested,
+  type State,
+  type Watch,
+} from "./state/state.ts";
+export { describeProxyProblems, describeWorkload, describeWorkloads, type WorkloadStatus } from "./status/describe.ts";

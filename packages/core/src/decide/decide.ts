@@ -37,7 +37,8 @@ function decideNode(state: State): Data | undefined {
 function decideProxies(state: State): Data | undefined {
   const { proxies, hold } = wantedProxies(state);
   const nothing = proxies.active === undefined && proxies.draining.length === 0;
-  if (hold || (nothing && !state.requested.has(subjects.proxies))) return undefined;
+  const unasked = !state.requested.has(subjects.proxies) && !state.again.has(subjects.proxies);
+  if (hold || (nothing && unasked)) return undefined;
   const spec = { ...proxies, draining: [...proxies.draining] } as Extract<Data, { action: "use-proxies" }>["spec"];
   return unlessAsked(state, subjects.proxies, { cause: state.seq, action: "use-proxies", spec });
 }

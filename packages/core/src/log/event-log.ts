@@ -187,26 +187,29 @@ export class EventLog implements AsyncDisposable {
   #heard(message: FromWriter): void {
     switch (message.kind) {
       case "opened":
-        return this.#opened(message);
-      case "refused": {
-        const error = new CoreError(message.code, message.message);
-        this.#opening.reject(error);
-        return this.#failed(error.message);
-      }
+        this.#opened(message);
+        break;
+      case "refused":
+        this.#opening.reject(new CoreError(message.code, message.message));
+        this.#note(0, 0, 0, message.message);
+        this.#failed(message.message);
+        break;
       case "open-failed":
         this.#note(0, 0, 0, message.reason);
         this.#opening.resolve();
-        return this.#failed(message.reason);
+        this.#failed(message.reason);
+        break;
       case "committed":
         for (const id of message.ids) this.#settle(id, undefined);
         this.#failures = 0;
-        return;
+        break;
       case "failed":
         for (const id of message.ids) this.#settle(id, message.reason);
-        return this.#failed(message.reason);
+        this.#failed(message.reason);
+        break;
       case "closed":
         this.#closing?.();
-        return;
+        break;
     }
   }
 
@@ -223,6 +226,8 @@ export class EventLog implements AsyncDisposable {
       this.#lost.first += durable;
       if (this.#lost.count <= 0) this.#lost = undefined;
     }
+    // A file that was taken away took its rows with it.
+    if (this.#lost !== undefined) this.#lost.count += Math.max(0, this.#lastSeq - lastSeq);
     this.#lastSeq = lastSeq;
     this.#everOpened = true;
     this.#opening.resolve();

@@ -43,14 +43,13 @@ export function redirectionOutcome(
   return { ...state, outcomes: state.outcomes.set(subject, outcome) };
 }
 
-/** Nothing is left to remember, so that pods that are gone leave no trace in the state. */
+/** Nothing is left to remember, so that pods that are gone leave no trace in the state. Drift stays until an observation mends it. */
 export function redirectionRemoved(state: State, { subject, data }: EventRecord<"redirection.removed">): State {
   if (isStale(state, subject, data.generation)) return state;
   return {
     ...state,
     requested: state.requested.remove(subject),
     outcomes: state.outcomes.remove(subject),
-    drift: state.drift.remove(subject),
     again: state.again.remove(subject),
   };
 }

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { Host, NodePolicy, Redirection, RedirectionBackend } from "../backend/contract.ts";
+import type { Plugin } from "../backend/define-plugin.ts";
+import { CoreError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { PluginError } from "./plugin-error.ts";
+
+export interface PluginHost {
+  /** `backends` of the configuration: each plugin's own part, by its name. */
+  readonly backends: Readonly<Record<string, unknown>>;
+  readonly policy: NodePolicy;
+  readonly host: Host;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes a plugin's backend, with a context whose log lines carry the plugin's name. Whatever the backend throws later on comes back as a
+ * {@link PluginError}. Throws ERR_PLUGIN_CONFIG_INVALID, or a PluginError when `create` itself throws.
+ */
+export function createBackend(plugin: Plugin, { backends, policy, host, log, signal }: PluginHost): RedirectionBackend {
+  const parsed = plugin.config.safeParse(backends[plugin.name] ?? {});
+  if (!parsed.success) {
+    throw new CoreError("ERR_PLUGIN_CONFIG_INVALID", `backends.${plugin.name}: ${z.prettifyError(parsed.error)}`, {
+      cause: parsed.error,
+    });
+  }
+  let backend: RedirectionBackend;
+  try {
+    backend = plugin.create({ config: parsed.data, policy, log: log.child({ plugin: plugin.name }), host, signal });
+  } catch (cause) {
+    throw new PluginError(plugin.name, "create", cause);
+  }
+  return guardedBackend(plugin.name, backend);
+}
+
+function guardedBackend(name: string, backend: RedirectionBackend): RedirectionBackend {
+  return {
+    probe: () => guarded(name, "probe", () => backend.probe()),
+    open: () => guarded(name, "open", async () => guardedRedirection(name, await backend.open())),
+  };
+}
+
+function guardedRedirection(name: string, redirection: Redirection): Redirection {
+  return {
+    useProxies: (proxies) => guarded(name, "use proxies", () => redirection.useProxies(proxies)),
+    useNode: (node) => guarded(name, "use node", () => redirection.useNode(node)),
+    apply: (workload) =>
+      guarded(name, `apply ${workload.namespace}/${workload.name}`, () => redirection.apply(workload)),
+    remove: (uid) => guarded(name, `remove ${uid}`, () => redirection.remove(uid)),
+    observe: () => guarded(name, "observe", () => redirection.observe()),
+    uninstall: () => guarded(name, "uninstall", () => redirection.uninstall()),
+    [Symbol.asyncDispose]: () => guarded(name, "close", async () => redirection[Symbol.asyncDispose]()),
+  };
+}
+
+/** Also what a plugin throws before it returns a promise. */
+async function guarded<T>(plugin: string, doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new PluginError(plugin, doing, cause);
+  }
+}

@@ -1,0 +1,170 @@
+import type { Observation, Proxies, Redirection, Workload } from "../backend/contract.ts";
+import { errorCode, errorMessage } from "../errors.ts";
+import type { EventInput } from "../events/event.ts";
+import { subjects } from "../events/subjects.ts";
+import type { Logger } from "../logger.ts";
+import type { Requested, State } from "../state/state.ts";
+import { findDrift, isApplied } from "./drift.ts";
+import { withDeadline } from "./with-deadline.ts";
+
+export interface ReconcilerOptions {
+  readonly redirection: Redirection;
+  readonly state: () => State;
+  /** Resolves when the input is part of the state. */
+  readonly submit: (input: EventInput) => Promise<void>;
+  readonly log: Logger;
+  /** Longest that one verb of the backend may take, in milliseconds. Default 30000. */
+  readonly deadlineMs?: number;
+  /** A clock for durations, in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** The last look at the kernel. Telemetry: decisions see only the drift that it found. */
+export interface LastObservation {
+  readonly observation: Observation;
+  /** RFC 3339 */
+  readonly time: string;
+  readonly durationMs: number;
+}
+
+/** Brings one subject at a time to what the state last asked for, by the backend's verbs, and tells the outcome as an event. */
+export class Reconciler {
+  readonly #options: Required<ReconcilerOptions>;
+  /** Calls that outlived their deadline, by subject: a second one has to wait for them. */
+  readonly #overdue = new Map<string, Promise<unknown>>();
+  #last: LastObservation | undefined;
+  #observing: Promise<void> | undefined;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = { deadlineMs: 30_000, now: () => performance.now(), ...options };
+  }
+
+  get lastObservation(): LastObservation | undefined {
+    return this.#last;
+  }
+
+  /** Does what was last asked for about the subject. Rejects when that failed, after saying so in an event. */
+  async reconcile(subject: string, attempt: number): Promise<void> {
+    const { state, submit, log, now } = this.#options;
+    const requested = state().requested.get(subject);
+    if (requested === undefined || isApplied(state(), subject, requested)) return;
+    const { action, seq: generation } = requested;
+    const begin = now();
+    const outcome = () => ({ generation, durationMs: roundMs(now() - begin), attempt });
+    try {
+      await this.#call(subject, action, () => this.#verb(requested));
+    } catch (cause) {
+      const error = { code: errorCode(cause), message: errorMessage(cause) };
+      log.warn({ subject, action, attempt, ...error }, "redirection failed, will be tried again");
+      await submit({ type: "redirection.failed", subject, data: { action, ...outcome(), error } });
+      throw cause;
+    }
+    const done: EventInput =
+      action === "remove"
+        ? { type: "redirection.removed", subject, data: { action, ...outcome() } }
+        : { type: "redirection.applied", subject, data: { action, ...outcome() } };
+    log.debug({ subject, action, attempt }, "redirection done");
+    await submit(done);
+    this.#verifyMended();
+  }
+
+  /** Looks at the kernel and tells what differs from what was applied, and what no longer does. Rejects when looking failed. */
+  observe(): Promise<void> {
+    this.#observing ??= this.#observe().finally(() => {
+      this.#observing = undefined;
+    });
+    return this.#observing;
+  }
+
+  async #observe(): Promise<void> {
+    const { redirection, state, submit, log, now, deadlineMs } = this.#options;
+    const before = state();
+    const begin = now();
+    const observation = await withDeadline(redirection.observe(), deadlineMs, "observe");
+    this.#last = { observation, time: new Date().toISOString(), durationMs: roundMs(now() - begin) };
+    const after = state();
+    const drift = findDrift(after, observation);
+    for (const [subject, problems] of drift) {
+      // Asked for or confirmed while we looked: the observation may be older than that.
+      if (!isUnchanged(before, after, subject)) continue;
+      log.warn({ subject, problems }, "drift found, will be mended");
+      await submit({ type: "drift.found", subject, data: { problems: [...problems] } });
+    }
+    for (const [subject, problems] of after.drift) {
+      if (drift.has(subject) || !isUnchanged(before, after, subject) || isUnderWay(after, subject)) continue;
+      log.info({ subject, problems }, "drift mended");
+      await submit({ type: "drift.mended", subject, data: { problems: [...problems] } });
+    }
+  }
+
+  /** Once everything that had drifted has been done again, looks whether that helped. */
+  #verifyMended(): void {
+    const state = this.#options.state();
+    if (state.drift.size === 0 || state.drift.some((_, subject) => isUnderWay(state, subject))) return;
+    this.observe().catch((error: unknown) => {
+      this.#options.log.error(
+        { code: errorCode(error), error: errorMessage(error) },
+        "the kernel could not be observed",
+      );
+    });
+  }
+
+  async #call(subject: string, action: string, verb: () => Promise<void>): Promise<void> {
+    const { deadlineMs } = this.#options;
+    const overdue = this.#overdue.get(subject);
+    if (overdue !== undefined) await withDeadline(overdue, deadlineMs, `${action} of ${subject}, begun earlier,`);
+    const work = verb();
+    try {
+      await withDeadline(work, deadlineMs, `${action} of ${subject}`);
+    } catch (error) {
+      if (errorCode(error) === "ERR_DEADLINE") this.#remember(subject, work);
+      throw error;
+    }
+  }
+
+  #remember(subject: string, work: Promise<void>): void {
+    // How it ends does not matter any more, only that it does.
+    const ended = work.then(
+      () => {},
+      () => {},
+    );
+    this.#overdue.set(subject, ended);
+    void ended.then(() => this.#overdue.delete(subject));
+  }
+
+  #verb(requested: Requested): Promise<void> {
+    const { redirection } = this.#options;
+    switch (requested.action) {
+      case "apply":
+        return redirection.apply(requested.spec satisfies Workload);
+      case "remove":
+        return redirection.remove(requested.spec.uid);
+      case "use-proxies":
+        return redirection.useProxies(requested.spec satisfies Proxies);
+      case "use-node":
+        return redirection.useNode(requested.spec);
+    }
+  }
+}
+
+/** Rank in the queue: what all workloads need goes first. */
+export function reconcileRank(subject: string): number {
+  return subject === subjects.proxies || subject === subjects.node ? 0 : 1;
+}
+
+function isUnchanged(before: State, after: State, subject: string): boolean {
+  return (
+    before.requested.get(subject)?.seq === after.requested.get(subject)?.seq &&
+    before.outcomes.get(subject) === after.outcomes.get(subject)
+  );
+}
+
+function isUnderWay(state: State, subject: string): boolean {
+  const requested = state.requested.get(subject);
+  return requested !== undefined && !isApplied(state, subject, requested);
+}
+
+/** Microseconds are enough, and keep rows short. */
+function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
