@@ -3,6 +3,8 @@
 // The agent
 export { Agent, type AgentOptions } from "./agent/agent.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";
+// The behaviours, and running them
+export { behaviours } from "./behaviours/index.ts";
 // Errors
 export { LAB_ERRORS, LabError, type LabErrorCode } from "./errors.ts";
 export * from "./lab/addresses.ts";
@@ -29,3 +31,9 @@ export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/h
 export { Program, type ProgramOptions } from "./programs/program.ts";
 // State of the kernel as text
 export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
+export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";
+export { Expect } from "./suite/expect.ts";
+export { countEscapes, countPackets, type PacketCounter } from "./suite/packet-counter.ts";
+export { buildReport, type Report, renderResult, renderTable } from "./suite/report.ts";
+export { runSuite, type SuiteOptions, type TrialResult } from "./suite/run.ts";
+export { Testbed, type TestbedOptions } from "./suite/testbed.ts";

@@ -96,8 +96,8 @@ export class LabNode extends LabHost {
     return pods;
   }
 
-  async addPod(options: PodOptions): Promise<LabPod> {
-    const [pod] = await this.addPods(options);
+  async addPod(options: string | PodOptions): Promise<LabPod> {
+    const [pod] = await this.addPods(typeof options === "string" ? { name: options } : options);
     return pod as LabPod;
   }
 

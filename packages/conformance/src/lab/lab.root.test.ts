@@ -156,6 +156,25 @@ describe("plain traffic", () => {
     });
   }
 
+  it("the narrow path is learnt by ICMP alone, each way", async () => {
+    for (const family of FAMILIES) {
+      const far = lab.external("far").address(family);
+      const mtu = async (
+        of: { namespace: { runChecked(file: string, args: string[]): Promise<string> } },
+        to: string,
+      ) => /mtu (\d+)/.exec(await of.namespace.runChecked("ip", ["route", "get", to]))?.[1];
+      const client = await lab.pod("b").endpoint();
+      await lab.pod("b").namespace.ip("route flush cache");
+      expect(await client.ask("upload", { host: far, port: 8080, bytes: 500_000 })).toMatchObject({ ok: true });
+      expect(await mtu(lab.pod("b"), far)).toBe("1300");
+      const back = await lab.external("far").endpoint();
+      expect(
+        await back.ask("upload", { host: lab.pod("s").address(family), port: 8080, bytes: 500_000 }),
+      ).toMatchObject({ ok: true });
+      expect(await mtu(lab.external("far"), lab.pod("s").address(family))).toBe("1300");
+    }
+  });
+
   it("a pod can be taken away and made again at the same address", async () => {
     const node = lab.node(1);
     const old = await node.addPod({ name: "again" });

@@ -29,7 +29,10 @@ export interface NodeOptions {
 /** A host outside the cluster. */
 export interface ExternalOptions {
   readonly name: string;
-  /** Put a router between the fabric and the host, with this MTU on the link behind it. */
+  /**
+   * Put two routers between the fabric and the host, with this MTU on the link between them. Both ends keep the lab's MTU, so
+   * that only ICMP tells them: a small MTU at an end would already show in its MSS.
+   */
   readonly behindMtu?: number;
 }
 
@@ -181,48 +184,59 @@ export class Lab implements AsyncDisposable {
     const routed = behindMtu !== undefined;
     const addresses = externalAddresses(index, routed);
     const host = `${this.prefix}-x-${name}`;
-    const router = `${this.prefix}-r-${name}`;
-    await runChecked("ip", ["-batch", "-"], { input: `netns add ${host}\n${routed ? `netns add ${router}\n` : ""}` });
+    const routers = { near: `${this.prefix}-r-${name}`, far: `${this.prefix}-q-${name}` };
+    const made = routed ? [host, routers.near, routers.far] : [host];
+    await runChecked("ip", ["-batch", "-"], { input: made.map((namespace) => `netns add ${namespace}\n`).join("") });
     const namespace = new Namespace(host);
+    await Promise.all(made.map((made) => new Namespace(made).setSysctls(nodeSysctls(0))));
     const podRoutes = this.nodes.flatMap((node) => viaLines(podRanges(node.number), node.addresses));
-    await namespace.setSysctls(nodeSysctls(0));
-    if (!routed) {
-      await namespace.ip(
-        "link set lo up",
-        `link add eth0 type veth peer name ext${index} netns ${fabric.name}`,
-        `addr add ${addresses[4]}/24 dev eth0`,
-        `addr add ${addresses[6]}/64 dev eth0 nodad`,
-        "link set eth0 up",
-        ...podRoutes,
-      );
-    } else {
-      const ends = routerAddresses(index);
-      const between = new Namespace(router);
-      await between.setSysctls(nodeSysctls(0));
-      await between.ip(
-        "link set lo up",
-        `link add eth0 type veth peer name ext${index} netns ${fabric.name}`,
-        `link add inside mtu ${behindMtu} type veth peer name eth0 mtu ${behindMtu} netns ${host}`,
-        `addr add ${ends.fabric[4]}/24 dev eth0`,
-        `addr add ${ends.fabric[6]}/64 dev eth0 nodad`,
-        `addr add ${ends.inside[4]}/24 dev inside`,
-        `addr add ${ends.inside[6]}/64 dev inside nodad`,
-        "link set eth0 up",
-        "link set inside up",
-        ...podRoutes,
-      );
-      await namespace.ip(
-        "link set lo up",
-        `addr add ${addresses[4]}/24 dev eth0`,
-        `addr add ${addresses[6]}/64 dev eth0 nodad`,
-        "link set eth0 up",
-        `route add default via ${ends.inside[4]} dev eth0`,
-        `route add default via ${ends.inside[6]} dev eth0`,
-      );
-      await Promise.all(this.nodes.map((node) => node.namespace.ip(...viaLines(externalRange(index), ends.fabric))));
-    }
+    const edge = routed ? new Namespace(routers.near) : namespace;
+    const fabricAddresses = routed ? routerAddresses(index).fabric : addresses;
+    await edge.ip(
+      "link set lo up",
+      `link add eth0 type veth peer name ext${index} netns ${fabric.name}`,
+      `addr add ${fabricAddresses[4]}/24 dev eth0`,
+      `addr add ${fabricAddresses[6]}/64 dev eth0 nodad`,
+      "link set eth0 up",
+      ...podRoutes,
+    );
+    if (routed) await this.#addRouters(index, namespace, edge, new Namespace(routers.far), behindMtu);
     await fabric.ip(`link set ext${index} master br0 up`);
     this.#externals.set(name, new LabHost(name, namespace, addresses));
+  }
+
+  /** near (on the fabric) — link of `mtu` — far — host; every node reaches the host's range through near. */
+  async #addRouters(index: number, host: Namespace, near: Namespace, far: Namespace, mtu: number): Promise<void> {
+    const addresses = externalAddresses(index, true);
+    const { fabric, inside } = routerAddresses(index);
+    await near.ip(
+      `link add narrow mtu ${mtu} type veth peer name narrow mtu ${mtu} netns ${far.name}`,
+      "addr add 198.19.200.1/30 dev narrow",
+      "addr add 2001:2:0:e000::1/64 dev narrow nodad",
+      "link set narrow up",
+      ...viaLines(externalRange(index), { 4: "198.19.200.2", 6: "2001:2:0:e000::2" }),
+    );
+    await far.ip(
+      "link set lo up",
+      "addr add 198.19.200.2/30 dev narrow",
+      "addr add 2001:2:0:e000::2/64 dev narrow nodad",
+      "link set narrow up",
+      `link add inside type veth peer name eth0 netns ${host.name}`,
+      `addr add ${inside[4]}/24 dev inside`,
+      `addr add ${inside[6]}/64 dev inside nodad`,
+      "link set inside up",
+      "route add default via 198.19.200.1 dev narrow",
+      "route add default via 2001:2:0:e000::1 dev narrow",
+    );
+    await host.ip(
+      "link set lo up",
+      `addr add ${addresses[4]}/24 dev eth0`,
+      `addr add ${addresses[6]}/64 dev eth0 nodad`,
+      "link set eth0 up",
+      `route add default via ${inside[4]} dev eth0`,
+      `route add default via ${inside[6]} dev eth0`,
+    );
+    await Promise.all(this.nodes.map((node) => node.namespace.ip(...viaLines(externalRange(index), fabric))));
   }
 
   #nextCreation(): Date {

@@ -43,7 +43,7 @@ export class Namespace {
   }
 
   /** Sets several sysctls, named with dots (`net.ipv4.ip_forward`). A name with a dot in it is written with slashes. */
-  async setSysctls(values: Readonly<Record<string, number>>): Promise<void> {
+  async setSysctls(values: Readonly<Record<string, number | string>>): Promise<void> {
     const assignments = Object.entries(values).map(([name, value]) => `${name}=${value}`);
     if (assignments.length > 0) await this.runChecked("sysctl", ["-qw", ...assignments]);
   }

@@ -10,6 +10,8 @@ export interface HaproxyConfigOptions {
   /** The proxy's own addresses: it must not dial itself on its capture ports, or it would do so for ever. */
   readonly addresses: DualStack;
   readonly threads: number;
+  /** Listening sockets per port, joined by SO_REUSEPORT. */
+  readonly shards: number;
   /** Without logging, for measurements. */
   readonly quiet: boolean;
 }
@@ -30,11 +32,11 @@ const LOG_FORMAT = [
  * HAProxy as a node proxy: transparent on both families; what it captured it dials on, at the original destination and from
  * the client's own address. HBONE connections end in the lab's sink, because HAProxy cannot undo HBONE.
  */
-export function haproxyConfig({ addresses, threads, quiet }: HaproxyConfigOptions): string {
+export function haproxyConfig({ addresses, threads, shards, quiet }: HaproxyConfigOptions): string {
   const log = quiet ? "" : `\n  log-format '${LOG_FORMAT}'`;
   const capture = (name: "outbound" | "inbound"): string => `
 frontend ${name}
-  bind :::${PROXY_PORTS[name]} v4v6 transparent
+  bind :::${PROXY_PORTS[name]} v4v6 transparent shards ${shards}
   tcp-request connection reject if { dst ${addresses[4]} ${addresses[6]} }${log}
   default_backend original-destination
 `;
@@ -48,7 +50,7 @@ defaults
   timeout server 120s
 ${capture("outbound")}${capture("inbound")}
 frontend hbone
-  bind :::${PROXY_PORTS.hbone} v4v6 transparent${log}
+  bind :::${PROXY_PORTS.hbone} v4v6 transparent shards ${shards}${log}
   default_backend sink
 
 frontend readiness

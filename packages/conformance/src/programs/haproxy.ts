@@ -11,6 +11,8 @@ export interface HaproxyOptions {
   /** A directory for its configuration file, for instance the node's. */
   readonly directory: string;
   readonly threads?: number;
+  /** Listening sockets per port, joined by SO_REUSEPORT; default 1. */
+  readonly shards?: number;
   /** Log nothing: for measurements. */
   readonly quiet?: boolean;
 }
@@ -29,7 +31,8 @@ export class Haproxy implements AsyncDisposable {
     this.pod = pod;
     mkdirSync(options.directory, { recursive: true });
     const file = join(options.directory, `haproxy-${pod.name}.cfg`);
-    const config = { addresses: pod.addresses, threads: options.threads ?? 1, quiet: options.quiet ?? false };
+    const { threads = 1, shards = 1, quiet = false } = options;
+    const config = { addresses: pod.addresses, threads, shards, quiet };
     writeFileSync(file, haproxyConfig(config));
     this.program = pod.start("haproxy", haproxyBinary(), ["-db", "-f", file], {
       onLine: (line) => {

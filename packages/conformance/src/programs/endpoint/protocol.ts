@@ -101,7 +101,8 @@ export interface Verbs {
   listen: { in: { port: number; host?: string; greeting?: string }; out: { port: number } };
   /** As `listen`, but listening already is success. */
   listenOnce: { in: { port: number; host?: string }; out: { port: number } };
-  listenUdp: { in: { port: number }; out: { port: number } };
+  /** On a host with several addresses name the one to answer from: answers to `::` leave from whichever the route prefers. */
+  listenUdp: { in: { port: number; host?: string }; out: { port: number } };
   accepted: { in: { port?: number; clear?: boolean }; out: readonly Accepted[] };
   report: { in: Dial; out: Outcome<Seen> };
   upload: { in: Dial & { bytes: number }; out: Outcome<Sunk & { sent: number; sentSha256: string }> };

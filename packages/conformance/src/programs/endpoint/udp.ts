@@ -5,12 +5,12 @@ import { pattern } from "./pattern.ts";
 import type { Input, Output } from "./protocol.ts";
 
 /** Answers every datagram with the sender's address, a line feed, and the datagram. */
-export async function listenUdp({ port }: Input<"listenUdp">): Promise<Output<"listenUdp">> {
-  const socket = createSocket("udp6");
+export async function listenUdp({ port, host = "::" }: Input<"listenUdp">): Promise<Output<"listenUdp">> {
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   socket.on("message", (message, from) => {
     socket.send(Buffer.concat([Buffer.from(`${plainAddress(from.address)}\n`), message]), from.port, from.address);
   });
-  socket.bind(port, "::");
+  socket.bind(port, host);
   await once(socket, "listening");
   return { port: socket.address().port };
 }

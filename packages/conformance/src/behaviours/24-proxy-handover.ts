@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { proxyPod } from "../lab/lab.ts";
+import { hostInterface } from "../lab/lab-pod.ts";
+import { Haproxy } from "../programs/haproxy.ts";
+import { defineBehaviour } from "../suite/behaviour.ts";
+import { WARM_ROUNDS } from "../suite/contact.ts";
+import { countEscapes } from "../suite/packet-counter.ts";
+import { SERVER_PORT } from "../suite/testbed.ts";
+
+const RATE = 100;
+const SECONDS = 4;
+
+export default defineBehaviour({
+  id: "proxy-handover",
+  number: 24,
+  title: "Replacing the proxy breaks nothing",
+  given: "streams through the proxy z1, and 100 new connections a second",
+  when: "a newer proxy z2 becomes Ready; then z1 is deleted, stops listening and serves what it has to the end",
+  outcome: "no new connection fails, no stream breaks, z2 takes all that is new, and no SYN leaves past both",
+  bed: "own",
+  async run({ bed, family, temperature, expect }) {
+    const targets = [bed.ext, bed.s1, bed.m2].map((host) => ({ host: host.address(family), port: SERVER_PORT }));
+    const client = await bed.m1.endpoint();
+    if (temperature === "warm") {
+      for (const target of targets) {
+        const { handle } = expect.success("a connection", await client.ask("open", target));
+        expect.success("its round trips", await client.ask("exchange", { handle, rounds: WARM_ROUNDS }));
+        await client.ask("close", { handle });
+      }
+    }
+    await bed.settle();
+    const z1 = bed.proxy;
+    const before = z1.records.length;
+    await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), [
+      "eth0",
+      hostInterface("m2"),
+      hostInterface("p1"),
+    ]);
+    const streams = await client.ask("startStreams", { targets: [...targets, ...targets], intervalMs: 20 });
+    const load = client.ask("load", { targets, rate: RATE, seconds: SECONDS });
+
+    await sleep(500);
+    const pod = await bed.node.addPod(proxyPod({ name: "z2" }));
+    const z2 = await Haproxy.start(pod, { directory: bed.node.paths.root });
+    bed.node.applyPod(pod);
+    await bed.agent.untilActive(pod);
+    bed.node.applyPod(bed.z1, { deletedAt: new Date() });
+    z1.drain();
+
+    const result = await load;
+    expect.note("load", { attempts: result.attempts, latencyMs: result.latencyMs });
+    expect.equal("new connections that failed", result.failures, []);
+    await bed.settle();
+    const atZ1 = z1.records.length - before;
+    expect.equal("new connections, by z1 and z2 together", atZ1 + z2.records.length, RATE * SECONDS);
+    expect.that("both took some", atZ1 > 0 && z2.records.length > 0, `z1 ${atZ1}, z2 ${z2.records.length}`);
+
+    const held = await client.ask("stopStreams", { handle: streams.handle });
+    expect.equal(
+      "streams that broke",
+      held.filter(({ failure }) => failure !== undefined),
+      [],
+    );
+    expect.that(
+      "every stream went on",
+      held.every(({ rounds }) => rounds > 20),
+      held.map(({ rounds }) => rounds),
+    );
+    await Promise.race([z1.program.ended, sleep(2_000)]);
+    expect.equal("z1 ended by itself", z1.program.running, false);
+    expect.equal("streams, all by z1", z1.records.length - before - atZ1, held.length);
+    expect.equal("SYNs past the proxies", await escapes.count(), 0);
+  },
+});

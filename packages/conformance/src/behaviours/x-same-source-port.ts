@@ -1,0 +1,52 @@
+import { proxyPod } from "../lab/lab.ts";
+import { Haproxy } from "../programs/haproxy.ts";
+import { defineBehaviour } from "../suite/behaviour.ts";
+import { WARM_ROUNDS } from "../suite/contact.ts";
+import { SERVER_PORT } from "../suite/testbed.ts";
+
+const PORT = 45_678;
+
+export default defineBehaviour({
+  id: "x-same-source-port",
+  title: "Two proxies that choose the same source port to one server do not mix their connections",
+  given: "a draining proxy with a connection upstream, and a new one that has only the same source port to choose",
+  when: "the member opens a new connection to the same server",
+  outcome:
+    "the old connection goes on undisturbed; the new one is refused, not left hanging and not mixed in; once the old has ended, new ones succeed",
+  bed: "own",
+  async run({ bed, family, temperature, expect }) {
+    const range = { "net.ipv4.ip_local_port_range": `${PORT} ${PORT}` };
+    const to = { host: bed.ext.address(family), port: SERVER_PORT };
+    const client = await bed.m1.endpoint();
+    const server = await bed.ext.endpoint();
+    await bed.z1.namespace.setSysctls(range);
+    await server.ask("accepted", { clear: true });
+    const { handle } = expect.success("a connection by z1", await client.ask("open", to));
+    const rounds = temperature === "cold" ? 1 : WARM_ROUNDS;
+    expect.success("its round trips", await client.ask("exchange", { handle, rounds }));
+    const [upstream] = await server.ask("accepted", {});
+    expect.equal("z1's source port", upstream?.peerPort, PORT);
+
+    const pod = await bed.node.addPod(proxyPod({ name: "z2" }));
+    await pod.namespace.setSysctls(range);
+    const z2 = await Haproxy.start(pod, { directory: bed.node.paths.root });
+    bed.node.applyPod(pod);
+    await bed.agent.untilActive(pod);
+    const [second, first] = await Promise.all([
+      client.ask("report", { ...to, timeoutMs: 6_000 }),
+      client.ask("exchange", { handle, rounds: WARM_ROUNDS * 5 }),
+    ]);
+    expect.success("the old connection meanwhile", first);
+    expect.that(
+      "the new one does not hang",
+      second.ok || second.failure !== "TIMEOUT",
+      second.ok ? "completed" : second.failure,
+    );
+    expect.success("the old connection afterwards", await client.ask("exchange", { handle, rounds: WARM_ROUNDS }));
+    expect.note("z2 recorded", z2.describe());
+
+    await client.ask("close", { handle });
+    await pod.namespace.setSysctls({ "net.ipv4.ip_local_port_range": "32768 60999" });
+    expect.success("a connection once the old has ended", await client.ask("report", to));
+  },
+});

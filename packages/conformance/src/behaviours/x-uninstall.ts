@@ -1,0 +1,25 @@
+import { compareSnapshots, snapshot } from "../snapshot/snapshot.ts";
+import { defineBehaviour } from "../suite/behaviour.ts";
+import { contact, expectUntouched } from "../suite/contact.ts";
+import { SERVER_PORT } from "../suite/testbed.ts";
+
+export default defineBehaviour({
+  id: "x-uninstall",
+  title: "Uninstalling leaves nothing",
+  given: "the state of a node before the agent ever ran, then an agent with members and traffic",
+  when: "the agent is stopped and `millrace uninstall` runs",
+  outcome: "the state is what it was, in the proxy's namespace too, and members' traffic goes its own way",
+  bed: "bare",
+  async run(trial) {
+    const { bed, family, expect } = trial;
+    const before = await snapshot(bed.node);
+    await bed.start();
+    const to = { host: bed.ext.address(family), port: SERVER_PORT };
+    await contact(trial, bed.m1, to);
+    await bed.agent.stop();
+    const uninstalled = await bed.agent.millrace("uninstall");
+    expect.equal("exit status of uninstall", uninstalled.status, 0);
+    expect.equal("what changed", compareSnapshots(before, await snapshot(bed.node)), []);
+    await expectUntouched(trial, await contact(trial, bed.m1, to));
+  },
+});

@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import {
+  attachClsact,
+  attachTcx,
+  type BpfLink,
+  BpfObject,
+  type BpfProgram,
+  type Direction,
+  detachClsact,
+} from "libbpf-ts";
+import { link, openNetns } from "linux-ts";
+import { LabError } from "../errors.ts";
+import type { Namespace } from "../lab/namespace.ts";
+
+const OBJECT = fileURLToPath(new URL("../../build/foreign.bpf.o", import.meta.url));
+
+/**
+ * A program of somebody else: `foreign_unspec` leaves the decision to the next one, `foreign_ok` ends the chain. What it is
+ * attached to by tcx goes when it is disposed of.
+ */
+export class ForeignProgram implements Disposable {
+  readonly #object: BpfObject;
+  readonly #program: BpfProgram;
+  readonly #stack = new DisposableStack();
+
+  constructor(name: "foreign_unspec" | "foreign_ok") {
+    if (!existsSync(OBJECT)) {
+      throw new LabError("ERR_LAB_COMMAND", `${OBJECT} is not built: run make -C packages/conformance`);
+    }
+    this.#object = this.#stack.use(BpfObject.open(OBJECT));
+    this.#object.load();
+    this.#program = this.#object.program(name);
+  }
+
+  /** Puts it before all other tcx programs of the interface. */
+  attachTcxFirst(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    using netns = openNetns(namespace.path);
+    const ifindex = indexOf(netns.fd, interfaceName);
+    const made: BpfLink = attachTcx({ program: this.#program, ifindex, direction, netns: netns.fd, position: "first" });
+    this.#stack.use(made);
+  }
+
+  /** As a legacy filter, where many tools put theirs: priority 1, handle 1. */
+  attachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    using netns = openNetns(namespace.path);
+    const at = { ifindex: indexOf(netns.fd, interfaceName), direction, priority: 1, handle: 1, netns: netns.fd };
+    attachClsact({ ...at, program: this.#program });
+  }
+
+  detachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    using netns = openNetns(namespace.path);
+    detachClsact({ ifindex: indexOf(netns.fd, interfaceName), direction, priority: 1, handle: 1, netns: netns.fd });
+  }
+
+  /** Packets it has seen. */
+  get seen(): number {
+    const value = this.#object.map("seen").lookup(new Uint8Array(4));
+    return value === undefined ? 0 : Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0, true));
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+}
+
+function indexOf(netns: number, name: string): number {
+  const found = link(netns, name);
+  if (found === undefined) throw new LabError("ERR_LAB_UNKNOWN_NAME", `there is no interface ${name}`);
+  return found.index;
+}

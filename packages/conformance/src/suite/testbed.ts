@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent } from "../agent/agent.ts";
+import { LabError } from "../errors.ts";
+import { FAMILIES } from "../lab/addresses.ts";
+import { Lab } from "../lab/lab.ts";
+import type { LabHost } from "../lab/lab-host.ts";
+import type { LabNode } from "../lab/lab-node.ts";
+import type { LabPod } from "../lab/lab-pod.ts";
+import type { Endpoint } from "../programs/endpoint.ts";
+import { Haproxy, type HaproxyOptions } from "../programs/haproxy.ts";
+
+/** What every server of the fixture listens on, TCP and UDP. */
+export const SERVER_PORT = 8080;
+/** Kubernetes namespaces of the fixture: pods in `mesh` are members, in `plain` never, in `late` as a behaviour wants. */
+export const NAMESPACES = { mesh: "mesh", plain: "plain", late: "late" } as const;
+export const MEMBERSHIP_LABEL = { "istio.io/dataplane-mode": "ambient" } as const;
+
+export interface TestbedOptions {
+  readonly backend: string;
+  readonly backendConfig: Readonly<Record<string, unknown>>;
+  readonly plugins: readonly string[];
+  /** What to call the lab. */
+  readonly prefix?: string;
+}
+
+/**
+ * The fixture: node 1 with members m1 and m2, a plain pod p1, a pod l1 whose namespace can be enrolled, and proxy z1; node 2
+ * with the plain pod s1; hosts outside: `ext`, and `far` behind a path with an MTU of 1400. The agent runs on node 1 and has
+ * enrolled the members when this is done.
+ */
+export class Testbed implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly node: LabNode;
+  readonly options: TestbedOptions;
+  #agent: Agent | undefined;
+  #proxy: Haproxy | undefined;
+
+  private constructor(lab: Lab, options: TestbedOptions) {
+    this.lab = lab;
+    this.node = lab.node(1);
+    this.options = options;
+  }
+
+  /** The whole fixture. */
+  static async create(options: TestbedOptions): Promise<Testbed> {
+    await using undo = new AsyncDisposableStack();
+    const bed = undo.use(await Testbed.bare(options));
+    await bed.start();
+    undo.move();
+    return bed;
+  }
+
+  /** The fixture without agent and proxy: pods that serve. */
+  static async bare(options: TestbedOptions): Promise<Testbed> {
+    await using undo = new AsyncDisposableStack();
+    const mesh = (name: string) => ({ name, namespace: NAMESPACES.mesh });
+    const plain = (name: string) => ({ name, namespace: NAMESPACES.plain });
+    const lab = await Lab.create({
+      prefix: options.prefix ?? "mrc",
+      nodes: [
+        { pods: [mesh("m1"), mesh("m2"), plain("p1"), { name: "l1", namespace: NAMESPACES.late }], proxies: ["z1"] },
+        { pods: [plain("s1")] },
+      ],
+      externals: ["ext", { name: "far", behindMtu: 1400 }],
+    });
+    const bed = undo.use(new Testbed(lab, options));
+    await Promise.all(lab.hosts.filter(({ name }) => name !== "z1" && name !== "n2").map(serve));
+    undo.move();
+    return bed;
+  }
+
+  /** Starts proxy and agent, publishes everything and waits until m1 and m2 are enrolled. */
+  async start(): Promise<void> {
+    const { backend, backendConfig, plugins } = this.options;
+    const [proxy, agent] = await Promise.all([
+      Haproxy.start(this.z1, { directory: this.node.paths.root }),
+      Agent.start(this.node, {
+        redirectMode: backend,
+        backends: { [backend]: backendConfig },
+        plugins,
+        // Short, so that what only a comparison with the kernel finds is found within a test.
+        settings: { resync: { intervalSeconds: 1 } },
+      }),
+    ]);
+    this.#proxy = proxy;
+    this.#agent = agent;
+    this.publish();
+    await agent.untilActive(this.z1);
+    await agent.untilEnrolled(this.m1, this.m2);
+  }
+
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new LabError("ERR_AGENT_NOT_READY", "the fixture was not started");
+    return this.#agent;
+  }
+
+  /** HAProxy in z1; another one after {@link restartProxy}. */
+  get proxy(): Haproxy {
+    if (this.#proxy === undefined) throw new LabError("ERR_PROGRAM_NOT_READY", "the fixture was not started");
+    return this.#proxy;
+  }
+
+  get m1(): LabPod {
+    return this.lab.pod("m1");
+  }
+  get m2(): LabPod {
+    return this.lab.pod("m2");
+  }
+  get p1(): LabPod {
+    return this.lab.pod("p1");
+  }
+  get l1(): LabPod {
+    return this.lab.pod("l1");
+  }
+  get s1(): LabPod {
+    return this.lab.pod("s1");
+  }
+  get z1(): LabPod {
+    return this.lab.pod("z1");
+  }
+  get ext(): LabHost {
+    return this.lab.external("ext");
+  }
+  get far(): LabHost {
+    return this.lab.external("far");
+  }
+
+  /** Publishes namespaces and pods; `late` is not enrolled. */
+  publish(): void {
+    const { node } = this;
+    node.applyNode();
+    node.applyNamespace("istio-system");
+    node.applyNamespace(NAMESPACES.plain);
+    node.applyNamespace(NAMESPACES.late);
+    node.applyNamespace(NAMESPACES.mesh, MEMBERSHIP_LABEL);
+    for (const pod of node.pods) node.applyPod(pod);
+  }
+
+  /** Makes l1 a member, or no longer one, by its namespace's label. */
+  labelLate(member: boolean): void {
+    this.node.applyNamespace(NAMESPACES.late, member ? MEMBERSHIP_LABEL : {});
+  }
+
+  /** A new HAProxy process in z1; the one before must have ended. */
+  async restartProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
+    this.#proxy = await Haproxy.start(this.z1, { directory: this.node.paths.root, ...options });
+  }
+
+  /** Forgets neighbours everywhere, so that the next packet is the first. */
+  async cool(): Promise<void> {
+    await Promise.all(this.lab.hosts.map(({ namespace }) => namespace.ip("neigh flush all")));
+  }
+
+  /** Waits until what the proxy served has been logged: its sessions have ended. */
+  async settle(): Promise<void> {
+    await sleep(30);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab[Symbol.asyncDispose]();
+  }
+}
+
+/** Starts the host's endpoint and lets it serve. */
+async function serve(host: LabHost): Promise<Endpoint> {
+  const endpoint = await host.endpoint();
+  // A member may serve on the proxy's ports too: what is for it must not end up at the proxy, nor the other way round.
+  await Promise.all([
+    endpoint.listen(SERVER_PORT, 15001, 15006, 15008),
+    ...FAMILIES.map((family) => endpoint.ask("listenUdp", { port: SERVER_PORT, host: host.address(family) })),
+    endpoint.ask("listen", { port: 8025, greeting: GREETING }),
+  ]);
+  return endpoint;
+}
+
+/** What the server on port 8025 says before it is asked. */
+export const GREETING = "220 lab ready\r\n";
