@@ -70,13 +70,17 @@ export class Reconciler {
 
   /** Looks at the kernel and tells what differs from what was applied, and what no longer does. Rejects when looking failed. */
   observe(): Promise<void> {
-    this.#observing ??= this.#observe().finally(() => {
+    return this.#observe("find and mend");
+  }
+
+  #observe(purpose: "find and mend" | "mend"): Promise<void> {
+    this.#observing ??= this.#compare(purpose).finally(() => {
       this.#observing = undefined;
     });
     return this.#observing;
   }
 
-  async #observe(): Promise<void> {
+  async #compare(purpose: "find and mend" | "mend"): Promise<void> {
     const { redirection, state, submit, log, now, deadlineMs } = this.#options;
     const before = state();
     const begin = now();
@@ -84,7 +88,7 @@ export class Reconciler {
     this.#last = { observation, time: new Date().toISOString(), durationMs: roundMs(now() - begin) };
     const after = state();
     const drift = findDrift(after, observation);
-    for (const [subject, problems] of drift) {
+    for (const [subject, problems] of purpose === "mend" ? [] : drift) {
       // Asked for or confirmed while we looked: the observation may be older than that.
       if (!isUnchanged(before, after, subject)) continue;
       log.warn({ subject, problems }, "drift found, will be mended");
@@ -97,11 +101,11 @@ export class Reconciler {
     }
   }
 
-  /** Once everything that had drifted has been done again, looks whether that helped. */
+  /** Once everything that had drifted has been done again, looks whether that helped. What it did not help waits for the next look. */
   #verifyMended(): void {
     const state = this.#options.state();
     if (state.drift.size === 0 || state.drift.some((_, subject) => isUnderWay(state, subject))) return;
-    this.observe().catch((error: unknown) => {
+    this.#observe("mend").catch((error: unknown) => {
       this.#options.log.error(
         { code: errorCode(error), error: errorMessage(error) },
         "the kernel could not be observed",
