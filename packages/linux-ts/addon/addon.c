@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "addon.h"
 
+/* One a line. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	napi_callback call;
@@ -15,14 +17,16 @@ static const struct {
 	{ "peerCredentials", peer_credentials },
 	{ "lockDescriptor", lock_descriptor },
 };
+/* clang-format on */
 
 NAPI_MODULE_INIT()
 {
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		const char *name = functions[i].name;
 		napi_value function;
 
-		NAPI(env, napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function));
-		NAPI(env, napi_set_named_property(env, exports, functions[i].name, function));
+		NAPI(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function));
+		NAPI(env, napi_set_named_property(env, exports, name, function));
 	}
 	return exports;
 }

@@ -9,8 +9,9 @@
 #include <node_api.h>
 
 /*
- * The native side takes and returns numbers, strings and bytes only; classes, ownership and codecs are TypeScript. A failed system
- * call becomes a JavaScript Error with `errno` (negative) and `syscall`, which src/errors.ts turns into a LinuxError.
+ * The native side takes and returns numbers, strings and bytes only; classes, ownership and codecs are TypeScript. A
+ * failed system call becomes a JavaScript Error with `errno` (negative) and `syscall`, which src/errors.ts makes a
+ * LinuxError.
  */
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

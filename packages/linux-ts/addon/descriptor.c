@@ -5,7 +5,7 @@
 
 #include "addon.h"
 
-/* peerCredentials(fd) → [pid, uid, gid] of whoever connected (or, for socketpair, made) the other end of a UNIX socket. */
+/* peerCredentials(fd) → [pid, uid, gid] of whoever made the other end of a connected UNIX socket. */
 napi_value peer_credentials(napi_env env, napi_callback_info info)
 {
 	napi_value arguments[1], result, number;
@@ -18,7 +18,7 @@ napi_value peer_credentials(napi_env env, napi_callback_info info)
 		return NULL;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_length))
 		return throw_errno(env, errno, "getsockopt SO_DOMAIN");
-	/* Other families answer too, with pid 0 and uid -1 (net/core/sock.c), which a hasty caller could take for an identity. */
+	/* Other families answer too, with pid 0 and uid -1 (net/core/sock.c): no identity, but it looks like one. */
 	if (domain != AF_UNIX)
 		return throw_errno(env, EAFNOSUPPORT, "getsockopt SO_PEERCRED");
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))

@@ -9,15 +9,15 @@
 
 #include "addon.h"
 
-/* One multicast message; the largest known (a link with all its attributes) is a few KiB. A longer one counts as lost. */
+/* One multicast message. The largest known, a link with all attributes, is a few KiB; a longer one counts as lost. */
 #define MESSAGE_LIMIT 65536
-/* Handed to JavaScript in one call. Also the bound on what one turn of the event loop reads, so that a flood cannot starve the rest. */
+/* Handed to JavaScript in one call; bounds what one turn of the event loop reads, so that a flood starves nobody. */
 #define BATCH_LIMIT (256u << 10)
 #define READS_LIMIT 16384
 
 /*
- * A multicast netlink socket on the event loop. Two holders: the JavaScript external and the poll handle; freed by the last.
- * Like a server it lives until it is closed, whether or not somebody still holds the external.
+ * A multicast netlink socket on the event loop. Two holders: the JavaScript external and the poll handle; the last one
+ * frees it. Like a server it lives until it is closed, whether or not somebody still holds the external.
  */
 struct monitor {
 	uv_poll_t poll;
@@ -90,7 +90,7 @@ static void deliver(struct monitor *monitor, const uint8_t *batch, size_t length
 	    napi_get_global(env, &receiver) == napi_ok && napi_create_int32(env, error, &arguments[1]) == napi_ok) {
 		arguments[0] = new_bytes(env, batch, length);
 		if (arguments[0])
-			napi_make_callback(env, monitor->context, receiver, callback, ARRAY_SIZE(arguments), arguments, NULL);
+			napi_make_callback(env, monitor->context, receiver, callback, 2, arguments, NULL);
 		if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
 		    napi_get_and_clear_last_exception(env, &exception) == napi_ok)
 			napi_fatal_exception(env, exception);
@@ -101,8 +101,8 @@ static void deliver(struct monitor *monitor, const uint8_t *batch, size_t length
 /*
  * Reads until the queue is empty or the batch is full. Returns 0 or an errno other than EAGAIN; *empty tells which.
  *
- * ENOBUFS is reported before what is still queued. That rest is older than the loss, so whoever lists the objects anew and then
- * applies it would bring back what is gone: it is thrown away instead.
+ * ENOBUFS is reported before what is still queued. That rest is older than the loss, so whoever lists the objects anew
+ * and then applies it would bring back what is gone: it is thrown away instead.
  */
 static int fill_batch(struct monitor *monitor, size_t *length, bool *empty)
 {
@@ -113,7 +113,12 @@ static int fill_batch(struct monitor *monitor, size_t *length, bool *empty)
 	for (int i = 0; i < READS_LIMIT && read <= BATCH_LIMIT; i++) {
 		struct sockaddr_nl from = { 0 };
 		struct iovec part = { monitor->batch + *length, MESSAGE_LIMIT };
-		struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1 };
+		struct msghdr message = {
+			.msg_name = &from,
+			.msg_namelen = sizeof(from),
+			.msg_iov = &part,
+			.msg_iovlen = 1,
+		};
 		ssize_t received = recvmsg(monitor->fd, &message, 0);
 
 		if (received < 0 && errno == EINTR)
@@ -146,8 +151,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	monitor->holders++; /* the callback may close */
 	/*
-	 * An overrun is POLLERR to poll(2), which libuv reports as EBADF, and stops polling (uv__poll_io in src/unix/poll.c):
-	 * recvmsg says what it is, and clears it.
+	 * An overrun is POLLERR to poll(2), which libuv reports as EBADF and stops polling for (uv__poll_io in its
+	 * src/unix/poll.c). Read on all the same: recvmsg says what it is, and clears it.
 	 */
 	if (status == UV_EBADF)
 		status = uv_poll_start(&monitor->poll, UV_READABLE, on_readable);
@@ -239,7 +244,7 @@ failed:
 /*
  * monitorOpen(netnsFd, protocol, groups, receiveBuffer, callback) → external
  *
- * `groups` are the bytes of multicast group numbers (RTNLGRP_*), `receiveBuffer` is in bytes, 0 for the system's default.
+ * `groups` holds a multicast group number (RTNLGRP_*) in each byte; `receiveBuffer` is in bytes, 0 for the default.
  */
 napi_value monitor_open(napi_env env, napi_callback_info info)
 {

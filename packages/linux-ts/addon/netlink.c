@@ -9,14 +9,12 @@
 
 #include "addon.h"
 
-/* The kernel fills dump messages up to 32 KiB when the reader asks for that much (net/netlink/af_netlink.c, netlink_recvmsg). */
+/* The kernel fills dump messages up to 32 KiB when the reader asks for that much (netlink_recvmsg, af_netlink.c). */
 #define RECEIVE_SIZE 32768
 /* An answer is held in memory whole: a full Internet routing table is about 100 MiB of messages. */
 #define ANSWER_LIMIT (256u << 20)
 /* The kernel answers inside sendmsg or recvmsg, so silence means that no answer will come. */
 #define RECEIVE_TIMEOUT_SECONDS 5
-/* One request per socket. */
-#define SEQUENCE 1u
 
 struct answer {
 	uint8_t *data;
@@ -25,7 +23,7 @@ struct answer {
 };
 
 /*
- * Opens a netlink socket in `netns`. A netlink socket keeps the namespace that it was created in, so the thread goes home at once.
+ * Opens a netlink socket in `netns`. It keeps the namespace that it was created in, so the thread goes home at once.
  * Returns a descriptor, or -errno and the name of the call that failed.
  */
 int netlink_socket(int netns, int protocol, int flags, const char **syscall)
@@ -52,14 +50,15 @@ static int configure(int fd)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
 		return errno;
-	/* Error texts, and errors without a copy of the request (Linux 4.12, 4.3): worse messages without, nothing else. */
+	/* Error texts, and errors without a copy of the request (Linux 4.12, 4.3). Without, only messages are worse. */
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	/* Dumps filtered by the kernel, and bad dump requests refused (Linux 4.20): without, the reader's own filter does the work. */
+	/* Dumps filtered by the kernel, bad dump requests refused (Linux 4.20). Without, the reader's filters do. */
 	setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	return 0;
 }
 
+/* A socket carries one request, so its sequence number can stay 0. */
 static int send_request(int fd, uint32_t type, uint32_t flags, uint8_t *payload, size_t length)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -67,7 +66,6 @@ static int send_request(int fd, uint32_t type, uint32_t flags, uint8_t *payload,
 		.nlmsg_len = NLMSG_LENGTH(length),
 		.nlmsg_type = type,
 		.nlmsg_flags = flags | NLM_F_REQUEST,
-		.nlmsg_seq = SEQUENCE,
 	};
 	struct iovec parts[] = { { &header, sizeof(header) }, { payload, length } };
 	struct msghdr message = {
@@ -108,7 +106,7 @@ static int receive_datagram(int fd, struct answer *answer, bool *last)
 	ssize_t length;
 	int error;
 
-	/* The size first: a link with hundreds of virtual functions does not fit into any buffer that one would guess. */
+	/* The size first: a link with hundreds of virtual functions fits into no buffer that one would guess. */
 	do
 		length = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
 	while (length < 0 && errno == EINTR);
@@ -117,15 +115,15 @@ static int receive_datagram(int fd, struct answer *answer, bool *last)
 	error = reserve(answer, (size_t)length > RECEIVE_SIZE ? (size_t)length : RECEIVE_SIZE);
 	if (error)
 		return error;
-	length = recvfrom(fd, answer->data + answer->length, answer->capacity - answer->length, 0, (void *)&from, &from_length);
+	header = (void *)(answer->data + answer->length);
+	length = recvfrom(fd, header, answer->capacity - answer->length, 0, (void *)&from, &from_length);
 	if (length < 0)
 		return errno;
 	if (from.nl_pid != 0) /* not from the kernel */
 		return 0;
-	header = (void *)(answer->data + answer->length);
 	answer->length += length;
 	for (; NLMSG_OK(header, length); header = NLMSG_NEXT(header, length)) {
-		if (header->nlmsg_seq == SEQUENCE && (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR))
+		if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
 			*last = true;
 	}
 	return length > 0 ? EBADMSG : 0;
@@ -134,8 +132,8 @@ static int receive_datagram(int fd, struct answer *answer, bool *last)
 /*
  * netlinkRequest(netnsFd, protocol, type, flags, payload) → Uint8Array
  *
- * The messages of the answer one after another, the NLMSG_DONE or NLMSG_ERROR at the end included: what they mean is for the caller.
- * `flags` must ask for an acknowledgement or a dump, else there is no end to wait for.
+ * The messages of the answer one after another, NLMSG_DONE or NLMSG_ERROR at the end included: what they mean is for the
+ * caller. `flags` must ask for an acknowledgement or a dump, else there is no end to wait for.
  */
 napi_value netlink_request(napi_env env, napi_callback_info info)
 {

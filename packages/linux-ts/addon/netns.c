@@ -14,8 +14,8 @@
 #include "addon.h"
 
 /*
- * Puts the calling thread into `netns` (-1: it stays where it is). Between enter and leave no JavaScript may run: a thread that libuv
- * starts meanwhile inherits the namespace and never leaves it.
+ * Puts the calling thread into `netns` (-1: it stays where it is). Between enter and leave no JavaScript may run: a
+ * thread that libuv starts meanwhile inherits the namespace and never leaves it.
  *
  * Returns 0, or an errno and the name of the call that failed, with the thread at home.
  */
@@ -41,7 +41,7 @@ int netns_enter(struct netns_visit *visit, int netns, const char **syscall)
 	return error;
 }
 
-/* Comes home. A thread lost in a foreign namespace would do all its later work there, so failing here ends the process. */
+/* Comes home. A thread lost in a foreign namespace would do all its later work there: failing here ends the process. */
 void netns_leave(struct netns_visit *visit)
 {
 	int saved = errno;

@@ -49,7 +49,7 @@ static void free_call(struct sysctl_call *call)
 	free(call->value);
 }
 
-/* Which netns a path under /proc/sys/net belongs to is decided when it is looked up (fs/proc/proc_sysctl.c): open inside. */
+/* Whose setting a path under /proc/sys/net is, the lookup decides (fs/proc/proc_sysctl.c): so open inside. */
 static int open_in_netns(struct sysctl_call *call, struct netns_visit *visit, int flags, int *fd)
 {
 	int error = netns_enter(visit, call->netns, &call->syscall);

@@ -33,7 +33,7 @@ export interface NetlinkRequest {
   payload: Uint8Array;
 }
 
-/** Asks for one thing, or changes one: resolves to the answer's messages, for a change usually none. Throws the kernel's errno. */
+/** Asks for one thing, or changes one: returns the answer's messages, for a change usually none. Throws the kernel's errno. */
 export function request(spec: NetlinkRequest): Message[] {
   return exchange(spec, (spec.flags ?? 0) | NLM_F_ACK).messages;
 }
@@ -43,10 +43,8 @@ export function request(spec: NetlinkRequest): Message[] {
  * Documentation/userspace-api/netlink/intro.rst): it is asked for again, and after 20 times the error is `EINTR`.
  */
 export function dump(spec: NetlinkRequest): Message[] {
-  for (let attempt = 0; attempt < dumpAttempts; attempt++) {
-    const { messages, interrupted } = exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP);
-    if (!interrupted) return messages;
-  }
+  const messages = untilConsistent(() => exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP));
+  if (messages !== undefined) return messages;
   const reason = `the list changed during each of ${dumpAttempts} readings; try again`;
   throw new LinuxError("EINTR", `${spec.doing}${whereIs(spec.netns)}: ${reason}`, {
     errno: -4,
@@ -54,7 +52,21 @@ export function dump(spec: NetlinkRequest): Message[] {
   });
 }
 
-function exchange(spec: NetlinkRequest, flags: number): { messages: Message[]; interrupted: boolean } {
+interface Reading {
+  messages: Message[];
+  interrupted: boolean;
+}
+
+/** The first reading that nothing came in between; undefined when there was none in 20. */
+export function untilConsistent(read: () => Reading): Message[] | undefined {
+  for (let attempt = 0; attempt < dumpAttempts; attempt++) {
+    const { messages, interrupted } = read();
+    if (!interrupted) return messages;
+  }
+  return undefined;
+}
+
+function exchange(spec: NetlinkRequest, flags: number): Reading {
   const { netns, protocol = NETLINK_ROUTE, type, payload } = spec;
   const answer = calling(
     () => `${spec.doing}${whereIs(netns)}`,
