@@ -33,7 +33,7 @@ export default defineBehaviour({
 });
 
 async function ping({ family, expect }: Trial, from: LabHost, to: LabHost, count: number, size: number): Promise<void> {
-  const args = ["-n", "-q", "-c", String(count), "-i", "0.01", "-W", "1", "-s", String(size), to.address(family)];
+  const args = ["-n", "-q", "-c", String(count), "-i", "0.002", "-W", "1", "-s", String(size), to.address(family)];
   const { stdout } = await from.namespace.run("ping", args);
   const received = Number(/(\d+) received/.exec(stdout)?.[1]);
   expect.equal(`${from.name} → ${to.name}, ${size} bytes: answers`, received, count);

@@ -1,6 +1,7 @@
 import type { Behaviour } from "../suite/behaviour.ts";
 import outboundTcp from "./01-outbound-tcp.ts";
 import outboundVip from "./02-outbound-vip.ts";
+import outboundVipLocalAddress from "./03-outbound-vip-local-address.ts";
 import inboundPlaintext from "./04-inbound-plaintext.ts";
 import inboundHbone from "./05-inbound-hbone.ts";
 import noHboneConfusion from "./06-no-hbone-confusion.ts";
@@ -22,6 +23,7 @@ import unenrol from "./22-unenrol.ts";
 import idempotentApply from "./23-idempotent-apply.ts";
 import proxyHandover from "./24-proxy-handover.ts";
 import proxySameUidNewNetns from "./25-proxy-same-uid-new-netns.ts";
+import ipReuse from "./28-ip-reuse.ts";
 import coexistence from "./29-coexistence.ts";
 import xAgentKill9 from "./x-agent-kill-9.ts";
 import xForeignOkAhead from "./x-foreign-ok-ahead.ts";
@@ -39,6 +41,7 @@ import xUninstall from "./x-uninstall.ts";
 export const behaviours = [
   outboundTcp,
   outboundVip,
+  outboundVipLocalAddress,
   inboundPlaintext,
   inboundHbone,
   noHboneConfusion,
@@ -60,6 +63,7 @@ export const behaviours = [
   idempotentApply,
   proxyHandover,
   proxySameUidNewNetns,
+  ipReuse,
   coexistence,
   xAgentKill9,
   xForeignOkAhead,

@@ -162,7 +162,7 @@ export class Testbed implements AsyncDisposable {
 }
 
 /** Starts the host's endpoint and lets it serve. */
-async function serve(host: LabHost): Promise<Endpoint> {
+export async function serve(host: LabHost): Promise<Endpoint> {
   const endpoint = await host.endpoint();
   // A member may serve on the proxy's ports too: what is for it must not end up at the proxy, nor the other way round.
   await Promise.all([
