@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What becomes of a member's TCP when there is no proxy for it, or when it is older than the member's enrolment. */
+/* What becomes of a member's TCP when there is no proxy for it, when it is older than the enrolment, or just before and after it. */
 #ifndef MILLRACE_FALLBACK_H
 #define MILLRACE_FALLBACK_H
 
@@ -13,6 +13,17 @@ static __always_inline int without_proxy(enum program program, const struct sett
 	if (settings->flags & SETTING_FAIL_OPEN)
 		return pass(program, VERDICT_OPEN);
 	return drop(program, VERDICT_DROPPED_NO_PROXY);
+}
+
+/* Whether the member is about to be enrolled or unenrolled, and no proxy has this connection: see WORKLOAD_PASSING. */
+static __always_inline bool is_passing(struct __sk_buff *skb, const struct packet *packet, enum frame frame,
+				       const struct workload *workload, const struct proxy *active)
+{
+	if (!workload || !(workload->flags & WORKLOAD_PASSING))
+		return false;
+	if (frame != FRAME_TCP || !active)
+		return true;
+	return !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);
 }
 
 /*

@@ -43,16 +43,20 @@ struct proxy {
 
 /* Key: ifindex of the member's host veth. */
 struct workload {
-	__u32 flags; /* WORKLOAD_* */
-	__u32 reserved;
+	__u32 flags; /* WORKLOAD_*, written by user space only */
+	/*
+	 * Set by app_inbound: the map `via_host` has entries for this member. A word of its own, so that setting it never
+	 * rewrites `flags`. If user space clears it, the next packet that the host delivers for a proxy sets it again.
+	 */
+	__u32 via_host;
 	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
 };
 
 /*
- * Set by app_inbound: `via_host` has entries for this member. User space keeps the bit when it rewrites an entry; if it is
- * lost all the same, the next packet of a proxy that the host delivers to the member sets it again.
+ * Set while only one of the two programs may be attached, before enrolment and after it: new connections pass, those that a
+ * proxy has stay with it. Clearing or setting it is one write that both programs see, so no connection is caught one way only.
  */
-#define WORKLOAD_VIA_HOST 0x1
+#define WORKLOAD_PASSING 0x1
 
 /* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
 struct member {

@@ -18,9 +18,8 @@ static __always_inline void remember_via_host(const struct packet *packet, enum 
 	struct flow answer;
 	__u32 one = 1;
 
-	/* A plain store: this is the only bit, it is only ever set here, and atomic OR needs 5.12. */
-	if (workload && !(workload->flags & WORKLOAD_VIA_HOST))
-		workload->flags |= WORKLOAD_VIA_HOST;
+	if (workload && !workload->via_host)
+		workload->via_host = 1;
 	if (frame != FRAME_TCP || !is_syn(packet))
 		return;
 	reverse(&answer, &packet->flow);
@@ -83,6 +82,8 @@ int app_inbound(struct __sk_buff *skb)
 	    !(frame == FRAME_TCP && active && takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)))
 		return pass(self, VERDICT_BYPASSED);
 
+	if (is_passing(skb, &packet, frame, workload, active))
+		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))

@@ -38,8 +38,7 @@ int app_outbound(struct __sk_buff *skb)
 
 	if (frame == FRAME_TCP) {
 		/* The answer to what a proxy sent through the host, which may have to undo an address translation. */
-		if (!is_syn(&packet) && workload && (workload->flags & WORKLOAD_VIA_HOST) &&
-		    bpf_map_lookup_elem(&via_host, &packet.flow))
+		if (!is_syn(&packet) && workload && workload->via_host && bpf_map_lookup_elem(&via_host, &packet.flow))
 			return pass(self, VERDICT_PASSED);
 
 		owner = draining_owner(skb, &packet, &settings, active);
@@ -56,6 +55,8 @@ int app_outbound(struct __sk_buff *skb)
 			return pass(self, VERDICT_BYPASSED);
 	}
 
+	if (is_passing(skb, &packet, frame, workload, active))
+		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))

@@ -13,6 +13,7 @@ describe("configuration", () => {
       maxAddresses: 1024,
       pins: "millrace",
       drainSeconds: 600,
+      releaseSeconds: 5,
     });
   });
 

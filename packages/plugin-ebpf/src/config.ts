@@ -69,6 +69,12 @@ export const configSchema = z
       .max(86_400)
       .default(600)
       .describe("How long connections older than their pod's enrolment may go on uncaptured (enrolExisting: drain)"),
+    releaseSeconds: z
+      .int()
+      .min(0)
+      .max(3_600)
+      .default(5)
+      .describe("How long the proxy may go on with a workload's connections after it has left the mesh"),
   })
   .prefault({});
 

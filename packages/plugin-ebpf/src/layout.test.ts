@@ -8,7 +8,7 @@ import {
   SETTING_ROUTED,
   settingsCodec,
   u32Codec,
-  WORKLOAD_VIA_HOST,
+  WORKLOAD_PASSING,
   workloadCodec,
 } from "./layout.ts";
 
@@ -26,9 +26,9 @@ describe.runIf(endianness() === "LE")("layout on a little-endian host", () => {
   });
 
   it("writes a workload", () => {
-    expect(hex(workloadCodec.encode({ flags: WORKLOAD_VIA_HOST, adopt_until_ns: 0x0102030405060708n }))).toBe(
-      "01000000000000000807060504030201",
-    );
+    expect(
+      hex(workloadCodec.encode({ flags: WORKLOAD_PASSING, via_host: 0, adopt_until_ns: 0x0102030405060708n })),
+    ).toBe("01000000000000000807060504030201");
   });
 
   it("writes a member", () => {
@@ -42,7 +42,7 @@ describe("layout", () => {
     expect(settingsCodec.decode(settingsCodec.encode(settings))).toEqual(settings);
     const proxy = { ifindex: 4_000_000_000, netnsid: 12, mac: "02:4d:52:00:00:01" };
     expect(proxyCodec.decode(proxyCodec.encode(proxy))).toEqual(proxy);
-    const workload = { flags: 1, adopt_until_ns: 2n ** 63n };
+    const workload = { flags: 1, via_host: 1, adopt_until_ns: 2n ** 63n };
     expect(workloadCodec.decode(workloadCodec.encode(workload))).toEqual(workload);
     expect(u32Codec.decode(u32Codec.encode(0xdead_beef))).toBe(0xdead_beef);
   });

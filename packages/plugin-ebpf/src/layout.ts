@@ -11,7 +11,7 @@ export const MAX_PROXIES = 8;
 export const SETTING_FAIL_OPEN = 0x1;
 export const SETTING_ROUTED = 0x2;
 
-export const WORKLOAD_VIA_HOST = 0x1;
+export const WORKLOAD_PASSING = 0x1;
 
 export const ADDRESS_NODE = 0x1;
 export const ADDRESS_PROXY = 0x2;
@@ -21,7 +21,7 @@ export const settingsCodec = struct(8, { active: u8(0), draining: u8(1), flags: 
 /** Value of `proxies`, key: slot. `ifindex` 0: the slot is free. */
 export const proxyCodec = struct(16, { ifindex: u32(0), netnsid: u32(4), mac: macAddress(8), reserved: pad(14, 2) });
 /** Value of `workloads`, key: ifindex of the member's host veth. */
-export const workloadCodec = struct(16, { flags: u32(0), reserved: pad(4, 4), adopt_until_ns: u64(8) });
+export const workloadCodec = struct(16, { flags: u32(0), via_host: u32(4), adopt_until_ns: u64(8) });
 /** Value of `members`, key: address. */
 export const memberCodec = struct(12, { ifindex: u32(0), mac: macAddress(4), reserved: pad(10, 2) });
 /** Key of `flows`, `via_host`. */

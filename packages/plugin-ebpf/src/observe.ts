@@ -9,7 +9,7 @@ import {
 import { link, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
-import { ADDRESS_NODE, MAX_PROXIES } from "./layout.ts";
+import { ADDRESS_NODE, MAX_PROXIES, WORKLOAD_PASSING } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
@@ -63,7 +63,9 @@ function observeWorkload(
       foreign.push(...state.ahead);
     }
   }
-  if (!maps.workloads.get(pin.ifindex)) problems.push("entry in workloads is missing");
+  const entry = maps.workloads.get(pin.ifindex);
+  if (!entry) problems.push("entry in workloads is missing");
+  else if (entry.flags & WORKLOAD_PASSING) problems.push("new connections pass: enrolment or removal is not finished");
   const members = [...maps.members.entries()].filter(([, { ifindex }]) => ifindex === pin.ifindex);
   const addresses = sortedUnique(members.map(([address]) => address));
   if (wanted) {

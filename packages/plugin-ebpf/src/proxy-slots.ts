@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
 import { attachSkLookup } from "libbpf-ts";
-import { addresses, link, links, netnsId } from "linux-ts";
+import { addresses, link, links, type Netns, netnsId } from "linux-ts";
 import { z } from "zod";
 import { openLink } from "./attach-tcx.ts";
 import type { Hook } from "./attachment.ts";
@@ -82,6 +82,11 @@ export class ProxySlots {
     this.#kernel = kernel;
   }
 
+  /** The network namespaces of the proxies that are still there. The caller closes them. */
+  openAll(): Netns[] {
+    return this.all().flatMap(({ identity }) => (identity && findNetns(identity.netns, identity.netnsInode)) ?? []);
+  }
+
   all(): Slot[] {
     const { pins } = this.#kernel;
     return pins
@@ -106,26 +111,26 @@ export class ProxySlots {
     const slot = { index, directory: pins.proxy(index), identity: identityOf(proxy) };
     try {
       if (present?.identity && present.identity.hostIndex !== slot.identity.hostIndex)
-        this.#leaveHost(present, present.identity);
+        await this.#leaveHost(present, present.identity);
       await this.#build(slot, proxy, netns);
     } catch (error) {
-      if (!present) this.retire(slot);
+      if (!present) await this.retire(slot);
       throw explainFailure(`preparing the proxy ${proxy.namespace}/${proxy.name}`, error);
     }
     return index;
   }
 
   /** Takes a slot down, after ending what is sent to it. What is gone is no hindrance. */
-  retire(slot: Slot): void {
+  async retire(slot: Slot): Promise<void> {
     const { hooks, maps, journal } = this.#kernel;
     const { identity } = slot;
     this.#stopSending(slot.index);
     maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" });
     if (identity) {
-      this.#leaveHost(slot, identity);
+      await this.#leaveHost(slot, identity);
       using netns = findNetns(identity.netns, identity.netnsInode);
       const inner = netns && link(netns.fd, identity.ifName);
-      if (netns && inner) hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
+      if (netns && inner) await hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
       detachLookup(slot);
       if (netns) {
         removeRouting({ netns, ifName: identity.ifName });
@@ -145,7 +150,7 @@ export class ProxySlots {
     const inner = identity && netns && link(netns.fd, identity.ifName);
     if (!identity || !netns || !inner || maps.proxy(slot.index).ifindex === 0) {
       log.info({ slot: slot.index, proxy: identity?.name }, "clearing away a proxy that is gone or was half prepared");
-      this.retire(slot);
+      await this.retire(slot);
       return;
     }
     using proxyObject = this.#loadObject(slot.directory);
@@ -189,8 +194,8 @@ export class ProxySlots {
     if (JSON.stringify(maps.proxy(slot.index)) !== JSON.stringify(entry)) maps.writeProxy(slot.index, entry);
   }
 
-  #leaveHost(slot: Slot, identity: SlotIdentity): void {
-    this.#kernel.hooks.detach(hostHook({ ...slot, identity }));
+  async #leaveHost(slot: Slot, identity: SlotIdentity): Promise<void> {
+    await this.#kernel.hooks.detach(hostHook({ ...slot, identity }));
     this.#kernel.journal.restore(hostHolder(identity), this.#node);
   }
 

@@ -7,6 +7,7 @@ import type { NodeKernel } from "./node-kernel.ts";
 import { observe } from "./observe.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
+import { untilReleased } from "./released.ts";
 import { uninstall } from "./uninstall.ts";
 import { Workloads } from "./workloads.ts";
 
@@ -53,10 +54,16 @@ export class EbpfRedirection implements Redirection {
     });
   }
 
-  remove(uid: WorkloadUid): Promise<void> {
-    return this.#run(`ending the redirection of workload ${uid}`, async () => {
+  async remove(uid: WorkloadUid): Promise<void> {
+    const doing = `ending the redirection of workload ${uid}`;
+    const addresses = await this.#run(doing, async () => {
       this.#wanted.delete(uid);
-      this.#workloads.remove(uid);
+      return this.#workloads.release(uid);
+    });
+    // Not under the lock: others need not wait for this workload's connections to end.
+    await this.#untilReleased(addresses);
+    await this.#run(doing, async () => {
+      if (!this.#wanted.has(uid)) this.#workloads.remove(uid);
     });
   }
 
@@ -64,11 +71,15 @@ export class EbpfRedirection implements Redirection {
     return this.#run("observing", async () => observe(this.#kernel, this.#slots, this.#wanted));
   }
 
-  uninstall(): Promise<void> {
-    return this.#run("uninstalling", async () => {
+  async uninstall(): Promise<void> {
+    const addresses = await this.#run("uninstalling", async () => {
       this.#wanted.clear();
-      this.#workloads.removeAll();
-      for (const slot of this.#slots.all()) this.#slots.retire(slot);
+      return this.#kernel.pins.workloads().flatMap(({ uid }) => this.#workloads.release(uid));
+    });
+    await this.#untilReleased(addresses);
+    await this.#run("uninstalling", async () => {
+      await this.#workloads.removeAll();
+      for (const slot of this.#slots.all()) await this.#slots.retire(slot);
       uninstall(this.#kernel);
       this.#close();
     });
@@ -76,6 +87,14 @@ export class EbpfRedirection implements Redirection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#mutex.run(async () => this.#close());
+  }
+
+  async #untilReleased(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return;
+    const { config, log } = this.#kernel;
+    using opened = new DisposableStack();
+    const proxies = this.#slots.openAll().map((netns) => opened.use(netns));
+    await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
   #close(): void {

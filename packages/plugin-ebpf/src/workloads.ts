@@ -2,7 +2,7 @@ import { sortedUnique, type Workload } from "@millrace/core";
 import { links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
-import { WORKLOAD_VIA_HOST } from "./layout.ts";
+import { WORKLOAD_PASSING } from "./layout.ts";
 import { requireHostLink, requireNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { makeDirectory, removeEmpty, removePins, type WorkloadPin } from "./pins.ts";
@@ -29,9 +29,10 @@ export function workloadHooks(pin: WorkloadPin, ifName: string): Hook[] {
  * in `members` per address, and two programs. They are made in this order and removed in the opposite one, so a crash leaves either a
  * directory that says what to finish or remove, or nothing.
  *
- * Entries come before programs: a program that runs without its entry takes the connections a pod already has for unknown ones. While
- * only one of the two programs is attached, connections older than the enrolment pass (adopt_until_ns), and a new one that is caught
- * in one direction only loses its first SYN, which TCP sends again after one second (RFC 6298 section 2).
+ * Attaching the second program takes its time (tcx: 15 to 19 ms), and a connection that is caught one way only would be reset. So
+ * both are attached while the entry says WORKLOAD_PASSING: new connections pass, those a proxy has stay with it. Clearing that flag is
+ * the enrolment, one write that both programs see; connections from before it pass on (adopt_until_ns). Leaving goes the same way
+ * back: the flag is set, the connections that a proxy has may end, then the programs come off.
  */
 export class Workloads {
   readonly #kernel: NodeKernel;
@@ -56,11 +57,13 @@ export class Workloads {
     const { free, taken } = this.#claim(workload, enrolled);
     try {
       makeDirectory(pin.directory);
-      this.#writeEntry(workload, isNew);
+      const begins = isNew || this.isPassing(pin);
+      if (begins) this.#setPassing(pin);
       this.#writeMembers(workload, free);
       for (const hook of workloadHooks(pin, hostName)) {
         await this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program));
       }
+      this.#capture(workload, begins);
     } catch (error) {
       if (isNew) this.#removeInterface(pin);
       throw error;
@@ -71,6 +74,18 @@ export class Workloads {
     if (taken.size > 0) throw addressesInUse(workload, taken);
   }
 
+  /**
+   * Lets new connections of a workload pass and leaves those to the proxies that they have: the first half of removing. Returns its
+   * addresses, none if it has no interface any more that connections could go on over.
+   */
+  release(uid: string): string[] {
+    const present = new Set(links().map(({ index }) => index));
+    const leaving = this.#kernel.pins.workloads().filter((pin) => pin.uid === uid && present.has(pin.ifindex));
+    for (const pin of leaving) this.#setPassing(pin);
+    return leaving.flatMap((pin) => this.#addressesOf(pin));
+  }
+
+  /** The second half: takes the programs off and clears the entries away. */
   remove(uid: string): void {
     for (const pin of this.#kernel.pins.workloads()) {
       if (pin.uid === uid) this.#removeInterface(pin);
@@ -123,14 +138,35 @@ export class Workloads {
     return { free, taken };
   }
 
-  #writeEntry({ interface: { hostIndex }, enrolExisting }: Workload, isNew: boolean): void {
+  isPassing({ ifindex }: WorkloadPin): boolean {
+    return ((this.#kernel.maps.workloads.get(ifindex)?.flags ?? 0) & WORKLOAD_PASSING) !== 0;
+  }
+
+  #setPassing({ ifindex }: WorkloadPin): void {
+    const { workloads } = this.#kernel.maps;
+    const present = workloads.get(ifindex);
+    workloads.set(ifindex, {
+      flags: WORKLOAD_PASSING,
+      via_host: present?.via_host ?? 0,
+      adopt_until_ns: present?.adopt_until_ns ?? 0n,
+    });
+  }
+
+  /** Captures from now on. What existed before an enrolment that begins now may drain. */
+  #capture({ interface: { hostIndex }, enrolExisting }: Workload, begins: boolean): void {
     const { maps, config } = this.#kernel;
-    const present = isNew ? undefined : maps.workloads.get(hostIndex);
-    if (present && (enrolExisting === "drain" || present.adopt_until_ns === 0n)) return;
-    const isDraining = !present && enrolExisting === "drain";
+    const present = maps.workloads.get(hostIndex);
+    if (!begins && present && (enrolExisting === "drain" || present.adopt_until_ns === 0n)) return;
     // process.hrtime is CLOCK_MONOTONIC (libuv uv_hrtime()), which bpf_ktime_get_ns() reads too.
-    const until = isDraining ? process.hrtime.bigint() + BigInt(config.drainSeconds) * 1_000_000_000n : 0n;
-    maps.workloads.set(hostIndex, { flags: present?.flags ?? 0, adopt_until_ns: until });
+    const drains = begins && enrolExisting === "drain";
+    const until = drains ? process.hrtime.bigint() + BigInt(config.drainSeconds) * 1_000_000_000n : 0n;
+    maps.workloads.set(hostIndex, { flags: 0, via_host: present?.via_host ?? 0, adopt_until_ns: until });
+  }
+
+  #addressesOf({ ifindex: of }: WorkloadPin): string[] {
+    return [...this.#kernel.maps.members.entries()].flatMap(([address, { ifindex }]) =>
+      ifindex === of ? [address] : [],
+    );
   }
 
   #writeMembers({ interface: { hostIndex, mac } }: Workload, wanted: readonly string[]): void {
@@ -144,11 +180,9 @@ export class Workloads {
   #removeInterface(pin: WorkloadPin): void {
     const { hooks, maps, pins } = this.#kernel;
     for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) hooks.detach(hook);
-    const addresses = [...maps.members.entries()].filter(([, { ifindex }]) => ifindex === pin.ifindex);
-    for (const [address] of addresses) maps.members.delete(address);
-    if ((maps.workloads.get(pin.ifindex)?.flags ?? 0) & WORKLOAD_VIA_HOST) {
-      maps.forgetViaHost(new Set(addresses.map(([address]) => address)));
-    }
+    const addresses = this.#addressesOf(pin);
+    for (const address of addresses) maps.members.delete(address);
+    if (maps.workloads.get(pin.ifindex)?.via_host) maps.forgetViaHost(new Set(addresses));
     maps.workloads.delete(pin.ifindex);
     removePins(pin.directory);
     removeEmpty(pins.workloadParent(pin.uid));
