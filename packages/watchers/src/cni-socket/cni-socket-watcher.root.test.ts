@@ -58,15 +58,16 @@ async function start(options: Partial<CniSocketOptions> = {}): Promise<AsyncDisp
   return { [Symbol.asyncDispose]: stop };
 }
 
-/** Sends bytes as they are and returns all that comes back. An error of the socket is its end: what was read until then counts. */
+/** Sends bytes as they are and returns all that comes back. Rejects when the connection ends in an error: a reset, a broken pipe. */
 async function exchange(bytes: string | Buffer, { halfClose = false } = {}): Promise<string> {
   const socket = connect({ path });
   let text = "";
-  socket.setEncoding("utf8").on("data", (chunk) => (text += chunk));
-  const closed = new Promise<void>((resolve) => socket.on("error", () => {}).on("close", () => resolve()));
+  socket.setEncoding("utf8").on("data", (chunk) => {
+    text += chunk;
+  });
   if (halfClose) socket.end(bytes);
   else socket.write(bytes);
-  await closed;
+  await once(socket, "close");
   return text;
 }
 
@@ -332,7 +333,7 @@ test("a byte now and then holds nothing open", async () => {
 });
 
 test("peers that come and go in silence, or never fetch their reply, cost nothing", async () => {
-  await start({ maxConnections: 2, requestTimeoutMs: 100 });
+  const running = await start({ maxConnections: 2, requestTimeoutMs: 100 });
   for (let i = 0; i < 10; i++)
     connect({ path })
       .on("error", () => {})
@@ -342,7 +343,8 @@ test("peers that come and go in silence, or never fetch their reply, cost nothin
   deaf.pause().write(`${JSON.stringify(del)}\n`);
   await vi.waitFor(() => expect(recorder.of("interface.removed")).toHaveLength(1));
   await vi.waitFor(async () => expect(await ask(del)).toEqual({ ok: true }), { timeout: 3000 });
-});
+  await running[Symbol.asyncDispose]();
+}, 5000);
 
 test("only root may connect, and a process that gets in all the same is refused", async () => {
   await start();

@@ -37,12 +37,11 @@ export function beginPass(
 
   async function readAll(): Promise<readonly PodNetns[]> {
     const found: PodNetns[] = [];
-    for (const { path, inode } of await listNetns(places)) {
-      if (inode === nodeNetns.inode) continue;
+    for (const { path } of await listNetns(places)) {
       try {
         found.push(readPodNetns(path, node));
       } catch (error) {
-        // Namespaces end while we walk; the one that is sought then shows up as a failed attempt of its method.
+        // The node's own, and those that ended while we walked; the one that is sought then is a failed attempt of its method.
         unreadable(path, errorMessage(error));
       }
     }

@@ -32,6 +32,7 @@ let pods$: BehaviorSubject<readonly WantedPod[]>;
 let linkChanges$: Subject<unknown>;
 /** Stands in for `/proc`: has the processes that a test puts there, and none of the machine's. */
 let procfs: string;
+let log: ReturnType<typeof recordingLog>["log"];
 let cleanup: AsyncDisposableStack;
 
 beforeEach(() => {
@@ -40,6 +41,7 @@ beforeEach(() => {
   procfs = mkdtempSync(join(tmpdir(), "mw-proc-"));
   cleanup.defer(() => rmSync(procfs, { recursive: true }));
   recorder = new Recorder();
+  log = recordingLog().log;
   pods$ = new BehaviorSubject<readonly WantedPod[]>([]);
   linkChanges$ = new Subject();
 });
@@ -47,10 +49,9 @@ beforeEach(() => {
 afterEach(() => cleanup.disposeAsync());
 
 async function start(
-  options: { procfs?: string; netnsDirectories?: string[]; firstRetryMs?: number } = {},
+  options: { procfs?: string; netnsDirectories?: string[]; firstRetryMs?: number; maxRetryMs?: number } = {},
 ): Promise<void> {
   const defaults = { procfs, netnsDirectories: [node.netnsDirectory], firstRetryMs: 3_600_000, maxRetryMs: 3_600_000 };
-  const { log } = recordingLog();
   const timing = { settleMs: 10, verifyMs: 3_600_000 };
   const watcher = discoveryWatcher({
     pods$,
@@ -294,10 +295,19 @@ test("tries again with the links, tells a failure once, and what is gone", async
   await until(() => expect(found()[1]).toEqual(expected(again, "peer")));
 });
 
-test("tries again by itself, ever more slowly", async () => {
+test("tries again by itself, ever more slowly up to a limit", async () => {
+  // Each pass logs that it cannot read this file.
+  writeFileSync(join(node.netnsDirectory, "0-leftover"), "");
+  const passes: number[] = [];
+  log.debug = () => void passes.push(performance.now());
   pods$.next([wanted]);
-  await start({ firstRetryMs: 50 });
-  await until(() => expect(failures()).toHaveLength(1));
+  await start({ firstRetryMs: 20, maxRetryMs: 80 });
+  // Eight passes take 0.5 s; without a limit they would take 2.5 s.
+  await vi.waitFor(() => expect(passes.length).toBeGreaterThanOrEqual(8), { timeout: 2000, interval: 10 });
+  const pauses = passes.slice(1, 5).map((time, i) => time - (passes[i] as number));
+  for (const [i, least] of [20, 40, 80, 80].entries()) expect(pauses[i]).toBeGreaterThanOrEqual(least - 2);
+  expect(failures()).toHaveLength(1);
+
   const pod = node.addPod("a", { addresses: [v4, v6] });
   await until(() => expect(found()).toEqual([expected(pod, "peer")]));
 });

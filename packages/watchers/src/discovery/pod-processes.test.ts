@@ -30,6 +30,7 @@ test.each([
   ["another pod", `0::/kubepods/pod${uid.replace("0b8d", "0b8e")}/${container}\n`],
   ["a uid that begins like it", `0::/kubepods/pod${uid}0/${container}\n`],
   ["a name that ends like it", `0::/kubepods/notpod${uid}\n`],
+  ["a slice that ends like it", `0::/kubepods.slice/notpod${uid.replaceAll("-", "_")}.slice\n`],
   ["a container that is named like it", `0::/system.slice/my-pod${uid}.service\n`],
   ["none", "0::/init.scope\n"],
   ["a process that ended", ""],

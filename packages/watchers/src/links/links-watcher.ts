@@ -80,8 +80,6 @@ class KernelLinks implements AsyncDisposable {
       if (event.type !== "link") continue;
       const { change, link } = event;
       this.#tell(change === "set" ? this.#veths.add(link) : this.#veths.remove(link.index));
-      // IPv4 addresses of a link that is deleted go without a message of their own when the namespace ends.
-      if (change === "removed") this.#loop.within(this.#options.settleMs ?? 50);
     }
   }
 

@@ -156,16 +156,18 @@ test("a file that is truncated, as by a shell redirection before its command has
 });
 
 test("a file that is still being written is not read", async () => {
-  await write("a.yaml", `${namespace}---\n${pod("a")}`);
-  await start();
-  await until(first);
-  // Each prefix is a valid manifest of fewer objects.
   const documents = [namespace, pod("a"), pod("b"), pod("c"), pod("d"), pod("e")];
+  await write("a.yaml", documents.join("---\n"));
+  await start();
+  const all = ["b", "c", "d", "e"].map((uid) => `pod.observed pod/${uid}`);
+  await until([...first.slice(0, 2), ...all, ...first.slice(2)]);
+  // Each prefix is a valid manifest of fewer objects.
   for (let i = 1; i <= documents.length; i++) {
     await write("a.yaml", documents.slice(0, i).join("---\n"));
     await sleep(10);
   }
-  await until([...first, "pod.observed pod/b", "pod.observed pod/c", "pod.observed pod/d", "pod.observed pod/e"]);
+  await quiet();
+  expect(recorder.of("pod.removed")).toEqual([]);
 });
 
 test("is not synced while a file was never readable, and says why", async () => {
@@ -217,7 +219,7 @@ test("of an object in two files the first file's is used, and the other is warne
 
 test("refuses files that are too large, no text, or no files at all", async () => {
   await write("a.yaml", `${namespace}---\n${pod("a")}`);
-  await start();
+  await start({ rescanMs: 40 });
   await until(first);
   await write("large.yaml", `# ${"x".repeat(MAX_MANIFEST_BYTES)}\n${pod("b")}`);
   await writeFile(join(directory, "latin.yaml"), Buffer.from([0x23, 0xe9, 0x0a]));
@@ -229,7 +231,22 @@ test("refuses files that are too large, no text, or no files at all", async () =
       expect.stringContaining("pipe.yaml: this is not a regular file"),
     ]),
   );
+  await quiet();
+  expect(problems()).toHaveLength(3);
   expect(story()).toEqual(first);
+});
+
+test("follows the path, not the directory that was there first", async () => {
+  await start();
+  await until(["watch.synced watch/manifests"]);
+  const next = join(root, "next");
+  await mkdir(next);
+  await rename(directory, join(root, "old"));
+  await rename(next, directory);
+  await quiet();
+  const before = story();
+  await write("a.yaml", namespace);
+  await until([...before, "namespace.observed namespace/shop"]);
 });
 
 test("sees without inotify, by looking again, even when size and time are the same", async () => {
@@ -247,11 +264,15 @@ test("sees without inotify, by looking again, even when size and time are the sa
   await until([...first, "pod.removed pod/a", "pod.observed pod/b"]);
 });
 
-test("tells nothing after it was stopped", async () => {
+test("tells nothing after it was stopped, not even what it was about to", async () => {
   await start();
   await until(["watch.synced watch/manifests"]);
-  await running?.[Symbol.asyncDispose]();
   await write("a.yaml", namespace);
+  // The look has begun, and waits for the file to settle.
+  await sleep(10);
+  await running?.[Symbol.asyncDispose]();
+  const before = story();
+  await write("b.yaml", pod("b"));
   await quiet();
-  expect(story()).toEqual(["watch.synced watch/manifests"]);
+  expect(story()).toEqual(before);
 });

@@ -33,14 +33,7 @@ export function mergeFiles(files: ReadonlyMap<string, readonly ManifestObject[]>
   return { objects, duplicates };
 }
 
-/** What a set of objects is ordered by when it changes: what others depend on comes first and goes last. */
-const order = [
-  "namespace.observed",
-  "node.observed",
-  "pod.observed",
-] as const satisfies readonly ObservedInput["type"][];
-
-/** The events that bring a listener from one set to another: removals, then what is new or differs; each sorted by kind and subject. */
+/** The events that bring a listener from one set to another: removals, then what is new or differs. */
 export function difference(before: ObjectSet, after: ObjectSet): EventInput[] {
   const gone = sorted([...before.values()].filter(({ subject }) => !after.has(subject))).reverse();
   const changed = sorted([...after.values()]).filter((input) => {
@@ -50,9 +43,9 @@ export function difference(before: ObjectSet, after: ObjectSet): EventInput[] {
   return [...gone.flatMap(removal), ...changed];
 }
 
-function sorted(list: ObservedInput[]): ObservedInput[] {
-  const rank = (input: ObservedInput) => order.indexOf(input.type);
-  return list.sort((a, b) => rank(a) - rank(b) || (a.subject < b.subject ? -1 : 1));
+/** By subject, which has namespaces before pods: what others depend on comes first and, reversed, goes last. */
+function sorted(list: readonly ObservedInput[]): ObservedInput[] {
+  return list.toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
 }
 
 /** A Node has no removal: the agent runs on it. */

@@ -58,17 +58,14 @@ async function readManifest(directory: string, name: string): Promise<string | W
     await using file = await open(join(directory, name), constants.O_RDONLY | constants.O_NONBLOCK);
     const status = await file.stat();
     if (!status.isFile()) return refuse(name, "this is not a regular file; move it elsewhere");
-    if (status.size > MAX_MANIFEST_BYTES) return tooLarge(name);
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(MAX_MANIFEST_BYTES + 1), position: 0 });
-    if (bytesRead > MAX_MANIFEST_BYTES) return tooLarge(name);
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.allocUnsafe(MAX_MANIFEST_BYTES + 1), position: 0 });
+    if (bytesRead > MAX_MANIFEST_BYTES) {
+      return refuse(name, `the file is larger than ${MAX_MANIFEST_BYTES} bytes; split it`);
+    }
     return new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, bytesRead));
   } catch (cause) {
     return refuse(name, errorMessage(cause), cause);
   }
-}
-
-function tooLarge(name: string): WatcherError {
-  return refuse(name, `the file is larger than ${MAX_MANIFEST_BYTES} bytes; split it`);
 }
 
 function refuse(name: string, why: string, cause?: unknown): WatcherError {
