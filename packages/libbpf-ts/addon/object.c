@@ -53,7 +53,7 @@ napi_value object_open_file(napi_env env, napi_callback_info info)
 	return obj ? object_new(env, obj, NULL) : fail(env, "bpf_object__open_file", errno);
 }
 
-/* objectOpenMem(elf, name): the bytes are copied, because libbpf keeps pointers into them. */
+/* objectOpenMem(elf, name): the bytes are copied, as JavaScript may change or free them while libbpf still has the ELF open. */
 napi_value object_open_mem(napi_env env, napi_callback_info info)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);

@@ -54,10 +54,10 @@ test("a program decides about new connections of that namespace, until its link 
   expect(connects(netns)).toBe(true);
 });
 
-test("info tells the namespace, and 0 once it is gone; a pinned link is reopened", () => {
+test("info tells the namespace, and 0 after detach; a pinned link is reopened", () => {
   using bpffs = new TestBpffs();
   using object = load();
-  const netns = new TestNetns();
+  using netns = new TestNetns();
   const inode = Number(netns.run("readlink", "/proc/self/ns/net").match(/\d+/)?.[0]);
   const link = attachSkLookup({ program: object.program("pass"), netns: netns.fd });
   const info = link.info();
@@ -74,7 +74,6 @@ test("info tells the namespace, and 0 once it is gone; a pinned link is reopened
   expect(again.info()).toEqual(info);
   again.detach();
   expect(again.info()).toMatchObject({ id: info.id, netnsInode: 0 });
-  netns[Symbol.dispose]();
 });
 
 test("what is no namespace, and a program of another type", () => {

@@ -112,7 +112,7 @@ test("when the device goes, the link stays and says ifindex 0", () => {
 });
 
 test("the async variant does the same, several at once, and may lose its descriptors meanwhile", async () => {
-  const netns = new TestNetns();
+  using netns = new TestNetns();
   const hook = hookIn(netns);
   const v1 = { ...hook, ifindex: netns.ifindex("v1") };
   const object = BpfObject.open(testObject("maps"));
@@ -136,7 +136,6 @@ test("the async variant does the same, several at once, and may lose its descrip
   await Promise.all(detached);
   expect(queryTcx(hook).programs).toEqual([]);
   expect(queryTcx(v1).programs).toEqual([]);
-  netns[Symbol.dispose]();
 });
 
 test("detachAsync takes the program off while the event loop turns", async () => {

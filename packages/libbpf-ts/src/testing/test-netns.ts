@@ -8,6 +8,7 @@ export class TestNetns implements Disposable {
   readonly name = `lbt${process.pid}-${made++}`;
   readonly path = `/run/netns/${this.name}`;
   readonly fd: number;
+  #gone = false;
 
   constructor() {
     execFileSync("ip", ["netns", "add", this.name]);
@@ -31,7 +32,10 @@ export class TestNetns implements Disposable {
     return Number(JSON.parse(this.run("ip", "-j", "link", "show", name))[0].ifindex);
   }
 
+  /** Again is harmless, so a test may end the namespace early. */
   [Symbol.dispose](): void {
+    if (this.#gone) return;
+    this.#gone = true;
     closeSync(this.fd);
     execFileSync("ip", ["netns", "del", this.name]);
   }
