@@ -58,7 +58,12 @@ export function driftFound(state: State, { subject, data }: EventRecord<"drift.f
   return askAgain({ ...state, drift: state.drift.set(subject, data.problems) }, subject);
 }
 
-export function askAgain(state: State, subject: string): State {
+/** Of what is not asked for any more, there is nothing to try again. */
+export function retryDue(state: State, subject: string): State {
+  return state.requested.has(subject) ? askAgain(state, subject) : state;
+}
+
+function askAgain(state: State, subject: string): State {
   return { ...state, again: state.again.add(subject) };
 }
 

@@ -3,11 +3,11 @@ import { agentStarted, agentStopped, watchLost, watchSynced } from "./evolve-age
 import { discoveryFailed, interfaceAdded, interfaceRemoved, linkChanged } from "./evolve-interfaces.ts";
 import { namespaceObserved, namespaceRemoved, nodeObserved, podObserved, podRemoved } from "./evolve-objects.ts";
 import {
-  askAgain,
   driftFound,
   redirectionOutcome,
   redirectionRemoved,
   redirectionRequested,
+  retryDue,
 } from "./evolve-redirections.ts";
 import { fromSnapshot } from "./snapshot.ts";
 import type { State } from "./state.ts";
@@ -72,6 +72,6 @@ function applied(state: State, event: EventRecord): State {
     case "drift.mended":
       return { ...state, drift: state.drift.remove(event.subject) };
     case "retry.due":
-      return askAgain(state, event.subject);
+      return retryDue(state, event.subject);
   }
 }
