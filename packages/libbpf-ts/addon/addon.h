@@ -22,6 +22,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PATH_LEN 4096
 #define NAME_LEN 256
+#define ENOTSUPP 524 /* include/linux/errno.h: not for user space, yet bpf(2) returns it */
 
 /* ---- text.c: a growing buffer ---------------------------------------------------------------------------------- */
 
@@ -79,6 +80,10 @@ struct object {
 	void *elf;		/* copy of the bytes it was opened from, if any */
 };
 
+/* TypeScript has looked the name up before; NULL with ERR_NOT_FOUND pending means that it did not. */
+struct bpf_map *object_find_map(napi_env env, struct object *o, const char *name);
+struct bpf_program *object_find_program(napi_env env, struct object *o, const char *name);
+
 /* Wraps `fd` (which it takes over, also on failure) as a handle of that kind. */
 napi_value handle_new(napi_env env, enum kind kind, int fd);
 napi_value external_new(napi_env env, enum kind kind, void *data, napi_finalize finalize);
@@ -91,7 +96,7 @@ napi_value handle_fd(napi_env env, napi_callback_info info);
 napi_value handle_pin(napi_env env, napi_callback_info info);
 napi_value handle_close(napi_env env, napi_callback_info info);
 
-/* ---- args.c: arguments in, values out --------------------------------------------------------------------------- */
+/* ---- args.c: arguments in ---------------------------------------------------------------------------------------- */
 
 struct bytes {
 	uint8_t *data;
@@ -110,6 +115,8 @@ struct bytes {
  *   r  void **, a ring
  */
 bool get_args(napi_env env, napi_callback_info info, const char *fmt, ...);
+
+/* ---- values.c: values out ---------------------------------------------------------------------------------------- */
 
 napi_value js_undefined(napi_env env);
 napi_value js_null(napi_env env);

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <uv.h>
 
-#define ENOTSUPP 524 /* include/linux/errno.h: not for user space, yet bpf(2) returns it */
-
 struct code {
 	int err;
 	const char *name;

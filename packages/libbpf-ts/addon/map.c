@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENOTSUPP 524
-
 /* mapCreate(type, name, keySize, valueSize, maxEntries, flags, innerMapFd or -1) */
 napi_value map_create(napi_env env, napi_callback_info info)
 {

@@ -148,8 +148,7 @@ napi_value object_programs(napi_env env, napi_callback_info info)
 	return list;
 }
 
-/* TypeScript has looked the name up in the lists above; a miss here means that it did not. */
-static struct bpf_map *find_map(napi_env env, struct object *o, const char *name)
+struct bpf_map *object_find_map(napi_env env, struct object *o, const char *name)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(o->obj, name);
 
@@ -158,105 +157,13 @@ static struct bpf_map *find_map(napi_env env, struct object *o, const char *name
 	return map;
 }
 
-static struct bpf_program *find_program(napi_env env, struct object *o, const char *name)
+struct bpf_program *object_find_program(napi_env env, struct object *o, const char *name)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(o->obj, name);
 
 	if (!prog)
 		fail_own(env, "ERR_NOT_FOUND", name);
 	return prog;
-}
-
-/* objectSetMaxEntries(object, map, n) */
-napi_value object_set_max_entries(napi_env env, napi_callback_info info)
-{
-	char name[NAME_LEN];
-	struct bpf_map *map;
-	struct object *o;
-	uint32_t n;
-	int err;
-
-	if (!get_args(env, info, "osu", &o, name, sizeof(name), &n))
-		return NULL;
-	map = find_map(env, o, name);
-	if (!map)
-		return NULL;
-	err = bpf_map__set_max_entries(map, n);
-	return err ? fail(env, "bpf_map__set_max_entries", err) : NULL;
-}
-
-/* objectReuseMap(object, name, map): libbpf duplicates the descriptor */
-napi_value object_reuse_map(napi_env env, napi_callback_info info)
-{
-	struct handle *existing;
-	char name[NAME_LEN];
-	struct bpf_map *map;
-	struct object *o;
-	int err;
-
-	if (!get_args(env, info, "osm", &o, name, sizeof(name), &existing))
-		return NULL;
-	map = find_map(env, o, name);
-	if (!map)
-		return NULL;
-	err = bpf_map__reuse_fd(map, existing->fd);
-	return err ? fail(env, "bpf_map__reuse_fd", err) : NULL;
-}
-
-/* objectSetAutoload(object, program, on) */
-napi_value object_set_autoload(napi_env env, napi_callback_info info)
-{
-	struct bpf_program *prog;
-	char name[NAME_LEN];
-	struct object *o;
-	bool on;
-	int err;
-
-	if (!get_args(env, info, "os?", &o, name, sizeof(name), &on))
-		return NULL;
-	prog = find_program(env, o, name);
-	if (!prog)
-		return NULL;
-	err = bpf_program__set_autoload(prog, on);
-	return err ? fail(env, "bpf_program__set_autoload", err) : NULL;
-}
-
-/* objectInitialValue(object, map): undefined when the map has none (it is no data section) */
-napi_value object_initial_value(napi_env env, napi_callback_info info)
-{
-	const struct bpf_map *map;
-	char name[NAME_LEN];
-	const void *value;
-	struct object *o;
-	size_t len = 0;
-
-	if (!get_args(env, info, "os", &o, name, sizeof(name)))
-		return NULL;
-	map = find_map(env, o, name);
-	if (!map)
-		return NULL;
-	value = bpf_map__initial_value((struct bpf_map *)map, &len);
-	return value ? js_bytes(env, value, len) : js_undefined(env);
-}
-
-/* objectSetInitialValue(object, map, bytes) */
-napi_value object_set_initial_value(napi_env env, napi_callback_info info)
-{
-	char name[NAME_LEN];
-	struct bpf_map *map;
-	struct bytes value;
-	struct object *o;
-	int err;
-
-	if (!get_args(env, info, "osy", &o, name, sizeof(name), &value))
-		return NULL;
-	map = find_map(env, o, name);
-	if (!map)
-		return NULL;
-	if (value.len != bpf_map__value_size(map))
-		return fail_range(env, "the initial value must be exactly as long as the data section");
-	err = bpf_map__set_initial_value(map, value.data, value.len);
-	return err ? fail(env, "bpf_map__set_initial_value", err) : NULL;
 }
 
 /*
@@ -294,7 +201,7 @@ napi_value object_map(napi_env env, napi_callback_info info)
 
 	if (!get_args(env, info, "os", &o, name, sizeof(name)))
 		return NULL;
-	map = find_map(env, o, name);
+	map = object_find_map(env, o, name);
 	return map ? duplicate(env, KIND_MAP, bpf_map__fd(map)) : NULL;
 }
 
@@ -307,6 +214,6 @@ napi_value object_program(napi_env env, napi_callback_info info)
 
 	if (!get_args(env, info, "os", &o, name, sizeof(name)))
 		return NULL;
-	prog = find_program(env, o, name);
+	prog = object_find_program(env, o, name);
 	return prog ? duplicate(env, KIND_PROGRAM, bpf_program__fd(prog)) : NULL;
 }
