@@ -2,7 +2,7 @@
 
 // CNI socket
 export { type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
-export type { CniEngine, Enrolment } from "./cni-socket/handle-request.ts";
+export type { CniEngine } from "./cni-socket/handle-request.ts";
 export { SOCKET_CODES } from "./cni-socket/replies.ts";
 export type { DiscoveryPlaces } from "./discovery/discovery-pass.ts";
 // Discovery of interfaces that CNI did not announce

@@ -5,13 +5,12 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CniReply, cniReply } from "@millrace/core";
+import { type CniReply, cniReply, type Enrolment } from "@millrace/core";
 import { links, openNetns } from "linux-ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestNode } from "../testing/node.test.kit.ts";
 import { Recorder, recordingLog } from "../testing/recorder.test.kit.ts";
 import { type CniSocketOptions, cniSocketWatcher } from "./cni-socket-watcher.ts";
-import type { Enrolment } from "./handle-request.ts";
 
 const pod = { namespace: "shop", name: "a", uid: "0b8d3e5c-1a2f-4c3d-9e8f-001122334455" };
 
@@ -41,7 +40,7 @@ const engine = {
   status: vi.fn<() => string | undefined>(),
 };
 beforeEach(() => {
-  engine.enrolment.mockReset().mockResolvedValue({ outcome: "applied" });
+  engine.enrolment.mockReset().mockResolvedValue({ kind: "applied" });
   engine.check.mockReset().mockResolvedValue([]);
   engine.status.mockReset().mockReturnValue(undefined);
 });
@@ -107,7 +106,7 @@ test("ADD tells the interface as the kernel has it, and answers once it is redir
   await vi.waitFor(() => expect(engine.enrolment).toHaveBeenCalledWith(pod.uid, expect.any(AbortSignal)));
   await sleep(50);
   expect(answered).toBe(false);
-  enrolled.resolve({ outcome: "applied" });
+  enrolled.resolve({ kind: "applied" });
   expect(await reply).toEqual({ ok: true });
 
   using podNetns = openNetns(a.path);
@@ -146,7 +145,7 @@ test("ADD falls back to the addresses of prevResult where the kernel shows none"
 test("ADD of a pod outside the mesh succeeds, whatever its interface is", async () => {
   const a = node.addPod("a", { addresses: ["198.18.250.11"] });
   node.ip("link", "add", "link", "h-a", "name", "mv0", "netns", `${node.name}-a`, "type", "macvlan");
-  engine.enrolment.mockResolvedValue({ outcome: "not-a-member" });
+  engine.enrolment.mockResolvedValue({ kind: "not-member", reason: "the namespace has no label" });
   await start();
   expect(await ask(add(a.path))).toEqual({ ok: true });
   expect(await ask(add(a.path, { containerId: "c2", ifName: "mv0" }))).toEqual({ ok: true });
@@ -156,7 +155,7 @@ test("ADD of a pod outside the mesh succeeds, whatever its interface is", async 
 test("ADD of a member whose interface cannot be redirected fails and says why", async () => {
   const a = node.addPod("a", { addresses: ["198.18.250.11"] });
   node.ip("link", "add", "link", "h-a", "name", "mv0", "netns", `${node.name}-a`, "type", "macvlan");
-  engine.enrolment.mockResolvedValue({ outcome: "deadline" });
+  engine.enrolment.mockResolvedValue({ kind: "deadline", reason: "no interface" });
   await start();
   const reply = await ask(add(a.path, { ifName: "mv0" }));
   expect(reply).toMatchObject({
@@ -192,33 +191,49 @@ test("ADD fails at once for a namespace that vanished, is none, is the node's, o
 
 test("ADD passes on why a redirection failed", async () => {
   const a = node.addPod("a", { addresses: [] });
-  engine.enrolment.mockResolvedValue({ outcome: "failed", code: "EPERM", message: "the verifier said no" });
+  engine.enrolment.mockResolvedValue({
+    kind: "failed",
+    error: { code: "EPERM", message: "the verifier said no" },
+    attempts: 3,
+  });
   await start();
   const reply = await ask(add(a.path));
   expect(reply).toMatchObject({
     ok: false,
     code: 100,
     details: "EPERM",
-    message: expect.stringMatching(/shop\/a .*the verifier said no/),
+    message: expect.stringMatching(/shop\/a .*in 3 attempts: the verifier said no/),
   });
 });
 
-test("ADD of a pod that nobody observed waits until the deadline, and the engine is told", async () => {
+test("ADD of a pod that nobody observed waits until the deadline, and says for what", async () => {
   const a = node.addPod("a", { addresses: [] });
-  let aborted = false;
-  engine.enrolment.mockImplementation((_, signal) => {
-    signal.addEventListener("abort", () => (aborted = true));
-    return new Promise(() => {});
+  engine.enrolment.mockImplementation(async (_, signal) => {
+    await once(signal, "abort");
+    return { kind: "deadline", reason: "the pod has not been observed" };
   });
   await start({ deadlineMs: 150 });
   const startedAt = performance.now();
   expect(await ask(add(a.path))).toMatchObject({
     ok: false,
     code: 11,
-    message: expect.stringContaining("not enrolled within 150 ms"),
+    message: expect.stringContaining("was not enrolled within 150 ms"),
+    details: "the pod has not been observed",
   });
   expect(performance.now() - startedAt).toBeGreaterThan(140);
-  expect(aborted).toBe(true);
+});
+
+test("the deadline holds for an engine that does not heed it, or takes it for an error", async () => {
+  const a = node.addPod("a", { addresses: [] });
+  await start({ deadlineMs: 100 });
+  engine.enrolment.mockReturnValue(new Promise(() => {}));
+  expect(await ask(add(a.path))).toMatchObject({ ok: false, code: 11, details: "" });
+  engine.enrolment.mockImplementation(async (_, signal) => {
+    await once(signal, "abort");
+    throw signal.reason;
+  });
+  expect(await ask(add(a.path))).toMatchObject({ ok: false, code: 11, details: "" });
+  expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
 });
 
 test("many ADDs wait side by side, and one too many is told to come again", async () => {
@@ -236,7 +251,7 @@ test("many ADDs wait side by side, and one too many is told to come again", asyn
     code: 11,
     message: expect.stringContaining("more than 20 requests at once"),
   });
-  enrolled.resolve({ outcome: "applied" });
+  enrolled.resolve({ kind: "applied" });
   expect(await Promise.all(replies)).toEqual(Array(many).fill({ ok: true }));
   expect(new Set(recorder.of("interface.added").map(({ containerId }) => containerId)).size).toBe(many);
   expect(await ask(del)).toEqual({ ok: true });

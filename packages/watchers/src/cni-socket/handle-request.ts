@@ -1,4 +1,4 @@
-import { CNI_CODES, type CniReply, type CniRequest, errorMessage, inputs } from "@millrace/core";
+import { CNI_CODES, type CniReply, type CniRequest, type Enrolment, errorMessage, inputs } from "@millrace/core";
 import type { Netns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";
@@ -7,16 +7,11 @@ import { inspectInterface } from "./pod-interface.ts";
 import type { RemovedContainers } from "./removed-containers.ts";
 import { ok, refuse, refuseInterface } from "./replies.ts";
 
-/** What became of a workload that CNI announced. */
-export type Enrolment =
-  | { readonly outcome: "applied" | "not-a-member" | "deadline" }
-  | { readonly outcome: "failed"; readonly code: string; readonly message: string };
-
 /** What the engine answers the CNI socket with. */
 export interface CniEngine {
   /**
-   * Resolves once it is known what becomes of this workload: it is not a member, its redirection is applied, or applying failed.
-   * A pod that nobody observed yet may become a member any moment, so it is waited for. Rejects or resolves `deadline` when aborted.
+   * Resolves once it is certain what becomes of this pod: it is not a member, or its redirection is applied. A pod that nobody observed
+   * yet may become a member any moment, so it is waited for. Aborting the signal is the deadline: resolves to what is known then.
    */
   enrolment(uid: string, signal: AbortSignal): Promise<Enrolment>;
   /** What is wrong with this workload's redirection, one phrase each; nothing when all is as it should be or it is not a member. */
@@ -68,16 +63,17 @@ async function add(request: Request<"ADD">, context: RequestContext): Promise<Cn
   }
   const enrolment = await withDeadline(context, (signal) => context.engine.enrolment(pod.uid, signal));
   const what = `pod ${pod.namespace}/${pod.name} (${pod.uid})`;
-  switch (enrolment?.outcome) {
+  switch (enrolment?.kind) {
     case "applied":
-    case "not-a-member":
+    case "not-member":
       return ok;
-    case "failed":
-      return (
-        refusal ?? refuse(CNI_CODES.redirectionFailed, `cannot redirect ${what}: ${enrolment.message}`, enrolment.code)
-      );
+    case "failed": {
+      const { error, attempts } = enrolment;
+      const message = `${what} was not redirected in ${attempts} attempts: ${error.message}`;
+      return refusal ?? refuse(CNI_CODES.redirectionFailed, message, error.code);
+    }
     default:
-      return refusal ?? tooLate(`${what} was not enrolled`, context);
+      return refusal ?? tooLate(`${what} was not enrolled`, context, enrolment?.reason);
   }
 }
 
@@ -101,28 +97,41 @@ async function status({ engine }: RequestContext): Promise<CniReply> {
   return reason === undefined ? ok : refuse(CNI_CODES.unavailable, `an ADD would fail now: ${reason}`);
 }
 
-function tooLate(what: string, { signal, deadlineMs }: RequestContext): CniReply {
-  const why = signal.aborted ? "before the agent stopped" : `within ${deadlineMs} ms`;
-  return refuse(CNI_CODES.tryAgainLater, `${what} ${why}; try again`);
+function tooLate(what: string, { signal, deadlineMs }: RequestContext, reason = ""): CniReply {
+  const when = signal.aborted ? "before the agent stopped" : `within ${deadlineMs} ms`;
+  return refuse(CNI_CODES.tryAgainLater, `${what} ${when}; try again`, reason);
 }
 
-/** Undefined when the deadline passed, or the peer or the agent went away. The engine is told, and not waited for any longer. */
+/** How long the engine may take to say what it knows once the deadline has passed. */
+const LAST_WORD_MS = 250;
+
+/** Undefined when the engine says nothing although the deadline passed, or the peer or the agent went away. */
 async function withDeadline<T>(
   { deadlineMs, signal, log }: RequestContext,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
   const expiry = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-  const expired = Promise.withResolvers<undefined>();
-  const onExpiry = () => expired.resolve(undefined);
-  expiry.addEventListener("abort", onExpiry, { once: true });
+  const answer = ask(expiry).catch((error: unknown) => {
+    if (!expiry.aborted) throw error;
+    log.debug({ error: errorMessage(error) }, "the engine gave up with the deadline");
+    return undefined;
+  });
+  const answered = new AbortController();
   try {
-    const answer = ask(expiry).catch((error: unknown) => {
-      if (!expiry.aborted) throw error;
-      log.debug({ error: errorMessage(error) }, "the engine gave up with the deadline");
-      return undefined;
-    });
-    return await Promise.race([answer, expired.promise]);
+    return await Promise.race([answer, silenceAfter(expiry, answered.signal)]);
   } finally {
-    expiry.removeEventListener("abort", onExpiry);
+    answered.abort();
   }
+}
+
+/** Resolves some time after `expiry`; never when `answered` comes first. */
+function silenceAfter(expiry: AbortSignal, answered: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const wait = () => {
+      const timer = setTimeout(resolve, LAST_WORD_MS, undefined);
+      answered.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    };
+    if (expiry.aborted) wait();
+    else expiry.addEventListener("abort", wait, { once: true, signal: answered });
+  });
 }

@@ -287,6 +287,8 @@ test("tries again with the links, tells a failure once, and what is gone", async
   // The pod has its interface now, so nobody wants one for it; its end is told all the same.
   pods$.next([]);
   node.removePod("a");
+  // The kernel takes a namespace apart some time after its last user left (net/core/net_namespace.c `cleanup_net`).
+  await until(() => expect(node.ip("-o", "link", "show")).not.toContain("h-a"));
   linkChanges$.next("a veth went");
   await until(() => expect(recorder.of("interface.removed")).toEqual([{ containerId: `discovered-${uid}`, uid }]));
 
