@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { CONFIG_VARIABLE, type Configuration, loadConfiguration, type Setting, settings } from "@millrace/core";
 import { type Command, Option } from "commander";
 import type { Io } from "./output.ts";
@@ -35,8 +36,15 @@ export function addSettings(command: Command, paths?: readonly string[]): Comman
   return command;
 }
 
+/** The configuration, and where it comes from. */
+export interface Setup {
+  readonly configuration: Configuration;
+  /** Where names of plugins are looked up from: the directory of the configuration file, else the working directory. */
+  readonly directory: string;
+}
+
 /** Reads the configuration as the command's flags and the environment have it. Throws ERR_CONFIG_INVALID, ERR_CONFIG_UNREADABLE. */
-export function configurationOf(command: Command, io: Io): Configuration {
+export function setupOf(command: Command, io: Io): Setup {
   const given = command.opts<Record<string, string | undefined>>();
   const flags: Record<string, string> = {};
   for (const setting of settings) {
@@ -45,5 +53,8 @@ export function configurationOf(command: Command, io: Io): Configuration {
   }
   const named = given.config ?? io.env[CONFIG_VARIABLE];
   const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
-  return loadConfiguration({ file, environment: io.env, flags });
+  return {
+    configuration: loadConfiguration({ file, environment: io.env, flags }),
+    directory: file === undefined ? process.cwd() : dirname(resolve(file)),
+  };
 }

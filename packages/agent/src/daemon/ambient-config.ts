@@ -1,19 +1,15 @@
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { AmbientConfig } from "@millrace/core";
 import type { Logger } from "../logging/logger.ts";
-
-/**
- * What the node says to others about its redirection, in the file and the words of istio-cni's ambient mode (1.18 to 1.20):
- * whether traffic has a proxy to go to, and which backend takes it there.
- */
-export interface AmbientConfig {
-  readonly ztunnelReady: boolean;
-  readonly redirectMode: string;
-}
 
 const MODE = 0o644;
 
-/** The file's text. The order of the keys is part of the format: readers of the log line match on it. */
+/**
+ * The text of the file in which the node says to others whether traffic has a proxy to go to, and which backend takes it there:
+ * the file and the words of istio-cni's ambient mode (1.18 to 1.20). The order of the keys is part of the format: readers of
+ * the log line match on it.
+ */
 export function ambientConfigText(config: AmbientConfig): string {
   return JSON.stringify({ ztunnelReady: config.ztunnelReady, redirectMode: config.redirectMode });
 }
@@ -73,6 +69,11 @@ export class AmbientConfigFile {
       this.#writing = undefined;
     });
     return this.#writing;
+  }
+
+  /** Resolves once nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#writing;
   }
 
   async #write(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type State, subjects, wantedProxies } from "@millrace/core";
+import { describeProxyProblems, type State, subjects } from "@millrace/core";
 import type { KernelView } from "./kernel-view.ts";
 import { type ProxyStatus, STATUS_VERSION, type Status, type WatchStatus } from "./status-document.ts";
 import { workloadStatuses } from "./workload-status.ts";
@@ -28,7 +28,7 @@ export function buildStatus({ time, state, view, agent, eventLog }: StatusSource
       },
     }),
     eventLog,
-    problems: [...wantedProxies(state).problems],
+    problems: describeProxyProblems(state),
     workloads: workloadStatuses(state, view),
     proxies: proxyStatuses(state, view),
     watches: watchStatuses(state),

@@ -1,6 +1,6 @@
 import { type Observation, type State, subjects } from "@millrace/core";
 
-/** The last reading of the kernel, with its time (RFC 3339). */
+/** The last reading of the kernel. `time` is when it began (RFC 3339): what changed after that may not be in it. */
 export interface Reading {
   readonly time: string;
   readonly observation: Observation;
@@ -28,7 +28,6 @@ export class KernelView {
     this.#last = reading;
     for (const { uid, state: found } of reading.observation.workloads) {
       const outcome = state.outcomes.get(subjects.workload(uid));
-      // An answer that came after the reading began is about something newer than what was read.
       if (found === "complete" && outcome?.state === "applied" && outcome.time <= reading.time) {
         this.#agreedAt.set(uid, reading.time);
       }

@@ -1,57 +1,58 @@
 import {
-  addressesOf,
-  interfaceOf,
-  isOnThisNode,
-  isProxyPod,
+  type WorkloadStatus as Described,
+  describeWorkloads,
   type Outcome,
   type State,
-  subjects,
   type WorkloadObservation,
-  wantedWorkload,
-  workloadUid,
 } from "@millrace/core";
 import type { KernelView } from "./kernel-view.ts";
 import type { WorkloadState, WorkloadStatus } from "./status-document.ts";
 
 type Judgement = { readonly state: WorkloadState; readonly reason?: string };
 
-/** Every workload of this node: its pods, what was asked for, and what the kernel was seen to hold, known or not. */
+/** Every workload of this node, and every redirection that the kernel was seen to hold, known or not. By namespace and name. */
 export function workloadStatuses(state: State, view: KernelView): WorkloadStatus[] {
-  const observed = new Map(view.last?.observation.workloads.map((workload) => [workload.uid, workload]));
-  const uids = new Set<string>(observed.keys());
-  for (const [uid, pod] of state.pods) if (isOnThisNode(state, pod) && !isProxyPod(state, pod)) uids.add(uid);
-  for (const [subject, requested] of state.requested) {
-    const uid = workloadUid(subject);
-    if (uid !== undefined && requested.action === "apply") uids.add(uid);
-  }
-  return [...uids].map((uid) => workloadStatus(state, view, uid, observed.get(uid))).sort(byName);
+  const { last } = view;
+  const observed = new Map(last?.observation.workloads.map((workload) => [workload.uid, workload]));
+  const known = describeWorkloads(state).map((described) => {
+    const found = observed.get(described.uid);
+    observed.delete(described.uid);
+    return workloadStatus(described, found, view);
+  });
+  return [...[...observed.values()].map(stray), ...known];
 }
 
-function byName(one: WorkloadStatus, other: WorkloadStatus): number {
-  const [a, b] = [one, other].map(({ namespace, name, uid }) => `${namespace}/${name}/${uid}`) as [string, string];
-  return a < b ? -1 : a > b ? 1 : 0;
+/** In the kernel, and nobody knows what it was: a pod that ended while no agent ran. */
+function stray({ uid, addresses, problems, foreign }: WorkloadObservation): WorkloadStatus {
+  const reason = "left by an earlier run, of a pod that has not been seen";
+  return {
+    uid,
+    namespace: "",
+    name: "",
+    addresses: [...addresses],
+    state: "leaving",
+    reason,
+    problems: [...problems],
+    foreign: [...foreign],
+  };
 }
 
 function workloadStatus(
-  state: State,
-  view: KernelView,
-  uid: string,
+  described: Described,
   observed: WorkloadObservation | undefined,
+  view: KernelView,
 ): WorkloadStatus {
-  const requested = state.requested.get(subjects.workload(uid));
-  const outcome = state.outcomes.get(subjects.workload(uid));
-  const known = state.pods.get(uid) ?? interfaceOf(state, uid);
-  const spec = requested?.action === "apply" ? requested.spec : undefined;
+  const { uid, namespace, name, addresses, outcome, requested, problems } = described;
   const agreedAt = view.agreedAt(uid);
   return {
     uid,
-    namespace: spec?.namespace ?? known?.namespace ?? "",
-    name: spec?.name ?? known?.name ?? "",
-    addresses: [...(spec?.addresses ?? (known === undefined ? (observed?.addresses ?? []) : addressesOf(state, uid)))],
-    ...(spec === undefined ? notWanted(state, uid, outcome, observed) : wanted(outcome, observed, view.last?.time)),
-    ...(spec !== undefined && outcome?.state === "applied" && { since: outcome.time }),
+    namespace,
+    name,
+    addresses: [...addresses],
+    ...(requested === "apply" ? wanted(described, observed, view.last?.time) : notWanted(described, observed)),
+    ...(requested === "apply" && outcome?.state === "applied" && { since: outcome.time }),
     ...(agreedAt !== undefined && { agreedAt }),
-    problems: [...(observed?.problems ?? [])],
+    problems: [...new Set([...problems, ...(observed?.problems ?? [])])],
     foreign: [...(observed?.foreign ?? [])],
   };
 }
@@ -59,51 +60,28 @@ function workloadStatus(
 const failure = ({ error, attempt }: Outcome): string =>
   `${error?.code ?? "ERR_UNEXPECTED"}: ${error?.message ?? "no reason given"}, attempt ${attempt}`;
 
-/** Asked for: enrolled only when a reading that is younger than the answer found it complete. */
+/** Asked for: enrolled only when a reading that began after the answer found it complete. */
 function wanted(
-  outcome: Outcome | undefined,
+  { outcome, carried }: Described,
   observed: WorkloadObservation | undefined,
   readAt: string | undefined,
 ): Judgement {
+  if (carried) return { state: "pending", reason: "held from an earlier run until its pod is seen again" };
   if (outcome?.state === "failed") return { state: "failed", reason: failure(outcome) };
   if (outcome === undefined || outcome.state === "pending") {
-    return {
-      state: "pending",
-      reason: outcome?.error === undefined ? "being applied" : `tried again after ${failure(outcome)}`,
-    };
+    const reason = outcome?.error === undefined ? "being applied" : `tried again after ${failure(outcome)}`;
+    return { state: "pending", reason };
   }
   if (readAt === undefined || readAt < outcome.time) return { state: "pending", reason: "applied, not read back yet" };
   if (observed === undefined) return { state: "partial", reason: "the kernel holds nothing of it" };
   return { state: observed.state === "complete" ? "enrolled" : "partial" };
 }
 
-/** Not asked for: gone when the kernel was seen without it. */
-function notWanted(
-  state: State,
-  uid: string,
-  outcome: Outcome | undefined,
-  observed: WorkloadObservation | undefined,
-): Judgement {
+/** Not asked for: gone once the kernel was seen without it. */
+function notWanted({ outcome, membership, reason }: Described, observed: WorkloadObservation | undefined): Judgement {
   if (outcome?.state === "failed") return { state: "failed", reason: `not removed: ${failure(outcome)}` };
-  const membership = wantedWorkload(state, uid);
-  if (observed !== undefined) return { state: "leaving", ...("reason" in membership && { reason: membership.reason }) };
-  switch (membership.kind) {
-    case "not-member":
-      return { state: "not a member", reason: membership.reason };
-    case "redirect":
-      return { state: "pending", reason: "to be asked for" };
-    case "pending":
-      return { state: "pending", reason: discoveryOf(state, uid) ?? membership.reason };
-    case "unknown":
-      return membership.final
-        ? { state: "not a member", reason: membership.reason }
-        : { state: "pending", reason: membership.reason };
-  }
-}
-
-/** Why no interface was found, when that was tried. */
-function discoveryOf(state: State, uid: string): string | undefined {
-  const attempts = state.discovery.get(uid);
-  if (attempts === undefined || interfaceOf(state, uid) !== undefined) return undefined;
-  return `no interface found: ${attempts.map(({ method, outcome }) => `${method}: ${outcome}`).join("; ")}`;
+  const because = reason !== undefined && { reason };
+  if (observed !== undefined || outcome?.state === "pending") return { state: "leaving", ...because };
+  if (membership === "member") return { state: "pending", reason: "to be asked for" };
+  return { state: membership === "not-member" ? "not a member" : "pending", ...because };
 }

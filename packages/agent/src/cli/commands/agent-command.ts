@@ -3,7 +3,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
-import { addSettings, configurationOf } from "../settings-options.ts";
+import { addSettings, setupOf } from "../settings-options.ts";
 
 export function agentCommand(io: Io, finish: Finish): Command {
   const command = new Command("agent").description(
@@ -13,9 +13,9 @@ export function agentCommand(io: Io, finish: Finish): Command {
       "own; what may (a BPF file system not mounted yet, a busy kernel) is tried again with growing pauses, up to 30 seconds.",
   );
   addSettings(command).action(async (options: { debug?: boolean }) => {
-    const configuration = configurationOf(command, io);
+    const setup = setupOf(command, io);
     const { runAgent } = await import("../../daemon/run-agent.ts");
-    await runAgent(configuration, { signal: io.signal, stacks: options.debug === true });
+    await runAgent(setup, { signal: io.signal, stacks: options.debug === true });
     finish(EXIT.ok);
   });
   return addHelp(command, [

@@ -3,7 +3,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
-import { addSettings, configurationOf } from "../settings-options.ts";
+import { addSettings, setupOf } from "../settings-options.ts";
 
 export function doctorCommand(io: Io, finish: Finish): Command {
   const command = new Command("doctor")
@@ -14,13 +14,13 @@ export function doctorCommand(io: Io, finish: Finish): Command {
     .option("--json", "as JSON (stable)");
   addSettings(command, ["redirectMode", "paths.bpffs", "paths.journal", "plugins"]);
   command.action(async ({ json }: { json?: boolean }) => {
-    const configuration = configurationOf(command, io);
+    const setup = setupOf(command, io);
     // Loaded here and not above: the native parts must not keep `--help` from working.
     const [{ diagnose }, { renderDiagnosis }] = await Promise.all([
       import("../../doctor/diagnose.ts"),
       import("../../doctor/render-diagnosis.ts"),
     ]);
-    const diagnosis = await diagnose(configuration, io.signal);
+    const diagnosis = await diagnose(setup, io.signal);
     await (json === true ? io.out.json(diagnosis) : io.out.write(renderDiagnosis(diagnosis, io.out.palette)));
     finish(diagnosis.selection.backend === undefined ? EXIT.notCapable : EXIT.ok);
   });

@@ -5,7 +5,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
-import { addSettings, configurationOf } from "../settings-options.ts";
+import { addSettings, setupOf } from "../settings-options.ts";
 
 interface Options {
   readonly follow?: boolean;
@@ -37,7 +37,7 @@ export function logCommand(io: Io, finish: Finish): Command {
     .addOption(new Option("-n, --limit <count>", "only the newest so many").argParser(wholeNumber));
   addSettings(command, ["eventLog.path"]);
   command.action(async (options: Options) => {
-    const { path } = configurationOf(command, io).eventLog;
+    const { path } = setupOf(command, io).configuration.eventLog;
     const { readEvents } = await import("../../event-log/read-events.ts");
     const { follow = false, since, type: types, subject, pod, limit } = options;
     const query = {

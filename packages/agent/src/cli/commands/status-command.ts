@@ -6,7 +6,7 @@ import { verdict } from "../../status/verdict.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
-import { addSettings, configurationOf } from "../settings-options.ts";
+import { addSettings, setupOf } from "../settings-options.ts";
 
 interface Options {
   readonly json?: boolean;
@@ -29,7 +29,7 @@ export function statusCommand(io: Io, finish: Finish): Command {
     .option("--observe", "let the agent read the kernel first");
   addSettings(command, ["sockets.admin"]);
   command.action(async (options: Options) => {
-    const client = new AdminClient(configurationOf(command, io).sockets.admin);
+    const client = new AdminClient(setupOf(command, io).configuration.sockets.admin);
     do {
       const status = options.observe === true ? await client.observe() : await client.status();
       if (options.json === true) {

@@ -3,7 +3,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
-import { addSettings, configurationOf } from "../settings-options.ts";
+import { addSettings, setupOf } from "../settings-options.ts";
 
 export function uninstallCommand(io: Io, finish: Finish): Command {
   const command = new Command("uninstall")
@@ -25,10 +25,10 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
     "plugins",
   ]);
   command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
-    const configuration = configurationOf(command, io);
+    const setup = setupOf(command, io);
     const { uninstall } = await import("../../uninstall/uninstall.ts");
     const { renderRemoval } = await import("../../uninstall/render-removal.ts");
-    const removal = await uninstall(configuration, { purge: purge === true, signal: io.signal });
+    const removal = await uninstall(setup, { purge: purge === true, signal: io.signal });
     await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
     finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
   });

@@ -5,7 +5,6 @@ import type { Check, Finding } from "../check.ts";
 const CAPABILITIES = [
   [12, "CAP_NET_ADMIN", "attach programs, routes and rules"],
   [21, "CAP_SYS_ADMIN", "enter pods' network namespaces, pin in bpffs"],
-  [38, "CAP_PERFMON", "load programs that the verifier must trust"],
   [39, "CAP_BPF", "load programs and maps"],
 ] as const;
 

@@ -1,0 +1,78 @@
+import type { Configuration, Part } from "@millrace/core";
+import { peerCredentials } from "linux-ts";
+import { AdminServer, type AdminService } from "../admin/admin-server.ts";
+import type { Logger } from "../logging/logger.ts";
+import { buildStatus } from "../status/build-status.ts";
+import type { KernelView } from "../status/kernel-view.ts";
+import type { Status } from "../status/status-document.ts";
+import { VERSION } from "../version.ts";
+import type { EnginePart } from "./engine-part.ts";
+import type { ReconcilingPart } from "./reconciling-part.ts";
+import type { RedirectionPart } from "./redirection-part.ts";
+import { Started } from "./started.ts";
+
+/** Serves the admin socket, from before there is a redirection: also an agent that waits for one can be asked why. */
+export class AdminPart implements Part, AdminService {
+  readonly name = "admin socket";
+  readonly #configuration: Configuration;
+  readonly #engine: EnginePart;
+  readonly #redirection: RedirectionPart;
+  readonly #reconciling: ReconcilingPart;
+  readonly #view: KernelView;
+  readonly #log: Logger;
+  readonly #server = new Started<AdminServer>("the admin socket");
+
+  constructor(
+    configuration: Configuration,
+    engine: EnginePart,
+    redirection: RedirectionPart,
+    reconciling: ReconcilingPart,
+    view: KernelView,
+    log: Logger,
+  ) {
+    this.#configuration = configuration;
+    this.#engine = engine;
+    this.#redirection = redirection;
+    this.#reconciling = reconciling;
+    this.#view = view;
+    this.#log = log.child({ component: "admin" });
+  }
+
+  async start(): Promise<void> {
+    const path = this.#configuration.sockets.admin;
+    this.#server.set(await AdminServer.listen({ path, service: this, log: this.#log, peer: peerCredentials }));
+    this.#log.info({ path }, "admin socket is open");
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.clear()?.[Symbol.asyncDispose]();
+  }
+
+  status(): Status {
+    const { node, redirectMode, failurePolicy } = this.#configuration;
+    const { state } = this.#engine.engine;
+    const { backend, problem } = this.#redirection;
+    const { path, state: logState, lostEvents, reason } = this.#engine.eventLogStatus;
+    return buildStatus({
+      time: new Date().toISOString(),
+      state,
+      view: this.#view,
+      agent: {
+        version: VERSION,
+        node: node.name,
+        pid: process.pid,
+        startedAt: state.agent?.startedAt ?? new Date(Date.now() - process.uptime() * 1000).toISOString(),
+        redirectMode,
+        failurePolicy,
+        ...(backend !== undefined && { backend }),
+        ...(problem !== undefined && { problem }),
+      },
+      eventLog: { path, lastSeq: state.seq, state: logState, lostEvents, ...(reason !== undefined && { reason }) },
+    });
+  }
+
+  async observe(): Promise<Status> {
+    await this.#reconciling.observe();
+    return this.status();
+  }
+}

@@ -1,0 +1,68 @@
+import { Lifecycle } from "@millrace/core";
+import type { Setup } from "../cli/settings-options.ts";
+import { Composition, token } from "../container.ts";
+import type { Logger } from "../logging/logger.ts";
+import { KernelView } from "../status/kernel-view.ts";
+import { AdminPart } from "./admin-part.ts";
+import { AmbientPart } from "./ambient-part.ts";
+import { EnginePart } from "./engine-part.ts";
+import { InstancePart } from "./instance-part.ts";
+import { ReconcilingPart } from "./reconciling-part.ts";
+import { RedirectionPart } from "./redirection-part.ts";
+import { WatchersPart } from "./watchers-part.ts";
+
+const SETUP = token<Setup>("setup");
+const LOG = token<Logger>("log");
+const SIGNAL = token<AbortSignal>("signal");
+const VIEW = token<KernelView>("kernel view");
+const INSTANCE = token<InstancePart>("single instance");
+const ENGINE = token<EnginePart>("engine");
+const REDIRECTION = token<RedirectionPart>("redirection");
+const RECONCILING = token<ReconcilingPart>("reconciling");
+const ADMIN = token<AdminPart>("admin socket");
+const AMBIENT = token<AmbientPart>("ambient config");
+const WATCHERS = token<WatchersPart>("watchers");
+
+/** The agent as one thing that starts and stops. */
+export const AGENT = token<Lifecycle>("agent");
+
+/**
+ * Puts the agent together. Nothing is opened here: parts are made in any order, and started in the order of {@link AGENT}'s list,
+ * which is the order in which a node comes to life; they are stopped in reverse.
+ */
+export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composition {
+  return new Composition()
+    .value(SETUP, setup)
+    .value(LOG, log)
+    .value(SIGNAL, signal)
+    .bind(VIEW, [], () => new KernelView())
+    .bind(INSTANCE, [SETUP], ({ configuration }) => new InstancePart(configuration.sockets.admin))
+    .bind(ENGINE, [SETUP, LOG, SIGNAL], ({ configuration }, ...rest) => new EnginePart(configuration, ...rest))
+    .bind(REDIRECTION, [SETUP, ENGINE, LOG, SIGNAL], (...parts) => new RedirectionPart(...parts))
+    .bind(
+      RECONCILING,
+      [SETUP, ENGINE, REDIRECTION, VIEW, LOG],
+      ({ configuration }, engine, redirection, view, theLog) =>
+        new ReconcilingPart(engine, redirection, view, configuration.resync.intervalSeconds * 1000, theLog),
+    )
+    .bind(
+      ADMIN,
+      [SETUP, ENGINE, REDIRECTION, RECONCILING, VIEW, LOG],
+      ({ configuration }, ...rest) => new AdminPart(configuration, ...rest),
+    )
+    .bind(
+      AMBIENT,
+      [SETUP, ENGINE, LOG],
+      ({ configuration }, engine, theLog) => new AmbientPart(engine, configuration.paths.ambientConfig, theLog),
+    )
+    .bind(
+      WATCHERS,
+      [SETUP, ENGINE, RECONCILING, VIEW, LOG],
+      ({ configuration }, ...rest) => new WatchersPart(configuration, ...rest),
+    )
+    .bind(
+      AGENT,
+      [LOG, INSTANCE, ENGINE, ADMIN, REDIRECTION, AMBIENT, RECONCILING, WATCHERS],
+      (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),
+    );
+}

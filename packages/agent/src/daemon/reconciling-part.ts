@@ -1,0 +1,86 @@
+import { KeyedQueue, type Part, Reconciler, ResyncLoop, reconcileRank } from "@millrace/core";
+import { auditTime, filter, type Subscription } from "rxjs";
+import type { Logger } from "../logging/logger.ts";
+import type { KernelView } from "../status/kernel-view.ts";
+import type { EnginePart } from "./engine-part.ts";
+import type { RedirectionPart } from "./redirection-part.ts";
+import { Started } from "./started.ts";
+
+/** After a change, the kernel is read back once in this time at the most, so that the status tells what is there. */
+const READ_BACK_MS = 500;
+
+interface Running {
+  readonly reconciler: Reconciler;
+  readonly queue: KeyedQueue;
+  readonly resync: ResyncLoop;
+  readonly subscriptions: readonly Subscription[];
+}
+
+/** Does what was decided, tries again what failed, and compares with the kernel from time to time and after each change. */
+export class ReconcilingPart implements Part {
+  readonly name = "reconciling";
+  readonly #engine: EnginePart;
+  readonly #redirection: RedirectionPart;
+  readonly #view: KernelView;
+  readonly #intervalMs: number;
+  readonly #log: Logger;
+  readonly #running = new Started<Running>("the reconciler");
+
+  constructor(engine: EnginePart, redirection: RedirectionPart, view: KernelView, intervalMs: number, log: Logger) {
+    this.#engine = engine;
+    this.#redirection = redirection;
+    this.#view = view;
+    this.#intervalMs = intervalMs;
+    this.#log = log.child({ component: "reconciler" });
+  }
+
+  /** Reads the kernel now; what differs becomes events, what was found becomes the view. */
+  async observe(): Promise<void> {
+    const { reconciler } = this.#running.value;
+    await reconciler.observe();
+    const { lastObservation: last } = reconciler;
+    if (last === undefined) return;
+    const began = new Date(Date.parse(last.time) - Math.ceil(last.durationMs)).toISOString();
+    this.#view.record({ time: began, observation: last.observation }, this.#engine.engine.state);
+  }
+
+  start(): void {
+    const { engine } = this.#engine;
+    const submit = engine.submit.bind(engine);
+    const log = this.#log;
+    const reconciler = new Reconciler({
+      redirection: this.#redirection.redirection,
+      state: () => engine.state,
+      submit,
+      log,
+    });
+    const queue = new KeyedQueue({
+      run: (subject, attempt) => reconciler.reconcile(subject, attempt),
+      retryDue: (subject, retry) => submit({ type: "retry.due", subject, data: retry }),
+      rank: reconcileRank,
+    });
+    const resync = new ResyncLoop({ intervalMs: this.#intervalMs, observe: () => this.observe(), submit, log });
+    const changes = engine.records$.pipe(
+      filter(({ type }) => type === "redirection.applied" || type === "redirection.removed"),
+      auditTime(READ_BACK_MS),
+    );
+    const subscriptions = [
+      engine.intents$.subscribe(({ subject }) => queue.add(subject)),
+      changes.subscribe(() => {
+        this.observe().catch((error: unknown) => log.error({ err: error }, "the kernel could not be read back"));
+      }),
+    ];
+    this.#running.set({ reconciler, queue, resync, subscriptions });
+    resync.start();
+  }
+
+  /** Finishes what is under way. */
+  async stop(): Promise<void> {
+    if (!this.#running.running) return;
+    const { queue, resync, subscriptions } = this.#running.value;
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    await resync.stop();
+    await queue.close();
+    this.#running.clear();
+  }
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { inputs, type Part, type Redirection } from "@millrace/core";
+import { adviceFor } from "../advice.ts";
+import { loadBackends } from "../backends/backends.ts";
+import type { Setup } from "../cli/settings-options.ts";
+import { EXIT } from "../exit-codes.ts";
+import { describeError } from "../logging/describe-error.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { EnginePart } from "./engine-part.ts";
+import { Started } from "./started.ts";
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
+interface Open {
+  readonly backend: string;
+  readonly redirection: Redirection;
+}
+
+/**
+ * The backend that serves and its open redirection. Failures that waiting cannot mend (configuration, permissions, no capable
+ * backend) end the start; any other is tried again with growing pauses until the agent is stopped, and shown in the status.
+ */
+export class RedirectionPart implements Part {
+  readonly name = "redirection";
+  readonly #setup: Setup;
+  readonly #engine: EnginePart;
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+  readonly #open = new Started<Open>("the redirection");
+  #problem: string | undefined = "no redirection is open yet";
+
+  constructor(setup: Setup, engine: EnginePart, log: Logger, signal: AbortSignal) {
+    this.#setup = setup;
+    this.#engine = engine;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  get redirection(): Redirection {
+    return this.#open.value.redirection;
+  }
+
+  /** Name of the backend; undefined while nothing is open. */
+  get backend(): string | undefined {
+    return this.#open.running ? this.#open.value.backend : undefined;
+  }
+
+  /** Why nothing is open; undefined when all is well. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  async start(): Promise<void> {
+    const backends = await loadBackends(this.#setup, this.#log, this.#signal);
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const { backend, selected } = await backends.select();
+        this.#log.info({ backend: selected.backend, mode: selected.mode, reason: selected.reason }, "backend selected");
+        await this.#engine.engine.submit(inputs.backendSelected(selected));
+        this.#open.set({ backend: selected.backend, redirection: await backend.open() });
+        this.#problem = undefined;
+        return;
+      } catch (error) {
+        if (adviceFor(error).exit !== EXIT.unexpected) throw error;
+        const { code = "ERR_UNEXPECTED", message } = describeError(error);
+        this.#problem = `${code}: ${message}`;
+        this.#log.error({ err: error, pauseMs: pause }, "redirection cannot be opened, will be tried again");
+        await sleep(pause, undefined, { signal: this.#signal });
+      }
+    }
+  }
+
+  /** Leaves the data path running. */
+  async stop(): Promise<void> {
+    this.#problem = "the agent is stopping";
+    await this.#open.clear()?.redirection[Symbol.asyncDispose]();
+  }
+}

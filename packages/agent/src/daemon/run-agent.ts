@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import type { Setup } from "../cli/settings-options.ts";
+import { createLogger } from "../logging/logger.ts";
+import { VERSION } from "../version.ts";
+import { AGENT, compose } from "./composition.ts";
+
+export interface RunOptions {
+  /** Aborted to stop the agent; its reason becomes that of `agent.stopped`. */
+  readonly signal: AbortSignal;
+  /** Stacks in the log. */
+  readonly stacks: boolean;
+}
+
+/**
+ * Runs the agent until it is told to stop. Resolves when everything is closed; the data path stays.
+ * Throws `ERR_START_FAILED`, after undoing what had started, with what failed as its cause.
+ */
+export async function runAgent(setup: Setup, { signal, stacks }: RunOptions): Promise<void> {
+  const { log: logging, node, redirectMode } = setup.configuration;
+  const log = createLogger({ ...logging, stacks });
+  log.info({ version: VERSION, node: node.name, redirectMode, pid: process.pid }, "agent is starting");
+  const agent = await compose(setup, log, signal).get(AGENT);
+  try {
+    await agent.start();
+  } catch (error) {
+    // Told to stop while it was starting: by now everything is undone, and that was wanted.
+    if (signal.aborted) return;
+    throw error;
+  }
+  log.info("agent is running");
+  if (!signal.aborted) await once(signal, "abort");
+  log.info({ reason: String(signal.reason?.message ?? signal.reason) }, "agent is stopping, redirection stays");
+  await agent.stop();
+  log.info("agent has stopped");
+}

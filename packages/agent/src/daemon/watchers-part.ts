@@ -1,0 +1,84 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Configuration, EventInput, Part } from "@millrace/core";
+import {
+  cniSocketWatcher,
+  discoveryWatcher,
+  linksWatcher,
+  manifestsWatcher,
+  startWatchers,
+  type Watcher,
+} from "@millrace/watchers";
+import { filter } from "rxjs";
+import type { Logger } from "../logging/logger.ts";
+import type { KernelView } from "../status/kernel-view.ts";
+import { cniEngine } from "./cni-engine.ts";
+import type { EnginePart } from "./engine-part.ts";
+import type { ReconcilingPart } from "./reconciling-part.ts";
+import { Started } from "./started.ts";
+import { wantedPods } from "./wanted-pods.ts";
+
+/** Everything the agent hears of the world by. Started last: what it says is decided and done at once. */
+export class WatchersPart implements Part {
+  readonly name = "watchers";
+  readonly #configuration: Configuration;
+  readonly #engine: EnginePart;
+  readonly #reconciling: ReconcilingPart;
+  readonly #view: KernelView;
+  readonly #log: Logger;
+  readonly #watching = new Started<AsyncDisposable>("the watchers");
+
+  constructor(
+    configuration: Configuration,
+    engine: EnginePart,
+    reconciling: ReconcilingPart,
+    view: KernelView,
+    log: Logger,
+  ) {
+    this.#configuration = configuration;
+    this.#engine = engine;
+    this.#reconciling = reconciling;
+    this.#view = view;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    const { engine } = this.#engine;
+    mkdirSync(dirname(this.#configuration.sockets.cni), { recursive: true, mode: 0o755 });
+    // The engine logs what it refuses; a watcher has nothing to do about it.
+    const sink = (input: EventInput) => void engine.submit(input);
+    this.#watching.set(await startWatchers(this.#watchers(), sink));
+  }
+
+  async stop(): Promise<void> {
+    await this.#watching.clear()?.[Symbol.asyncDispose]();
+  }
+
+  /** In the order of starting: the node's own facts, then what is wanted, then what is asked of us. */
+  #watchers(): Watcher[] {
+    const { sockets, manifests, node, cni, proxy, membership } = this.#configuration;
+    const { engine } = this.#engine;
+    const logOf = (watcher: string) => this.#log.child({ component: "watchers", watcher });
+    const linkChanges$ = engine.records$.pipe(filter(({ type }) => type === "link.changed"));
+    return [
+      linksWatcher({ log: logOf("links") }),
+      discoveryWatcher({ pods$: wantedPods(engine.state$), linkChanges$, log: logOf("discovery") }),
+      ...(manifests.enabled
+        ? [
+            manifestsWatcher({
+              directory: manifests.directory,
+              config: { proxy, membership },
+              nodeName: node.name,
+              log: logOf("manifests"),
+            }),
+          ]
+        : []),
+      cniSocketWatcher({
+        path: sockets.cni,
+        engine: cniEngine(this.#engine, this.#reconciling, this.#view),
+        log: logOf("cni"),
+        deadlineMs: cni.deadlineSeconds * 1000,
+      }),
+    ];
+  }
+}

@@ -1,0 +1,51 @@
+import type { Observation, Plugin, Redirection } from "@millrace/core";
+import type { Backends } from "../backends/backends.ts";
+import { attachedPrograms, isOurs } from "../kernel/attached-programs.ts";
+import { describeError } from "../logging/describe-error.ts";
+import type { Ledger } from "./removal.ts";
+
+const why = (error: unknown): string => {
+  const { code, message } = describeError(error);
+  return code === undefined ? message : `${code}: ${message}`;
+};
+
+/**
+ * Uninstalls what every installed backend may have put into the kernel, not only the one in use: an earlier agent may have used
+ * another. What cannot be looked at counts as left.
+ */
+export async function removeRedirections({ plugins, create }: Backends, ledger: Ledger): Promise<void> {
+  for (const plugin of plugins) {
+    try {
+      await removeRedirection(plugin, () => create(plugin).open(), ledger);
+    } catch (error) {
+      ledger.left.push(`redirection of backend ${plugin.name}, perhaps: it cannot be opened to look: ${why(error)}`);
+    }
+  }
+  for (const { interface: where, direction, by, name } of attachedPrograms().filter(isOurs)) {
+    ledger.left.push(`program ${name} on ${where} ${direction}, attached by ${by}`);
+  }
+}
+
+async function removeRedirection(plugin: Plugin, open: () => Promise<Redirection>, ledger: Ledger): Promise<void> {
+  const found = await openAndRemove(open);
+  for (const what of describe(found)) ledger.removed.push(`${what} (backend ${plugin.name})`);
+  // Opened anew, it reads the kernel without any memory of what it removed.
+  const still = await openAndRemove(open);
+  for (const what of describe(still)) ledger.left.push(`${what} (backend ${plugin.name}), removed again just now`);
+}
+
+async function openAndRemove(open: () => Promise<Redirection>): Promise<Observation> {
+  await using redirection = await open();
+  const found = await redirection.observe();
+  await redirection.uninstall();
+  return found;
+}
+
+function describe({ workloads, proxies }: Observation): string[] {
+  return [
+    ...workloads.map(
+      ({ uid, addresses }) => `redirection of workload ${uid} (${addresses.join(", ") || "no address"})`,
+    ),
+    ...proxies.map(({ key, role }) => `redirection to ${role} proxy ${key}`),
+  ];
+}
