@@ -155,7 +155,8 @@ export function ipFrame(spec: IpSpec, macs: { to?: string; from?: string } = {})
 }
 
 export function tcpFrame(spec: TcpSpec, macs: { to?: string; from?: string } = {}): Uint8Array {
-  return ipFrame({ ...spec, protocol: PROTOCOL.tcp, payload: tcpSegment(spec) }, macs);
+  const { source, destination } = spec;
+  return ipFrame({ source, destination, protocol: PROTOCOL.tcp, payload: tcpSegment(spec) }, macs);
 }
 
 /** IPv6 extension headers of the common form (RFC 8200 section 4), padded with zeros. */

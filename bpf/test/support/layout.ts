@@ -9,8 +9,7 @@ import { concat, mac } from "./frames.ts";
 export const MAX_PROXIES = 8;
 export const FAIL_OPEN = 0x1;
 export const ROUTED = 0x2;
-export const VIA_HOST = 0x1;
-export const PASSING = 0x2;
+export const PASSING = 0x1;
 export const NODE = 0x1;
 export const PROXY = 0x2;
 
@@ -66,8 +65,8 @@ export function proxy({ ifindex, netnsid, mac: text }: { ifindex: number; netnsi
   return concat(le32(ifindex), le32(netnsid), mac(text), new Uint8Array(2));
 }
 
-export function workload({ flags = 0, adoptUntilNs = 0n } = {}): Uint8Array {
-  return concat(le32(flags), le32(0), le64(adoptUntilNs));
+export function workload({ flags = 0, viaHost = 0, adoptUntilNs = 0n } = {}): Uint8Array {
+  return concat(le32(flags), le32(viaHost), le64(adoptUntilNs));
 }
 
 export function member({ ifindex, mac: text }: { ifindex: number; mac: string }): Uint8Array {

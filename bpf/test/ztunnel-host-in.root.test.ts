@@ -1,0 +1,191 @@
+import { formatAddress } from "linux-ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Connection } from "./support/connection.ts";
+import { Datapath } from "./support/datapath.ts";
+import {
+  ACK,
+  checksum,
+  concat,
+  ipFrame,
+  isIpv6,
+  mac,
+  PROTOCOL,
+  pseudoHeader,
+  RST,
+  SYN,
+  type TcpSpec,
+  tcpFrame,
+  tcpSegment,
+  zeros,
+} from "./support/frames.ts";
+import { flow, le32, PROXY, ROUTED } from "./support/layout.ts";
+import { testRun } from "./support/test-run.ts";
+import { HERE, MAC_ACTIVE, NOWHERE, resetBeforeEach } from "./support/two-proxies.ts";
+
+const MAC_MEMBER = "02:00:00:00:02:01";
+const LO = 1;
+
+let datapath: Datapath;
+beforeAll(() => {
+  datapath = new Datapath();
+});
+afterAll(() => datapath[Symbol.dispose]());
+resetBeforeEach(() => datapath);
+
+const run = (spec: TcpSpec) => testRun(datapath, "ztunnel_host_in", tcpFrame(spec));
+const passed = { verdict: "passed", action: "next" };
+const delivered = { verdict: "delivered", action: "redirect" };
+
+describe.each([
+  { source: "198.18.1.10", destination: "198.18.1.11", loopback: "127.0.0.1" as const },
+  { source: "2001:2:0:1::a", destination: "2001:2:0:1::b", loopback: "::1" as const },
+])("ztunnel_host_in, to $destination", ({ source, destination, loopback }) => {
+  const ends = { source, destination, sourcePort: 40000, destinationPort: 80 };
+  const answer = flow(destination, 80, source, 40000);
+  const enrol = () => datapath.member(destination, { ifindex: 50, mac: MAC_MEMBER });
+
+  it("passes to the host what is for nobody here", () => {
+    expect(run(ends)).toMatchObject(passed);
+  });
+
+  it("delivers to a member, changing nothing but the destination's MAC", () => {
+    enrol();
+    const frame = tcpFrame({ ...ends, flags: ACK });
+    const ran = testRun(datapath, "ztunnel_host_in", frame);
+    expect(ran).toMatchObject(delivered);
+    expect(ran.frame.subarray(0, 6)).toEqual(mac(MAC_MEMBER));
+    expect(ran.frame.subarray(6)).toEqual(frame.subarray(6));
+  });
+
+  it("passes the proxy's own connections and other protocols to the host", () => {
+    enrol();
+    expect(
+      testRun(datapath, "ztunnel_host_in", ipFrame({ ...ends, protocol: PROTOCOL.udp, payload: zeros(8) })),
+    ).toMatchObject(passed);
+    datapath.address(source, PROXY);
+    expect(run(ends)).toMatchObject(passed);
+  });
+
+  it("forgets an older connection of the same ports that went by the host", () => {
+    enrol();
+    datapath.map("via_host").update(answer, le32(1));
+    expect(run({ ...ends, flags: ACK })).toMatchObject(delivered);
+    expect(datapath.map("via_host").lookup(answer)).toEqual(le32(1));
+    expect(run(ends)).toMatchObject(delivered);
+    expect(datapath.map("via_host").lookup(answer)).toBeUndefined();
+  });
+
+  it("routes the proxy's connections when told to, but not its answers", () => {
+    enrol();
+    datapath.settings({ active: 1, flags: ROUTED });
+    expect(run(ends)).toMatchObject(passed);
+    expect(run({ ...ends, flags: SYN | ACK })).toMatchObject(delivered);
+    datapath.map("via_host").update(answer, le32(1));
+    expect(run({ ...ends, flags: ACK })).toMatchObject(passed);
+    expect(datapath.map("via_host").lookup(answer)).toEqual(le32(1));
+  });
+
+  it("delivers later fragments as it does the first", () => {
+    if (isIpv6(source)) return;
+    enrol();
+    const later = ipFrame({ ...ends, protocol: PROTOCOL.tcp, payload: zeros(8), fragment: 5 });
+    expect(testRun(datapath, "ztunnel_host_in", later)).toMatchObject(delivered);
+    datapath.settings({ active: 1, flags: ROUTED });
+    expect(testRun(datapath, "ztunnel_host_in", later)).toMatchObject(passed);
+  });
+
+  describe("when another proxy has the same connection", () => {
+    /** What a proxy would send that chose the client's port of this connection: the other proxy has the client's socket. */
+    const clashing = ({ toServer }: Connection) => toServer;
+    /** The frames of a test run come in on lo: that is proxy 0's interface, so it is the sender. */
+    const proxies = (sockets: { first?: boolean; second?: boolean }) => {
+      datapath.proxy(0, { ifindex: LO, netnsid: sockets.first ? HERE : NOWHERE, mac: MAC_ACTIVE });
+      datapath.proxy(1, { ifindex: 72, netnsid: sockets.second ? HERE : NOWHERE, mac: MAC_ACTIVE });
+    };
+
+    it("refuses the active proxy's SYN for a draining one's sake, and the other way round", async () => {
+      await using connection = await Connection.open(loopback);
+      proxies({ second: true });
+      const refused = { verdict: "refused_collision", action: "redirect" };
+      datapath.settings({ active: 1, draining: 0b10 });
+      expect(run(clashing(connection))).toMatchObject(refused);
+      datapath.settings({ active: 2, draining: 0b01 });
+      expect(run(clashing(connection))).toMatchObject(refused);
+    });
+
+    it("lets pass what is no collision", async () => {
+      await using connection = await Connection.open(loopback);
+      proxies({ second: true });
+      expect(run(clashing(connection))).toMatchObject(passed);
+      datapath.settings({ active: 1, draining: 0b100 });
+      expect(run(clashing(connection))).toMatchObject(passed);
+      datapath.settings({ active: 1, draining: 0b10 });
+      expect(run({ ...clashing(connection), flags: ACK })).toMatchObject(passed);
+      expect(run({ ...clashing(connection), sourcePort: 1 })).toMatchObject(passed);
+      proxies({ first: true });
+      expect(run(clashing(connection))).toMatchObject(passed);
+    });
+
+    it("lets a SYN replace a connection in TIME_WAIT", async () => {
+      await using connection = await Connection.open(loopback);
+      proxies({ second: true });
+      datapath.settings({ active: 1, draining: 0b10 });
+      const closed = await connection.close();
+      const server = { ...closed, source: closed.destination, destination: closed.source };
+      expect(run({ ...server, sourcePort: closed.destinationPort, destinationPort: closed.sourcePort })).toMatchObject(
+        passed,
+      );
+    });
+
+    it.each([
+      { name: "a plain SYN", spec: {} },
+      { name: "a SYN with options", spec: { options: zeros(20), sequence: 0xffffffff } },
+      { name: "a SYN with data", spec: { options: zeros(4), payload: zeros(33), sequence: 7 } },
+    ])("answers $name with a correct RST", async ({ spec }) => {
+      await using connection = await Connection.open(loopback);
+      proxies({ second: true });
+      datapath.settings({ active: 1, draining: 0b10 });
+      const syn = { ...clashing(connection), sequence: 1000, ...spec };
+      const sent = tcpFrame(syn);
+      const { frame } = testRun(datapath, "ztunnel_host_in", sent);
+      const dataBytes = "payload" in spec ? spec.payload.length : 0;
+      expectReset(frame, sent, { ...syn, acknowledgement: (syn.sequence + 1 + dataBytes) % 2 ** 32 });
+    });
+
+    it("answers within IP options", async () => {
+      if (loopback === "::1") return;
+      await using connection = await Connection.open(loopback);
+      proxies({ second: true });
+      datapath.settings({ active: 1, draining: 0b10 });
+      const spec = clashing(connection);
+      const payload = tcpSegment({ ...spec, options: zeros(12) });
+      const { frame } = testRun(
+        datapath,
+        "ztunnel_host_in",
+        ipFrame({ ...spec, protocol: PROTOCOL.tcp, payload, options: zeros(8) }),
+      );
+      expect(frame).toHaveLength(14 + 28 + 20);
+      expect(checksum(frame.subarray(14, 42))).toBe(0);
+      expect(frame.subarray(42 + 13, 42 + 14)).toEqual(Uint8Array.of(RST | ACK));
+    });
+  });
+});
+
+/** Checks all of an RST: turned round, right lengths, right checksums. */
+function expectReset(frame: Uint8Array, sent: Uint8Array, syn: TcpSpec & { acknowledgement: number }): void {
+  const v6 = isIpv6(syn.source);
+  const header = v6 ? 40 : 20;
+  const view = new DataView(frame.buffer, frame.byteOffset);
+  expect(frame).toHaveLength(14 + header + 20);
+  expect(concat(frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12, 14))).toEqual(sent.subarray(0, 14));
+  expect(view.getUint16(v6 ? 18 : 16)).toBe(v6 ? 20 : 40);
+  if (!v6) expect(checksum(frame.subarray(14, 34))).toBe(0);
+  const [first, width] = v6 ? [22, 16] : [26, 4];
+  expect(formatAddress(frame.subarray(first, first + width))).toBe(syn.destination);
+  expect(formatAddress(frame.subarray(first + width, first + 2 * width))).toBe(syn.source);
+  const tcp = 14 + header;
+  expect([view.getUint16(tcp), view.getUint16(tcp + 2)]).toEqual([syn.destinationPort, syn.sourcePort]);
+  expect([view.getUint32(tcp + 4), view.getUint32(tcp + 8)]).toEqual([0, syn.acknowledgement]);
+  expect(frame.subarray(tcp + 12, tcp + 14)).toEqual(Uint8Array.of(0x50, RST | ACK));
+  expect(checksum(concat(pseudoHeader(syn.destination, syn.source, PROTOCOL.tcp, 20), frame.subarray(tcp)))).toBe(0);
+}
