@@ -51,7 +51,7 @@ export class ClsactAttachment implements Attachment {
     }
   }
 
-  detach(hook: Hook): void {
+  async detach(hook: Hook): Promise<void> {
     const note = noteOf(hook);
     try {
       const ours = this.#find(hook, tcFilters(targetOf(hook)));

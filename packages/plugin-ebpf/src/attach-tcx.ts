@@ -38,10 +38,10 @@ export class TcxAttachment implements Attachment {
   }
 
   /** At once: without a pin the kernel would end the link too, but only some time later (kernel/bpf/inode.c, bpf_free_inode()). */
-  detach(hook: Hook): void {
+  async detach(hook: Hook): Promise<void> {
     try {
       using link = openLink(pinOf(hook));
-      if (link && link.info().ifindex !== 0) link.detach();
+      if (link && link.info().ifindex !== 0) await link.detachAsync();
     } catch (error) {
       // The interface went away in between.
       if (errorCode(error) !== "ENOLINK")

@@ -33,7 +33,7 @@ export interface Attachment {
   /** Makes `program` run at the hook, before all others as far as the mode can. A program of ours that runs there is never taken off in between. */
   ensure(hook: Hook, program: BpfProgram): Promise<Attached>;
   /** Ends what `ensure` did. Success when it, or the whole interface, is gone. */
-  detach(hook: Hook): void;
+  detach(hook: Hook): Promise<void>;
   inspect(hook: Hook): HookState;
   /** Whether this mode has been used at the hook, by its pin or note. */
   isNoted(hook: Hook): boolean;

@@ -22,13 +22,13 @@ export class Hooks {
 
   async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
     const result = await this.#chosen.ensure(hook, program);
-    if (this.#other.isNoted(hook)) this.#other.detach(hook);
+    if (this.#other.isNoted(hook)) await this.#other.detach(hook);
     return result;
   }
 
-  detach(hook: Hook): void {
+  async detach(hook: Hook): Promise<void> {
     for (const attachment of [this.#chosen, this.#other]) {
-      if (attachment.isNoted(hook)) attachment.detach(hook);
+      if (attachment.isNoted(hook)) await attachment.detach(hook);
     }
   }
 

@@ -43,7 +43,7 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
   maps.writeSettings({ active: before.active, draining: before.draining | drainingBits, flags });
   maps.writeSettings({ active: nextActive, draining: drainingBits, flags });
 
-  for (const slot of slots.all()) if (!used.has(slot.index)) slots.retire(slot);
+  for (const slot of slots.all()) if (!used.has(slot.index)) await slots.retire(slot);
   setFlag(maps, ADDRESS_PROXY, keepsPresent ? [...addresses, ...flagged(maps, ADDRESS_PROXY)] : addresses);
   if (nextActive === 0) log.warn({ failurePolicy: kernel.policy.failurePolicy }, "no active proxy");
   for (const error of failures) if (!isIrrelevant(error)) throw error;

@@ -63,7 +63,7 @@ export class EbpfRedirection implements Redirection {
     // Not under the lock: others need not wait for this workload's connections to end.
     await this.#untilReleased(addresses);
     await this.#run(doing, async () => {
-      if (!this.#wanted.has(uid)) this.#workloads.remove(uid);
+      if (!this.#wanted.has(uid)) await this.#workloads.remove(uid);
     });
   }
 

@@ -65,11 +65,11 @@ export class Workloads {
       }
       this.#capture(workload, begins);
     } catch (error) {
-      if (isNew) this.#removeInterface(pin);
+      if (isNew) await this.#removeInterface(pin);
       throw error;
     }
     for (const old of enrolled) {
-      if (old.uid === workload.uid && old.ifindex !== hostIndex) this.#removeInterface(old);
+      if (old.uid === workload.uid && old.ifindex !== hostIndex) await this.#removeInterface(old);
     }
     if (taken.size > 0) throw addressesInUse(workload, taken);
   }
@@ -86,14 +86,14 @@ export class Workloads {
   }
 
   /** The second half: takes the programs off and clears the entries away. */
-  remove(uid: string): void {
+  async remove(uid: string): Promise<void> {
     for (const pin of this.#kernel.pins.workloads()) {
-      if (pin.uid === uid) this.#removeInterface(pin);
+      if (pin.uid === uid) await this.#removeInterface(pin);
     }
   }
 
-  removeAll(): void {
-    for (const pin of this.#kernel.pins.workloads()) this.#removeInterface(pin);
+  async removeAll(): Promise<void> {
+    for (const pin of this.#kernel.pins.workloads()) await this.#removeInterface(pin);
   }
 
   /** After a restart: finishes what stands on an interface that is there, and clears away what does not. */
@@ -104,7 +104,7 @@ export class Workloads {
       const ifName = names.get(pin.ifindex);
       if (ifName === undefined || !maps.workloads.get(pin.ifindex)) {
         log.info({ uid: pin.uid, ifindex: pin.ifindex }, "clearing away a workload that is gone or was half enrolled");
-        this.#removeInterface(pin);
+        await this.#removeInterface(pin);
         continue;
       }
       // Where the programs are not all there the crash came before apply() was done: it is asked for again, with the whole workload.
@@ -177,9 +177,9 @@ export class Workloads {
     }
   }
 
-  #removeInterface(pin: WorkloadPin): void {
+  async #removeInterface(pin: WorkloadPin): Promise<void> {
     const { hooks, maps, pins } = this.#kernel;
-    for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) hooks.detach(hook);
+    for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) await hooks.detach(hook);
     const addresses = this.#addressesOf(pin);
     for (const address of addresses) maps.members.delete(address);
     if (maps.workloads.get(pin.ifindex)?.via_host) maps.forgetViaHost(new Set(addresses));

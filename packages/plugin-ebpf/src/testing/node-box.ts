@@ -56,6 +56,10 @@ export class NodeBox implements Disposable {
     }
   }
 
+  get pods(): readonly BoxPod[] {
+    return [...this.#pods.values()];
+  }
+
   get bpffs(): string {
     return join(this.directory, "bpf");
   }
@@ -87,6 +91,7 @@ export class NodeBox implements Disposable {
     run("ip", "netns", "add", netns);
     const batch = [
       `link add ${hostName} type veth peer name eth0 netns ${netns}`,
+      `link set ${hostName} addrgenmode none`,
       `link set ${hostName} up`,
       `addr add 198.18.1.1/32 dev ${hostName}`,
       `addr add fe80::1/64 dev ${hostName} nodad`,
@@ -96,7 +101,9 @@ export class NodeBox implements Disposable {
     ipBatch(this.netns, batch);
     ipBatch(netns, [
       "link set lo up",
+      "link set eth0 addrgenmode none",
       "link set eth0 up",
+      `addr add fe80::${number.toString(16)}/64 dev eth0 nodad`,
       `addr add ${ipv4}/32 dev eth0`,
       `addr add ${ipv6}/128 dev eth0 nodad`,
       "route add 198.18.1.1 dev eth0",

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Agent } from "./testing/agent.ts";
+import { attachments } from "./testing/attachments.ts";
+import { type BoxPod, NodeBox, proxyOf, workloadOf } from "./testing/node-box.ts";
+import { snapshot } from "./testing/snapshot.ts";
+
+describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach) => {
+  let box: NodeBox;
+  let member: BoxPod;
+  let proxy: BoxPod;
+  let clean: string[];
+
+  beforeAll(async () => {
+    box = await NodeBox.create();
+    member = box.addPod("member");
+    proxy = box.addPod("proxy");
+  });
+  afterAll(() => box[Symbol.dispose]());
+  beforeEach(() => {
+    clean = snapshot(box);
+  });
+
+  it("is complete after apply, idempotent, and leaves no trace after uninstall", async () => {
+    await using agent = await Agent.open(box, { config: { attach } });
+    await agent.useNode({ addresses: ["198.18.1.1", "fe80::1"] });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    await agent.apply(workloadOf(member));
+    const observed = await agent.observe();
+    expect(observed).toMatchObject({
+      workloads: [
+        {
+          uid: "uid-member",
+          state: "complete",
+          problems: [],
+          foreign: [],
+          addresses: [...member.addresses].sort(),
+          hostIndex: member.interface.hostIndex,
+        },
+      ],
+      proxies: [{ key: proxyOf(proxy).key, role: "active", state: "complete", problems: [] }],
+      problems: [],
+      nodeAddresses: ["198.18.1.1", "fe80::1"],
+    });
+    expect(Object.keys(observed.counters)).toContain("app_outbound.captured");
+
+    const installed = snapshot(box);
+    expect(installed).not.toEqual(clean);
+    await agent.apply(workloadOf(member));
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    await agent.useNode({ addresses: ["198.18.1.1", "fe80::1"] });
+    expect(snapshot(box)).toEqual(installed);
+
+    await agent.uninstall();
+    expect(snapshot(box)).toEqual(clean);
+  });
+
+  it("removes a workload and nothing else, and removing it again is success", async () => {
+    await using agent = await Agent.open(box, { config: { attach } });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    const before = snapshot(box).filter((line) => !line.endsWith("/workloads"));
+    await agent.apply(workloadOf(member));
+    await agent.remove("uid-member");
+    await agent.remove("uid-member");
+    expect(snapshot(box).filter((line) => !line.endsWith("/workloads"))).toEqual(before);
+    expect((await agent.observe()).workloads).toEqual([]);
+    await agent.uninstall();
+    expect(snapshot(box)).toEqual(clean);
+  });
+
+  it("takes the proxy away again, with its rules, routes and sysctls", async () => {
+    await using agent = await Agent.open(box, { config: { attach } });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    await agent.useProxies({ draining: [proxyOf(proxy)] });
+    expect((await agent.observe()).proxies).toMatchObject([{ role: "draining", state: "complete" }]);
+    await agent.useProxies({ draining: [] });
+    expect((await agent.observe()).proxies).toEqual([]);
+    const ofProxy = (lines: string[]) =>
+      lines.filter((line) => line.startsWith("node-proxy:") || line.includes("h-proxy"));
+    expect(ofProxy(snapshot(box))).toEqual(ofProxy(clean));
+    await agent.uninstall();
+  });
+
+  it("is adopted by the next process as it is: same programs, same links", async () => {
+    {
+      await using first = await Agent.open(box, { config: { attach } });
+      await first.useNode({ addresses: ["198.18.1.1"] });
+      await first.useProxies({ active: proxyOf(proxy), draining: [] });
+      await first.apply(workloadOf(member));
+    }
+    const kept = attachments(box);
+    expect(kept).toHaveLength(4);
+    const installed = snapshot(box);
+    await using second = await Agent.open(box, { config: { attach } });
+    expect(attachments(box)).toEqual(kept);
+    expect(await second.observe()).toMatchObject({
+      workloads: [{ uid: "uid-member", state: "complete" }],
+      proxies: [{ role: "active", state: "complete" }],
+      problems: [],
+      nodeAddresses: ["198.18.1.1"],
+    });
+    await second.useProxies({ active: proxyOf(proxy), draining: [] });
+    await second.apply(workloadOf(member));
+    expect(attachments(box)).toEqual(kept);
+    expect(snapshot(box)).toEqual(installed);
+    await second.uninstall();
+    expect(snapshot(box)).toEqual(clean);
+  });
+
+  it("changes to the other way of attaching without losing anything", async () => {
+    const other = attach === "tcx" ? "clsact" : "tcx";
+    {
+      await using first = await Agent.open(box, { config: { attach: other } });
+      await first.useProxies({ active: proxyOf(proxy), draining: [] });
+      await first.apply(workloadOf(member));
+    }
+    await using second = await Agent.open(box, { config: { attach } });
+    await second.useProxies({ active: proxyOf(proxy), draining: [] });
+    await second.apply(workloadOf(member));
+    expect(attachments(box).map(({ mode, where }) => [mode, where])).toEqual([
+      [attach, "node h-member ingress"],
+      [attach, "node h-member egress"],
+      [attach, "node h-proxy ingress"],
+      [attach, "node-proxy eth0 ingress"],
+    ]);
+    expect(await second.observe()).toMatchObject({
+      workloads: [{ state: "complete" }],
+      proxies: [{ state: "complete" }],
+    });
+    await second.uninstall();
+    expect(snapshot(box)).toEqual(clean);
+  });
+});
