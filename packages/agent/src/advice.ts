@@ -3,6 +3,8 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 /** What an error means to the person at the shell. */
 export interface Advice {
+  /** Code of the error that explains the failure; absent when none of them does. */
+  readonly code?: string;
   readonly exit: ExitCode;
   /** What to do about it. */
   readonly hint?: string;
@@ -57,7 +59,7 @@ export function adviceFor(error: unknown): Advice {
     if (current instanceof AgentError) return current;
     const code = (current as { code?: unknown }).code;
     const advice = typeof code === "string" ? ADVICE[code] : undefined;
-    if (advice !== undefined) return advice;
+    if (advice !== undefined) return { code: code as string, ...advice };
   }
   return { exit: EXIT.unexpected, hint: "This was not foreseen. Run it again with --debug and report what it prints." };
 }

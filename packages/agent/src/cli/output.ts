@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Palette, paletteFor } from "./colour.ts";
 
@@ -38,12 +37,12 @@ export class Output {
   /** Writes, and waits while the reader is slower than we are. Text for a reader that has gone is dropped. */
   async write(text: string): Promise<void> {
     if (this.#closed || text === "" || this.#stream.write(text)) return;
-    // "close" also ends the wait: a reader that goes away drains nothing
-    const ended = new AbortController();
-    const { signal } = ended;
-    await Promise.race([once(this.#stream, "drain", { signal }), once(this.#stream, "close", { signal })]).finally(() =>
-      ended.abort(),
-    );
+    // An error or an end also ends the wait: a reader that goes away drains nothing.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const events = ["drain", "error", "close"] as const;
+    for (const event of events) this.#stream.once(event, resolve);
+    await promise;
+    for (const event of events) this.#stream.off(event, resolve);
   }
 
   json(value: unknown): Promise<void> {

@@ -19,8 +19,8 @@ export async function reportError(error: unknown, err: Output, debug: boolean): 
   const exit = exitCodeOf(error);
   // commander has printed its own text by now: the message, or the help that was asked for
   if (error instanceof CommanderError) return exit;
-  const { code = "ERR_UNEXPECTED", message } = describeError(error);
-  const { hint } = adviceFor(error);
+  const { code: outermost = "ERR_UNEXPECTED", message } = describeError(error);
+  const { code = outermost, hint } = adviceFor(error);
   await err.write(`${err.palette.bad("error")} ${code}: ${message}\n`);
   if (hint !== undefined) await err.write(`${err.palette.dim("hint")}  ${hint}\n`);
   if (debug) await err.write(`${inspectStack(error)}\n`);

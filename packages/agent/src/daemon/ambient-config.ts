@@ -79,11 +79,11 @@ export class AmbientConfigFile {
   async #write(): Promise<void> {
     while (this.#wanted !== undefined && this.#wanted !== this.#written) {
       const text = this.#wanted;
-      // One line with the text inside the message: the form that existing log matchers know.
-      this.#log.info(`Writing ambient config: ${text}`);
       try {
         await writeFileAtomically(this.#path, text, MODE);
         this.#written = text;
+        // The text inside the message is the form that existing log matchers know. Said when it is true for whoever reads the file.
+        this.#log.info(`Writing ambient config: ${text}`);
       } catch (error) {
         this.#log.error({ err: error, path: this.#path }, "ambient config not written");
         if (this.#wanted === text) return;

@@ -11,6 +11,9 @@ export interface AttachedProgram {
   readonly direction: (typeof DIRECTIONS)[number];
   readonly by: "tcx" | "clsact";
   readonly name: string;
+  readonly programId: number;
+  /** Of its link, when it is attached by one. */
+  readonly linkId?: number;
 }
 
 /** Whether a program is one of ours, by its name. */
@@ -22,11 +25,11 @@ function attachedTo(link: Link): AttachedProgram[] {
   const found: AttachedProgram[] = [];
   for (const direction of DIRECTIONS) {
     const at = { interface: link.name, direction };
-    for (const { programId } of tcxPrograms(link.index, direction)) {
-      found.push({ ...at, by: "tcx", name: programName(programId) });
+    for (const { programId, linkId } of tcxPrograms(link.index, direction)) {
+      found.push({ ...at, by: "tcx", name: programName(programId), programId, linkId });
     }
     for (const { programId } of tcFilters({ ifindex: link.index, direction })) {
-      if (programId !== undefined) found.push({ ...at, by: "clsact", name: programName(programId) });
+      if (programId !== undefined) found.push({ ...at, by: "clsact", name: programName(programId), programId });
     }
   }
   return found;

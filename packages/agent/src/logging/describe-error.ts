@@ -13,6 +13,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
+/** A list of mistakes, as zod throws it: whoever wraps one has put it into words already. */
+const isIssueList = (error: unknown): boolean => error instanceof Error && "issues" in error;
+
 /** Flattens an error and the chain of its causes. A cause that its parent already quotes is not repeated. */
 export function describeError(error: unknown): ErrorDescription {
   let code: string | undefined;
@@ -21,7 +24,7 @@ export function describeError(error: unknown): ErrorDescription {
   for (let depth = 0; current !== undefined && current !== null && depth < MAX_CAUSES; depth += 1) {
     const text = messageOf(current);
     if (message === "") message = text;
-    else if (!message.includes(text)) message += `: ${text}`;
+    else if (!message.includes(text) && !isIssueList(current)) message += `: ${text}`;
     if (typeof current !== "object") break;
     const own = (current as { code?: unknown }).code;
     if (code === undefined && typeof own === "string") code = own;

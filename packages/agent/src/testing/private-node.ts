@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,14 +13,14 @@ const STEP_TIMEOUT_MS = 20_000;
 /** What the holder does before it waits: a bpffs and a /run/netns of its own, and a node's usual settings. */
 const SET_UP = `
 set -e
+trap 'echo failed' EXIT
 mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; }
 mkdir -p "$1/bpf"
 mount -t bpf bpf "$1/bpf"
 ip link set lo up
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-ip link add uplink type dummy
-ip addr add 198.19.0.1/24 dev uplink
-ip link set uplink up
+ip addr add 198.19.0.1/32 dev lo
+trap - EXIT
 echo ready
 exec sleep 600
 `;
@@ -67,8 +67,10 @@ export class PrivateNode implements AsyncDisposable {
     const node = new PrivateNode(directory, holder);
     try {
       const lines = createInterface({ input: holder.stdout });
-      await once(lines, "line", { signal: AbortSignal.timeout(STEP_TIMEOUT_MS) });
+      const [said] = (await once(lines, "line", { signal: AbortSignal.timeout(STEP_TIMEOUT_MS) })) as [string];
       lines.close();
+      if (said !== "ready") throw new Error("the private node could not be set up: see standard error");
+      chmodSync(directory, 0o755); // commands run by other users read the configuration
       mkdirSync(node.manifests);
       node.configure(settings);
       return node;

@@ -74,6 +74,7 @@ const program = (name: string, where: string): AttachedProgram => ({
   direction: "ingress",
   by: "tcx",
   name,
+  programId: 1,
 });
 
 test("foreign programs: ours are not, others are told once per program", () => {
