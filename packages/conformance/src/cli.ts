@@ -16,6 +16,7 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
       --attach <mode>        how the ebpf backend attaches: tcx or clsact
       --config <json>        the backend's configuration
       --plugin <path>        a plugin the agent is to load; may be repeated
+      --agent <command>      how to run millrace; default: this repository's sources
       --only <id>            one behaviour by id or number; may be repeated
       --family 4|6           one family only
       --temperature cold|warm
@@ -33,6 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
       attach: { type: "string" },
       config: { type: "string", default: "{}" },
       plugin: { type: "string", multiple: true, default: [] },
+      agent: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
       family: { type: "string" },
       temperature: { type: "string" },
@@ -64,6 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     backendConfig,
     plugins: values.plugin,
     behaviours: chosen(values.only),
+    ...(values.agent === undefined ? {} : { agentCommand: values.agent.split(" ") }),
     ...(values.family === undefined ? {} : { families: [family(values.family)] }),
     ...(values.temperature === undefined ? {} : { temperatures: [temperature(values.temperature)] }),
     onResult: (result) => process.stdout.write(`${renderResult(result)}\n`),

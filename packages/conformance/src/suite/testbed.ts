@@ -19,6 +19,8 @@ export interface TestbedOptions {
   readonly backend: string;
   readonly backendConfig: Readonly<Record<string, unknown>>;
   readonly plugins: readonly string[];
+  /** How to run `millrace`; default: this repository's sources. */
+  readonly agentCommand?: readonly string[];
   /** What to call the lab. */
   readonly prefix?: string;
 }
@@ -71,13 +73,14 @@ export class Testbed implements AsyncDisposable {
 
   /** Starts proxy and agent, publishes everything and waits until m1 and m2 are enrolled. */
   async start(): Promise<void> {
-    const { backend, backendConfig, plugins } = this.options;
+    const { backend, backendConfig, plugins, agentCommand } = this.options;
     const [proxy, agent] = await Promise.all([
       Haproxy.start(this.z1, { directory: this.node.paths.root }),
       Agent.start(this.node, {
         redirectMode: backend,
         backends: { [backend]: backendConfig },
         plugins,
+        ...(agentCommand === undefined ? {} : { command: agentCommand }),
         // Short, so that what only a comparison with the kernel finds is found within a test.
         settings: { resync: { intervalSeconds: 1 } },
       }),
