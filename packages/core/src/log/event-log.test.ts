@@ -1,0 +1,330 @@
+import { spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
+import type { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Logger, silentLogger } from "../logger.ts";
+import { gapRecord, hostAddressesRecord } from "../testing/log-records.ts";
+import { EventLog, type EventLogOptions } from "./event-log.ts";
+import { EventLogReader } from "./reader.ts";
+
+let directory: string;
+let path: string;
+const opened: EventLog[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-log-"));
+  path = join(directory, "events.db");
+});
+
+afterEach(async () => {
+  for (const log of opened.splice(0)) await log[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+async function open(options: Partial<EventLogOptions> = {}): Promise<EventLog> {
+  const log = await EventLog.open({
+    path,
+    appendDeadlineMs: 2000,
+    keepEvents: 1_000_000,
+    retryMs: 20,
+    log: silentLogger,
+    ...options,
+  });
+  opened.push(log);
+  return log;
+}
+
+const range = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => hostAddressesRecord(from + index));
+
+function seqs(file = path): number[] {
+  using reader = EventLogReader.open(file);
+  return [...reader.read()].map(({ seq }) => seq);
+}
+
+function listening(): { log: Logger; lines: [level: string, message: string, fields: object][] } {
+  const lines: [string, string, object][] = [];
+  const at = (level: string) => (fields: object, message: string) => void lines.push([level, message, fields]);
+  const log: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), child: () => log };
+  return { log, lines };
+}
+
+describe("writing", () => {
+  test("rows are durable when append resolves, and go on where the file ends", async () => {
+    const log = await open();
+    expect(log.lastSeq).toBe(0);
+    expect(await log.append(range(1, 3))).toBe("durable");
+    expect(seqs()).toEqual([1, 2, 3]);
+    expect(log.lastSeq).toBe(3);
+    await log[Symbol.asyncDispose]();
+    expect((await open()).lastSeq).toBe(3);
+  });
+
+  test("the file is what the documentation says: WAL, STRICT, version 1, subjects indexed, canonical data", async () => {
+    const log = await open();
+    await log.append([hostAddressesRecord(1)]);
+    const db = new DatabaseSync(path, { readOnly: true });
+    expect(db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    expect(db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
+    expect(db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'event'").get()).toEqual({
+      sql: expect.stringMatching(/STRICT/),
+    });
+    expect(db.prepare("SELECT data FROM event").get()).toEqual({ data: '{"addresses":["198.18.0.1"]}' });
+    const plan = db.prepare("EXPLAIN QUERY PLAN SELECT * FROM event WHERE subject IN ('node') ORDER BY seq").all();
+    expect(JSON.stringify(plan)).toContain("event_subject");
+    db.close();
+  });
+
+  test("thousands of batches at once are all written, in order", async () => {
+    const log = await open();
+    await log.append(range(1, 1));
+    const results = await Promise.all(range(2, 2001).map((record) => log.append([record])));
+    expect(new Set(results)).toEqual(new Set(["durable"]));
+    expect(seqs()).toHaveLength(2001);
+  });
+
+  test("closing writes what waits", async () => {
+    const log = await open();
+    const pending = range(1, 500).map((record) => log.append([record]));
+    await log[Symbol.asyncDispose]();
+    expect(new Set(await Promise.all(pending))).toEqual(new Set(["durable"]));
+    expect(seqs()).toHaveLength(500);
+  });
+
+  test("old rows go, up to a snapshot that leaves enough", async () => {
+    const log = await open({ keepEvents: 10 });
+    const snapshot = {
+      time: "2026-01-01T00:00:00.000Z",
+      type: "state.snapshot",
+      subject: "log",
+      data: {},
+    } as never as object;
+    await log.append([...range(1, 19), { ...snapshot, seq: 20 } as never, ...range(21, 29)]);
+    await log.append(range(30, 30));
+    await log.append(range(31, 31));
+    const db = new DatabaseSync(path, { readOnly: true });
+    expect(db.prepare("SELECT min(seq) AS first, max(seq) AS last FROM event").get()).toEqual({ first: 20, last: 31 });
+    db.close();
+  });
+});
+
+describe("a file that is not ours to write", () => {
+  test("of a newer version is refused by name, and not touched", async () => {
+    const db = new DatabaseSync(path);
+    db.exec("CREATE TABLE event (seq INTEGER PRIMARY KEY); PRAGMA user_version = 2");
+    db.close();
+    const before = readFileSync(path);
+    await expect(open()).rejects.toMatchObject({
+      code: "ERR_LOG_NEWER_SCHEMA",
+      message: `${path} has schema version 2, this version of Millrace knows 1. Run the version that wrote it, or move the file away to begin a new log.`,
+    });
+    expect(readFileSync(path)).toEqual(before);
+    expect(() => EventLogReader.open(path)).toThrow(expect.objectContaining({ code: "ERR_LOG_NEWER_SCHEMA" }));
+  });
+
+  test("of another program is refused, and not touched", async () => {
+    const db = new DatabaseSync(path);
+    db.exec("CREATE TABLE invoice (id INTEGER)");
+    db.close();
+    await expect(open()).rejects.toMatchObject({ code: "ERR_LOG_FOREIGN" });
+    expect(() => EventLogReader.open(path)).toThrow(expect.objectContaining({ code: "ERR_LOG_UNREADABLE" }));
+  });
+});
+
+describe("a damaged file", () => {
+  test.each<[string, () => void]>([
+    [
+      "that is no database any more",
+      () => writeFileSync(path, "not a database, and long enough to be taken for one ".repeat(50)),
+    ],
+    [
+      "with a broken page in the middle",
+      () => {
+        const size = readFileSync(path).length;
+        const file = openSync(path, "r+");
+        for (let page = 1; page < size / 4096; page++) writeSync(file, Buffer.alloc(2048, 0xa5), 0, 2048, page * 4096);
+      },
+    ],
+  ])("%s is moved aside, a new one is begun and says so first", async (_, damage) => {
+    const first = await open();
+    await first.append(range(1, 400));
+    await first[Symbol.asyncDispose]();
+    damage();
+
+    const { log, lines } = listening();
+    const second = await open({ log });
+    const aside = readdirSync(directory).find((name) => name.includes("damaged"));
+    expect(aside).toMatch(/^events\.db\.damaged-2\d{3}-/);
+    expect(lines[0]).toEqual([
+      "error",
+      "event log was damaged: moved aside, beginning a new one",
+      { path, movedTo: join(directory, aside ?? ""), damage: expect.any(String) },
+    ]);
+    expect(second.gap()).toEqual({ count: 0, after: 0, reason: expect.stringContaining("moved to") });
+    expect(await second.append(range(1, 1))).toBe("unlogged");
+    expect(await second.append([gapRecord(2, 1), hostAddressesRecord(3)])).toBe("durable");
+    expect(seqs()).toEqual([2, 3]);
+    expect(second.gap()).toBeUndefined();
+  });
+});
+
+describe("a log that cannot be opened", () => {
+  test("does not keep the agent from starting, and is used once it can be", async () => {
+    writeFileSync(join(directory, "file"), "");
+    path = join(directory, "file", "events.db");
+    const { log, lines } = listening();
+    const eventLog = await open({ log });
+    expect(lines[0]?.slice(0, 2)).toEqual(["error", "event log cannot be written, going on unlogged"]);
+    expect(eventLog.status()).toMatchObject({ state: "failing", lostEvents: 0 });
+    expect(await eventLog.append(range(1, 2))).toBe("unlogged");
+    expect(eventLog.gap()).toBeUndefined();
+
+    const writable = new Promise<void>((resolve) => eventLog.onWritable(resolve));
+    rmSync(join(directory, "file"));
+    await writable;
+    expect(eventLog.gap()).toMatchObject({ count: 2, after: 0 });
+    expect(await eventLog.append([gapRecord(3, 2), hostAddressesRecord(4)])).toBe("durable");
+    expect(seqs()).toEqual([3, 4]);
+    expect(eventLog.status()).toEqual({ path, state: "healthy", lostEvents: 0 });
+  });
+});
+
+describe("a disk that stalls", () => {
+  /** Another process's lock keeps the writer waiting as a stuck disk would. */
+  function lock(): () => void {
+    const db = new DatabaseSync(path);
+    db.exec("BEGIN IMMEDIATE");
+    return () => {
+      db.exec("ROLLBACK");
+      db.close();
+    };
+  }
+
+  test("holds nobody longer than the deadline; rows that were on their way are written late, and nothing is missing", async () => {
+    const log = await open({ appendDeadlineMs: 200 });
+    await log.append(range(1, 1));
+    const release = lock();
+    const begin = performance.now();
+    expect(await log.append(range(2, 2))).toBe("unlogged");
+    const waited = performance.now() - begin;
+    expect(waited).toBeGreaterThan(150);
+    expect(waited).toBeLessThan(390);
+    expect(log.status().state).toBe("stalled");
+    // The next one does not wait again.
+    const again = performance.now();
+    expect(await log.append(range(3, 3))).toBe("unlogged");
+    expect(performance.now() - again).toBeLessThan(50);
+    release();
+    await vi.waitFor(() => expect(log.status()).toEqual({ path, state: "healthy", lostEvents: 0 }));
+    expect(log.gap()).toBeUndefined();
+    expect(await log.append(range(4, 4))).toBe("durable");
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+  });
+
+  test("for too long: rows are counted, and the count comes before anything else", async () => {
+    const log = await open({ appendDeadlineMs: 50 });
+    await log.append(range(1, 1));
+    const release = lock();
+    expect(await log.append(range(2, 4))).toBe("unlogged");
+    await vi.waitFor(() => expect(log.status().state).toBe("failing"));
+    expect(await log.append(range(5, 5))).toBe("unlogged");
+    release();
+    await vi.waitFor(
+      () => expect(log.gap()).toMatchObject({ count: 4, reason: expect.stringMatching(/locked/), after: 1 }),
+      3000,
+    );
+    expect(await log.append([gapRecord(6, 4), hostAddressesRecord(7)])).toBe("durable");
+    expect(seqs()).toEqual([1, 6, 7]);
+  });
+
+  test("does not fill the memory: what is too much is counted and let go", async () => {
+    const log = await open({ appendDeadlineMs: 300, maxWaitingRows: 10 });
+    await log.append(range(1, 1));
+    const release = lock();
+    const waiting = [log.append(range(2, 9)), log.append(range(10, 20))];
+    expect(await Promise.all(waiting)).toEqual(["unlogged", "unlogged"]);
+    expect(log.status()).toMatchObject({ state: "failing", lostEvents: 11, reason: "the disk is too slow" });
+    release();
+    await vi.waitFor(() => expect(log.gap()).toEqual({ count: 11, reason: "the disk is too slow", after: 9 }));
+    await log.append([gapRecord(21, 11)]);
+    expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 21]);
+  });
+});
+
+describe("a log that is taken away", () => {
+  test.each<[string, () => void]>([
+    ["removed", () => rmSync(path)],
+    ["moved", () => renameSync(path, `${path}.away`)],
+  ])("%s: a new one is begun, and its first row counts what went with the old one", async (_, take) => {
+    const log = await open();
+    await log.append(range(1, 5));
+    take();
+    expect(await log.append(range(6, 7))).toBe("unlogged");
+    await vi.waitFor(() =>
+      expect(log.gap()).toMatchObject({ count: 7, after: 0, reason: expect.stringMatching(/was removed or replaced/) }),
+    );
+    expect(await log.append([gapRecord(8, 7)])).toBe("durable");
+    expect(seqs()).toEqual([8]);
+  });
+});
+
+describe("a crash", () => {
+  test("of the writer's thread: it is started again, and every row is either there or counted", async () => {
+    const workers: Worker[] = [];
+    const seen = (message: unknown) => void workers.push((message as { worker: Worker }).worker);
+    subscribe("worker_threads", seen);
+    const log = await open();
+    unsubscribe("worker_threads", seen);
+    await log.append(range(1, 100));
+    const pending = log.append(range(101, 200));
+    await workers[0]?.terminate();
+    const durability = await pending;
+    await vi.waitFor(() => expect(log.status().state === "healthy" || log.gap() !== undefined).toBe(true), 3000);
+    const missing = log.gap()?.count ?? 0;
+    expect([0, 100]).toContain(missing);
+    if (durability === "durable") expect(missing).toBe(0);
+    expect(log.lastSeq).toBe(200 - missing);
+    const next = missing === 0 ? [hostAddressesRecord(201)] : [gapRecord(201, missing)];
+    expect(await log.append(next)).toBe("durable");
+    expect(seqs()).toHaveLength(201 - missing);
+  });
+
+  test("of the whole process keeps every row that was acknowledged, without a hole", async () => {
+    const script = join(import.meta.dirname, "..", "testing", "append-forever.ts");
+    for (const after of [30, 600]) {
+      const child = spawn(process.execPath, ["--conditions=source", script, path], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      let acknowledged = 0;
+      for await (const line of createInterface({ input: child.stdout })) {
+        acknowledged = Math.max(acknowledged, Number(line));
+        if (acknowledged >= after) child.kill("SIGKILL");
+      }
+      await exited;
+      expect(acknowledged).toBeGreaterThanOrEqual(after);
+      const rows = seqs();
+      expect(rows.at(-1)).toBeGreaterThanOrEqual(acknowledged);
+      expect(rows).toEqual(range(1, rows.length).map(({ seq }) => seq));
+      // Batches are whole.
+      expect(rows.length % 3).toBe(0);
+    }
+    expect((await open()).gap()).toBeUndefined();
+    expect(existsSync(path)).toBe(true);
+  }, 20_000);
+});

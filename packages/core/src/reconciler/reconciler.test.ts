@@ -1,0 +1,327 @@
+import { describe, expect, test, vi } from "vitest";
+import type { EventInput, EventRecord } from "../events/event.ts";
+import { inputs } from "../events/inputs.ts";
+import { silentLogger } from "../logger.ts";
+import { type TestAgent, testAgent } from "../testing/agent.ts";
+import { FakeRedirection } from "../testing/fake-redirection.ts";
+import {
+  meshNamespace,
+  plainNamespace,
+  pod,
+  proxyPod,
+  started,
+  synced,
+  veth,
+  vethGone,
+  workload,
+} from "../testing/scenario.ts";
+import { ResyncLoop } from "./resync-loop.ts";
+
+async function agent(options: Parameters<typeof testAgent>[0] = {}, ...given: EventInput[]) {
+  const made = testAgent(options);
+  const records: EventRecord[] = [];
+  made.engine.records$.subscribe((record) => records.push(record));
+  for (const input of [started(), synced, meshNamespace(), ...given]) made.engine.submit(input);
+  await made.idle();
+  const types = (subject: string) => records.filter((record) => record.subject === subject).map(({ type }) => type);
+  return { ...made, records, types };
+}
+
+async function observe({ reconciler, idle }: TestAgent): Promise<void> {
+  await reconciler.observe();
+  await idle();
+}
+
+describe("an intent", () => {
+  test("becomes a call of the backend and an outcome", async () => {
+    const { redirection, engine, records, types } = await agent(
+      {},
+      proxyPod(9),
+      veth(9),
+      inputs.hostAddresses(["198.19.0.1"]),
+      pod(1),
+      veth(1),
+    );
+    expect(redirection.calls).toEqual(["useProxies ztunnel-9", "useNode 198.19.0.1", "apply uid-1"]);
+    expect(redirection.proxies.active?.name).toBe("ztunnel-9");
+    const requested = engine.state.requested.get(workload(1));
+    expect(types(workload(1))).toEqual(["redirection.requested", "redirection.applied"]);
+    expect(
+      records.find(({ type, subject }) => type === "redirection.applied" && subject === workload(1))?.data,
+    ).toEqual({
+      action: "apply",
+      generation: requested?.seq,
+      attempt: 1,
+      durationMs: expect.any(Number),
+    });
+  });
+
+  test("that fails is told with the backend's code and tried again until it succeeds", async () => {
+    const redirection = new FakeRedirection();
+    let left = 2;
+    redirection.before.set("apply", () => {
+      if (left-- > 0) throw Object.assign(new Error("device or resource busy"), { code: "EBUSY" });
+    });
+    const { types, records } = await agent({ redirection }, pod(1), veth(1));
+    await vi.waitFor(() => expect(types(workload(1)).at(-1)).toBe("redirection.applied"));
+    expect(types(workload(1))).toEqual([
+      ...["redirection.requested", "redirection.failed", "retry.due"],
+      ...["redirection.requested", "redirection.failed", "retry.due"],
+      ...["redirection.requested", "redirection.applied"],
+    ]);
+    const failures = records.filter((record) => record.type === "redirection.failed");
+    expect(failures.map(({ data }) => [data.attempt, data.error])).toEqual([
+      [1, { code: "EBUSY", message: "device or resource busy" }],
+      [2, { code: "EBUSY", message: "device or resource busy" }],
+    ]);
+  });
+
+  test("that is replaced while it is being done is followed by the newer one, with the newest wish only", async () => {
+    const redirection = new FakeRedirection();
+    const gate = Promise.withResolvers<void>();
+    redirection.before.set("apply", () => gate.promise);
+    const made = testAgent({ redirection });
+    for (const input of [started(), synced, meshNamespace(), pod(1), veth(1)]) made.engine.submit(input);
+    await vi.waitFor(() => expect(redirection.calls).toEqual(["apply uid-1"]));
+    for (const last of [77, 78, 79]) await made.engine.submit(pod(1, { addresses: [`198.18.1.${last}`] }));
+    gate.resolve();
+    await made.idle();
+    expect(redirection.calls).toEqual(["apply uid-1", "apply uid-1"]);
+    expect(redirection.workloads.get("uid-1")?.addresses).toContain("198.18.1.79");
+    expect(made.engine.state.outcomes.get(workload(1))?.state).toBe("applied");
+  });
+
+  test("that outlives its deadline fails; the second try waits for the first to end", async () => {
+    const redirection = new FakeRedirection();
+    const gate = Promise.withResolvers<void>();
+    let running = 0;
+    let most = 0;
+    redirection.before.set("apply", async () => {
+      most = Math.max(most, ++running);
+      await gate.promise;
+      running--;
+    });
+    const { engine, records } = await (async () => {
+      const made = testAgent({ redirection, deadlineMs: 30 });
+      const seen: EventRecord[] = [];
+      made.engine.records$.subscribe((record) => seen.push(record));
+      for (const input of [started(), synced, meshNamespace(), pod(1), veth(1)]) made.engine.submit(input);
+      return { ...made, records: seen };
+    })();
+    await vi.waitFor(() =>
+      expect(records.filter(({ type }) => type === "redirection.failed").length).toBeGreaterThan(2),
+    );
+    expect(records.find((record) => record.type === "redirection.failed")?.data).toMatchObject({
+      error: { code: "ERR_DEADLINE", message: "apply of workload/uid-1 did not finish within 30 ms" },
+    });
+    gate.resolve();
+    await vi.waitFor(() => expect(engine.state.outcomes.get(workload(1))?.state).toBe("applied"));
+    expect(most).toBe(1);
+  });
+
+  test("whose subject is gone by the time it comes up is not done", async () => {
+    const { reconciler, redirection } = await agent();
+    await reconciler.reconcile(workload(7), 1);
+    expect(redirection.calls).toEqual([]);
+  });
+});
+
+describe("drift", () => {
+  const everything = [proxyPod(9), veth(9), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
+
+  test("none: an observation of what was applied says nothing, however often", async () => {
+    const made = await agent({}, ...everything);
+    const { seq } = made.engine.state;
+    for (let i = 0; i < 3; i++) await observe(made);
+    expect(made.engine.state.seq).toBe(seq);
+    expect(made.reconciler.lastObservation?.observation.workloads).toHaveLength(1);
+  });
+
+  test.each<[string, string, (redirection: FakeRedirection) => void, string]>([
+    ["a redirection is missing", workload(1), ({ workloads }) => workloads.delete("uid-1"), "redirection is missing"],
+    [
+      "an address is missing",
+      workload(1),
+      ({ workloads }) => {
+        const known = workloads.get("uid-1");
+        if (known !== undefined) workloads.set("uid-1", { ...known, addresses: ["198.18.1.11"] });
+      },
+      "addresses are 198.18.1.11 instead of 198.18.1.11, 2001:2:0:1::b",
+    ],
+    [
+      "it is on another interface",
+      workload(1),
+      ({ workloads }) => {
+        const known = workloads.get("uid-1");
+        if (known !== undefined) workloads.set("uid-1", { ...known, interface: { ...known.interface, hostIndex: 7 } });
+      },
+      "redirection is on interface 7 instead of 101",
+    ],
+    [
+      "the proxy is missing",
+      "proxies",
+      (redirection) => (redirection.proxies = { draining: [] }),
+      "active proxy uid-9/1009/198.18.1.19,2001:2:0:1::13 is missing",
+    ],
+    [
+      "the proxy has the wrong role",
+      "proxies",
+      (redirection) => {
+        const { active } = redirection.proxies;
+        if (active !== undefined) redirection.proxies = { draining: [active] };
+      },
+      "proxy uid-9/1009/198.18.1.19,2001:2:0:1::13 is draining instead of active",
+    ],
+    [
+      "node addresses are missing",
+      "node",
+      (redirection) => (redirection.node = { addresses: [] }),
+      "node addresses are none instead of 198.19.0.1",
+    ],
+  ])("%s: found, asked for again, mended and told so", async (_, subject, damage, problem) => {
+    const made = await agent({}, ...everything);
+    const { redirection, records } = made;
+    damage(redirection);
+    const before = records.length;
+    await observe(made);
+    await vi.waitFor(() => expect(records.at(-1)?.type).toBe("drift.mended"));
+    expect(records.slice(before).map((record) => [record.type, record.subject])).toEqual([
+      ["drift.found", subject],
+      ["redirection.requested", subject],
+      ["redirection.applied", subject],
+      ["drift.mended", subject],
+    ]);
+    expect(records[before]?.data).toEqual({ problems: [problem] });
+    expect(made.engine.state.drift.size).toBe(0);
+    expect(redirection.workloads.get("uid-1")?.addresses).toHaveLength(2);
+    expect(redirection.proxies.active?.name).toBe("ztunnel-9");
+    expect(redirection.node.addresses).toEqual(["198.19.0.1"]);
+  });
+
+  test("that cannot be mended is tried once for each look, not in a circle", async () => {
+    const made = await agent({}, ...everything);
+    made.redirection.problems.set("uid-1", ["ingress filter is missing"]);
+    for (let look = 1; look <= 3; look++) {
+      await observe(made);
+      await made.idle();
+      expect(made.types(workload(1)).filter((type) => type === "drift.found")).toHaveLength(look);
+    }
+    expect(made.types(workload(1))).not.toContain("drift.mended");
+    expect(made.engine.state.drift.get(workload(1))).toEqual(["ingress filter is missing"]);
+    made.redirection.problems.clear();
+    await observe(made);
+    expect(made.types(workload(1)).at(-1)).toBe("drift.mended");
+  });
+
+  test("what is under way is not looked at", async () => {
+    const made = await agent({ queue: { backoff: { baseMs: 10_000, capMs: 10_000 } } }, ...everything);
+    made.redirection.before.set("apply", () => {
+      throw new Error("no");
+    });
+    await made.engine.submit(pod(2));
+    await made.engine.submit(veth(2));
+    await made.idle();
+    await observe(made);
+    expect(made.types(workload(2))).toEqual(["redirection.requested", "redirection.failed"]);
+    await made.queue.close();
+  });
+
+  test("an observation that is older than an outcome says nothing about it", async () => {
+    const made = await agent({}, ...everything);
+    const gate = Promise.withResolvers<void>();
+    made.redirection.before.set("observe", () => gate.promise);
+    // The fake looks after the gate, so the pod's absence at the start stands for a slow look at the kernel.
+    const looking = made.reconciler.observe();
+    await made.engine.submit(plainNamespace());
+    await made.engine.submit(meshNamespace());
+    await made.idle();
+    made.redirection.workloads.delete("uid-1");
+    gate.resolve();
+    await looking;
+    expect(made.types(workload(1))).not.toContain("drift.found");
+  });
+});
+
+describe("what an earlier run left", () => {
+  async function leftover(...given: EventInput[]) {
+    const redirection = new FakeRedirection();
+    const first = await agent({ redirection }, pod(1), veth(1));
+    expect(first.redirection.workloads.size).toBe(1);
+    // The log is lost: the second run knows nothing of the first.
+    const second = testAgent({ redirection });
+    for (const input of [started(), ...given]) second.engine.submit(input);
+    await second.idle();
+    await observe(second);
+    return { ...second, left: [...redirection.workloads.keys()] };
+  }
+
+  test("is removed when its pod is gone or no member", async () => {
+    expect((await leftover(synced)).left).toEqual([]);
+    expect((await leftover(meshNamespace(), pod(1, { hostNetwork: true }))).left).toEqual(["uid-1"]);
+    expect((await leftover(synced, meshNamespace(), pod(1, { hostNetwork: true }))).left).toEqual([]);
+  });
+
+  test("stays before everything was listed, and while its pod's interface is not found", async () => {
+    expect((await leftover()).left).toEqual(["uid-1"]);
+    expect((await leftover(synced, meshNamespace(), pod(1))).left).toEqual(["uid-1"]);
+  });
+
+  test("leaves no drift behind once it is removed", async () => {
+    const made = await leftover(synced);
+    await vi.waitFor(() => expect(made.engine.state.drift.size).toBe(0));
+    expect(made.engine.state.requested.size).toBe(0);
+  });
+
+  test("of a proxy is let go when there is none any more", async () => {
+    const redirection = new FakeRedirection();
+    await agent({ redirection }, proxyPod(9), veth(9));
+    const made = testAgent({ redirection });
+    for (const input of [started(), proxyPod(9), synced]) made.engine.submit(input);
+    await made.idle();
+    await observe(made);
+    // Its pod is there and only its interface is not: nothing is certain.
+    expect(redirection.proxies.active?.name).toBe("ztunnel-9");
+    await made.engine.submit(inputs.podRemoved("uid-9"));
+    await observe(made);
+    expect(redirection.proxies.active).toBeUndefined();
+  });
+});
+
+describe("resync", () => {
+  test("looks at once and then in intervals, goes on when looking failed, and stops", async () => {
+    const redirection = new FakeRedirection();
+    const made = await agent({ redirection }, pod(1), veth(1));
+    let looks = 0;
+    redirection.before.set("observe", () => {
+      if (++looks === 2) throw new Error("no netlink");
+    });
+    const error = vi.fn();
+    const loop = new ResyncLoop({
+      intervalMs: 10,
+      observe: () => made.reconciler.observe(),
+      submit: (input) => made.engine.submit(input),
+      log: { ...silentLogger, error },
+    });
+    loop.start();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(3));
+    await loop.stop();
+    const after = looks;
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(looks).toBe(after);
+    expect(error).toHaveBeenCalledWith(
+      expect.objectContaining({ error: "no netlink" }),
+      "the kernel could not be observed",
+    );
+    const due = made.records.filter((record) => record.type === "resync.due").map(({ data }) => data);
+    expect(due.slice(0, 2)).toEqual([{ delayMs: 0 }, { delayMs: 10 }]);
+  });
+});
+
+test("removing: the outcome is told, and nothing is left in the state", async () => {
+  const made = await agent({}, pod(1), veth(1));
+  await made.engine.submit(vethGone(1));
+  await made.idle();
+  expect(made.redirection.calls).toEqual(["apply uid-1", "remove uid-1"]);
+  expect(made.types(workload(1)).at(-1)).toBe("redirection.removed");
+  expect(made.engine.state.requested.size + made.engine.state.outcomes.size).toBe(0);
+});
