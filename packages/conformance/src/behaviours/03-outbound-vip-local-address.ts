@@ -17,7 +17,7 @@ export default defineBehaviour({
     const to = { host: VIP[family], port: 80 };
     const { namespace, services } = bed.node;
     await namespace.ip(
-      "link add kube-ipvs0 type dummy",
+      "link add kube-ipvs0 up type bridge",
       `addr add ${VIP[4]}/32 dev kube-ipvs0`,
       `addr add ${VIP[6]}/128 dev kube-ipvs0 nodad`,
     );

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { diff } from "node:util";
 import type { Lab } from "../lab/lab.ts";
@@ -65,7 +65,9 @@ function fileSections({ name, paths }: LabNode): [string, string[]][] {
   ];
 }
 
+/** Everything below a directory; nothing when there is none, which is as empty. */
 function tree(directory: string): string[] {
+  if (!existsSync(directory)) return [];
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .map((entry) => `${relative(directory, join(entry.parentPath, entry.name))}${entry.isDirectory() ? "/" : ""}`)
     .sort();
