@@ -32,7 +32,8 @@ export type AgentStatus = z.output<typeof Status>;
 /** Asks the agent for its status over the admin socket. */
 export function readStatus(socketPath: string): Promise<AgentStatus> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: "/status", timeout: 5_000 }, (response) => {
+    // Without an agent no connection is kept: the server may close an idle one, or be another process, by the next request.
+    const asked = request({ socketPath, path: "/status", timeout: 5_000, agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
