@@ -163,7 +163,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	} else if (monitor->overrun && empty) {
 		monitor->overrun = false;
 		deliver(monitor, NULL, 0, ENOBUFS);
-	} else if (!monitor->overrun && length) {
+	} else if (length) {
 		deliver(monitor, monitor->batch, length, 0);
 	}
 	put_monitor(monitor);

@@ -9,10 +9,9 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 
-/** enum and flags in include/uapi/linux/if_addr.h. */
+/** enum and a flag in include/uapi/linux/if_addr.h. */
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
-const IFA_FLAGS = 8;
 const IFA_F_TENTATIVE = 0x40;
 
 /** struct ifaddrmsg (if_addr.h): u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
@@ -44,7 +43,6 @@ export function decodeAddress(payload: Uint8Array): Address | undefined {
   if (local === undefined) return undefined;
   const address = formatAddress(local);
   const peer = prefix === undefined ? address : formatAddress(prefix);
-  const flags = attributes.u32(IFA_FLAGS) ?? header.getUint8(2);
   return {
     index: header.getUint32(4, littleEndian),
     family,
@@ -52,7 +50,7 @@ export function decodeAddress(payload: Uint8Array): Address | undefined {
     prefixLength: header.getUint8(1),
     scope: scopeOf(header.getUint8(3)),
     ...(peer === address ? {} : { peer }),
-    tentative: (flags & IFA_F_TENTATIVE) !== 0,
+    tentative: (header.getUint8(2) & IFA_F_TENTATIVE) !== 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Attributes, PayloadWriter } from "./attributes.ts";
+import { Attributes, PayloadWriter, structOf } from "./attributes.ts";
 import { LinuxError } from "./errors.ts";
 
 const malformed = expect.objectContaining({ name: "LinuxError", code: "ERR_MALFORMED" });
@@ -13,6 +13,14 @@ function codeOf(call: () => unknown): string {
   }
   return "";
 }
+
+describe("structOf", () => {
+  it("gives a view that ends where the struct does", () => {
+    const view = structOf(Uint8Array.of(1, 2, 3, 4, 5, 6), 4, "pair");
+    expect(view.byteLength).toBe(4);
+    expect(() => view.getUint32(1)).toThrow(RangeError);
+  });
+});
 
 describe("Attributes", () => {
   it("reads back what PayloadWriter wrote, padding and nests included", () => {

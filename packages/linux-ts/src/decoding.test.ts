@@ -39,7 +39,7 @@ const samples: Record<string, Sample> = {
       .struct(8, (view) => view.setUint8(0, 2))
       .attribute(1, Uint8Array.of(198, 18, 0, 2))
       .attribute(2, Uint8Array.of(198, 18, 0, 1))
-      .u32(8, 0x80)
+      .string(3, "eth0")
       .finish(),
   },
   route: {

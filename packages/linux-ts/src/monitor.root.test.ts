@@ -179,6 +179,18 @@ describe("RtnetlinkMonitor", () => {
     }
   });
 
+  it("forgets what is from before the loss, also when it takes several turns to read", async () => {
+    namespace.ip("link add e0 type veth peer name e1");
+    open(["link"], 1 << 20);
+    namespace.ip(Array.from({ length: 2500 }, (_, i) => `link set e0 mtu ${1000 + (i % 400)}`).join("\n"));
+    await until("the loss is told", () => overruns > 0);
+    expect(events).toEqual([]);
+    namespace.ip("link set e0 mtu 1500");
+    await until("the next event is seen", () => events.length > 0);
+    expect(events).toMatchObject([{ type: "link", link: { mtu: 1500 } }]);
+    expect(overruns).toBe(1);
+  });
+
   it("hands over a flood in few batches, complete, when the buffer holds it", async () => {
     namespace.ip("link add e0 type veth peer name e1");
     let batches = 0;

@@ -56,6 +56,13 @@ describe("peerCredentials", () => {
     expect(() => peerCredentials(new Socket())).toThrow(none);
   });
 
+  it("says so too of a socket that is still looking for its address", async () => {
+    const client = connect(1, "localhost");
+    expect(() => peerCredentials(client)).toThrow(expect.objectContaining({ code: "ERR_NO_DESCRIPTOR" }));
+    const [refused] = (await once(client, "error")) as [NodeJS.ErrnoException];
+    expect(refused.code).toBe("ECONNREFUSED");
+  });
+
   it("refuses TCP, where the kernel would answer with nobody", async () => {
     const tcp = createServer().listen(0, "127.0.0.1");
     await once(tcp, "listening");

@@ -161,6 +161,40 @@ describe("routes", () => {
     expect(matching(routes(namespace.fd, { table }))).toEqual([]);
   });
 
+  it("do not displace or join others to the same destination", () => {
+    const table = 450;
+    for (const [dst, other] of [
+      ["198.18.31.0/24", { type: "blackhole" }],
+      ["2001:2:0:31::/64", { oif: 11 }],
+    ] as const) {
+      addRoute(namespace.fd, { dst, table, oif: e0 });
+      const taken = expect.objectContaining({ code: "EEXIST" });
+      expect(() => addRoute(namespace.fd, { dst, table, ...other }), dst).toThrow(taken);
+      expect(routes(namespace.fd, { table }).filter((route) => route.dst === dst)).toMatchObject([{ oif: e0 }]);
+    }
+  });
+
+  it("get the scope that ip(8) gives them", () => {
+    const kinds: RouteSpec[] = [
+      { dst: "198.18.32.0/24", oif: e0 },
+      { dst: "198.18.33.0/24", gateway: "198.18.0.9" },
+      { dst: "198.18.34.1/32", type: "local", oif: lo },
+      { dst: "198.18.35.0/32", type: "broadcast", oif: e0 },
+      { dst: "198.18.36.0/24", type: "blackhole" },
+    ];
+    for (const spec of kinds) addRoute(namespace.fd, { ...spec, table: 500 });
+    namespace.ip(`
+      route add 198.18.32.0/24 dev e0 table 501 proto static
+      route add 198.18.33.0/24 via 198.18.0.9 table 501 proto static
+      route add local 198.18.34.1/32 dev lo table 501 proto static
+      route add broadcast 198.18.35.0/32 dev e0 table 501 proto static
+      route add blackhole 198.18.36.0/24 table 501 proto static
+    `);
+    const theirs = routes(namespace.fd, { table: 501 });
+    expect(theirs.map(({ scope }) => scope)).toEqual(["link", "global", "host", "link", "global"]);
+    expect(routes(namespace.fd, { table: 500 })).toEqual(theirs.map((route) => ({ ...route, table: 500 })));
+  });
+
   it("stay when a route that differs is deleted", () => {
     const kept: RouteSpec = { dst: "198.18.30.0/24", oif: e0, table: 400, metric: 5 };
     addRoute(namespace.fd, kept);
