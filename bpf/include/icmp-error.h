@@ -15,6 +15,7 @@
 
 #include "layout.h"
 #include "owner.h"
+#include "packet-memory.h"
 #include "parse.h"
 #include "proxies.h"
 #include "redirect.h"
@@ -66,7 +67,7 @@ static __always_inline bool parse_quote(struct __sk_buff *skb, const struct pack
 }
 
 /* The proxy that the error concerns, NULL if none. */
-static __always_inline struct proxy *concerned_proxy(struct __sk_buff *skb, const struct packet *quoted)
+static __always_inline struct proxy *concerned_proxy(struct __sk_buff *skb, struct packet *quoted)
 {
 	struct settings settings = read_settings();
 	struct proxy *active = active_proxy(&settings);
@@ -84,13 +85,15 @@ static __always_inline int pass_icmp_error(struct __sk_buff *skb, const struct p
 {
 	const enum program self = PROGRAM_APP_INBOUND;
 	const __u8 mac[ETH_ALEN] = DIRECTION_MAC_INBOUND;
-	struct packet quoted = {};
+	struct packet *quoted = packet_memory(PACKET_QUOTED);
 	struct proxy *proxy;
 	__u8 macs[2 * ETH_ALEN];
 
-	if (!parse_quote(skb, packet, &quoted))
+	if (!quoted)
+		return drop(self, VERDICT_DROPPED_ERROR);
+	if (!parse_quote(skb, packet, quoted))
 		return pass(self, VERDICT_PASSED);
-	proxy = concerned_proxy(skb, &quoted);
+	proxy = concerned_proxy(skb, quoted);
 	if (!proxy)
 		return pass(self, VERDICT_PASSED);
 

@@ -33,10 +33,13 @@ static __always_inline bool learn_listener(struct __sk_buff *skb, __u32 directio
 {
 	__u32 index = LISTENER_INDEX(direction, is_ipv6), size = sizeof(((struct bpf_sock_tuple *)0)->ipv4);
 	__u16 port = PORT_INBOUND;
+	volatile struct question *question = this_cpu_question();
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	bool is_learnt;
 
+	if (!question)
+		return false;
 	if (direction == DIRECTION_OUTBOUND)
 		port = PORT_OUTBOUND;
 	else if (direction == DIRECTION_HBONE)
@@ -47,9 +50,9 @@ static __always_inline bool learn_listener(struct __sk_buff *skb, __u32 directio
 	} else {
 		tuple.ipv4.dport = bpf_htons(port);
 	}
-	set_asking(1);
+	question->is_open = 1;
 	sk = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	set_asking(0);
+	question->is_open = 0;
 	if (!sk)
 		return false;
 	is_learnt = sk->state == BPF_TCP_LISTEN && bpf_map_update_elem(&listeners, &index, sk, BPF_ANY) == 0;

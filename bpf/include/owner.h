@@ -25,10 +25,13 @@ enum ownership {
 static __always_inline enum ownership owner_in(struct __sk_buff *skb, const struct flow *flow, bool is_ipv6,
 					       __u32 netnsid)
 {
+	volatile struct question *question = this_cpu_question();
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	__u32 size, state;
 
+	if (!question)
+		return OWNS_NOTHING;
 	if (is_ipv6) {
 		__builtin_memcpy(tuple.ipv6.saddr, &flow->source, sizeof(tuple.ipv6.saddr));
 		__builtin_memcpy(tuple.ipv6.daddr, &flow->destination, sizeof(tuple.ipv6.daddr));
@@ -43,16 +46,20 @@ static __always_inline enum ownership owner_in(struct __sk_buff *skb, const stru
 		size = sizeof(tuple.ipv4);
 	}
 	/* An id of -1 is the namespace of the device at hand; ids are signed 32 bit numbers in a 64 bit argument. */
-	set_asking(1);
+	question->is_open = 1;
 	sk = bpf_skc_lookup_tcp(skb, &tuple, size, (__s64)(__s32)netnsid, 0);
-	set_asking(0);
-	if (!sk)
-		return OWNS_NOTHING;
-	state = sk->state;
-	bpf_sk_release(sk);
-	if (state == BPF_TCP_LISTEN)
-		return OWNS_NOTHING;
-	return state == BPF_TCP_TIME_WAIT ? OWNS_TIME_WAIT : OWNS_LIVE;
+	question->is_open = 0;
+	/* Answered by way of the map, so that the verifier follows one path from here and not one per answer. */
+	question->answer = OWNS_NOTHING;
+	if (sk) {
+		state = sk->state;
+		bpf_sk_release(sk);
+		if (state == BPF_TCP_TIME_WAIT)
+			question->answer = OWNS_TIME_WAIT;
+		else if (state != BPF_TCP_LISTEN)
+			question->answer = OWNS_LIVE;
+	}
+	return question->answer;
 }
 
 /* Whether what was found takes this packet: a SYN opens a new connection, whatever is in TIME_WAIT. */
@@ -73,11 +80,9 @@ static __always_inline enum ownership proxy_owns(struct __sk_buff *skb, const st
  * The draining proxy that takes the packet, NULL if none does. Both proxies may know the same tuple, one of them in
  * TIME_WAIT: the live one has it. Costs nothing while no proxy drains.
  */
-static __always_inline struct proxy *draining_owner(struct __sk_buff *skb, const struct packet *packet,
+static __always_inline struct proxy *draining_owner(struct __sk_buff *skb, struct packet *packet,
 						    const struct settings *settings, const struct proxy *active)
 {
-	__u32 waiting = MAX_PROXIES;
-
 	if (!settings->draining)
 		return NULL;
 	for (__u32 slot = 0; slot < MAX_PROXIES; slot++) {
@@ -93,13 +98,13 @@ static __always_inline struct proxy *draining_owner(struct __sk_buff *skb, const
 		if (ownership == OWNS_LIVE)
 			return proxy;
 		if (takes(ownership, packet))
-			waiting = slot;
+			packet->waiting_proxy = slot + 1;
 	}
-	if (waiting == MAX_PROXIES)
+	if (!packet->waiting_proxy)
 		return NULL;
 	if (active && proxy_owns(skb, &packet->flow, packet->is_ipv6, active) == OWNS_LIVE)
 		return NULL;
-	return proxy_in(waiting);
+	return proxy_in(packet->waiting_proxy - 1);
 }
 
 #endif

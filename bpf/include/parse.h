@@ -62,6 +62,8 @@ struct packet {
 	bool is_ipv6;
 	bool is_fragment; /* first or later fragment */
 	bool is_later_fragment;
+	__u8 frame;	    /* enum frame */
+	__u8 waiting_proxy; /* slot + 1 of a draining proxy that has the connection in TIME_WAIT; 0: none */
 };
 
 /* Where a reader of headers stands. */

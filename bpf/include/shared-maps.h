@@ -28,12 +28,17 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* Not 0 while a program on this CPU asks for the owner of a connection: see question.h. */
+/* Whether a program on this CPU asks for the owner of a connection: see question.h. */
+struct question {
+	__u32 is_open;
+	__u32 answer;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct question);
 } questions SEC(".maps");
 
 /* ADDRESS_* flags of an address; 0: neither the node's nor a proxy's. */

@@ -7,6 +7,7 @@
 #include "member-frame.h"
 #include "node-maps.h"
 #include "owner.h"
+#include "packet-memory.h"
 #include "proxies.h"
 #include "redirect.h"
 #include "shared-maps.h"
@@ -47,15 +48,18 @@ SEC("tc")
 int app_inbound(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_APP_INBOUND;
-	struct packet packet = {};
+	struct packet *packet = packet_memory(PACKET_AT_HAND);
 	struct settings settings;
 	struct workload *workload;
 	struct proxy *active, *owner;
 	__u32 source, ifindex = skb->ifindex;
-	enum frame frame = parse_member_frame(skb, &packet);
+	enum frame frame;
 
+	if (!packet)
+		return drop(self, VERDICT_DROPPED_ERROR);
+	frame = by_way_of(packet, parse_member_frame(skb, packet));
 	if (frame == FRAME_OTHER)
-		return pass_icmp_error(skb, &packet);
+		return pass_icmp_error(skb, packet);
 	if (frame == FRAME_UNPARSABLE)
 		return drop(self, VERDICT_DROPPED_UNPARSABLE);
 
@@ -63,30 +67,30 @@ int app_inbound(struct __sk_buff *skb)
 	active = active_proxy(&settings);
 	workload = bpf_map_lookup_elem(&workloads, &ifindex);
 	if (is_proxy_interface(&settings, skb->ingress_ifindex)) {
-		remember_via_host(&packet, frame, workload);
+		remember_via_host(packet, frame, workload);
 		return pass(self, VERDICT_DELIVERED);
 	}
 
-	source = address_flags(&packet.flow.source);
+	source = address_flags(&packet->flow.source);
 	if (source & ADDRESS_PROXY)
 		return pass(self, VERDICT_BYPASSED);
 
 	if (frame == FRAME_TCP) {
-		owner = draining_owner(skb, &packet, &settings, active);
+		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_inbound(skb, owner, VERDICT_DRAINED);
 	}
 
 	/* From the node: a probe, unless it answers a connection of the proxy. What it masquerades is not from it. */
-	if ((source & ADDRESS_NODE) && is_sent_by_node(skb, &packet, frame) &&
-	    !(frame == FRAME_TCP && active && takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)))
+	if ((source & ADDRESS_NODE) && is_sent_by_node(skb, packet, frame) &&
+	    !(frame == FRAME_TCP && active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)))
 		return pass(self, VERDICT_BYPASSED);
 
-	if (is_passing(skb, &packet, frame, workload, active))
+	if (is_passing(skb, packet, frame, workload, active))
 		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
-	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))
+	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active))
 		return pass(self, VERDICT_ADOPTED);
 	return send_inbound(skb, active, VERDICT_CAPTURED);
 }

@@ -6,6 +6,7 @@
 #include "member-frame.h"
 #include "node-maps.h"
 #include "owner.h"
+#include "packet-memory.h"
 #include "proxies.h"
 #include "redirect.h"
 #include "shared-maps.h"
@@ -15,20 +16,23 @@ SEC("tc")
 int app_outbound(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_APP_OUTBOUND;
-	struct packet packet = {};
+	struct packet *packet = packet_memory(PACKET_AT_HAND);
 	struct settings settings;
 	struct workload *workload;
 	struct proxy *active, *owner;
 	__u32 destination, ifindex = skb->ifindex;
-	enum frame frame = parse_member_frame(skb, &packet);
+	enum frame frame;
 
+	if (!packet)
+		return drop(self, VERDICT_DROPPED_ERROR);
+	frame = by_way_of(packet, parse_member_frame(skb, packet));
 	if (frame == FRAME_OTHER)
 		return pass(self, VERDICT_PASSED);
 	if (frame == FRAME_UNPARSABLE)
 		return drop(self, VERDICT_DROPPED_UNPARSABLE);
 
 	/* A proxy's own ports answer as those of any pod. */
-	destination = address_flags(&packet.flow.destination);
+	destination = address_flags(&packet->flow.destination);
 	if (destination & ADDRESS_PROXY)
 		return pass(self, VERDICT_BYPASSED);
 
@@ -38,10 +42,10 @@ int app_outbound(struct __sk_buff *skb)
 
 	if (frame == FRAME_TCP) {
 		/* The answer to what a proxy sent through the host, which may have to undo an address translation. */
-		if (!is_syn(&packet) && workload && workload->via_host && bpf_map_lookup_elem(&via_host, &packet.flow))
+		if (!is_syn(packet) && workload && workload->via_host && bpf_map_lookup_elem(&via_host, &packet->flow))
 			return pass(self, VERDICT_PASSED);
 
-		owner = draining_owner(skb, &packet, &settings, active);
+		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_outbound(skb, owner, VERDICT_DRAINED);
 
@@ -49,17 +53,17 @@ int app_outbound(struct __sk_buff *skb)
 		 * To the node: the answer to a probe if a socket of the node has the connection and the proxy has not. A
 		 * SYN is a new connection of the member, captured like any other.
 		 */
-		if ((destination & ADDRESS_NODE) && !is_syn(&packet) &&
-		    !(active && takes(proxy_owns(skb, &packet.flow, packet.is_ipv6, active), &packet)) &&
-		    owner_in(skb, &packet.flow, packet.is_ipv6, OWN_NETNS) != OWNS_NOTHING)
+		if ((destination & ADDRESS_NODE) && !is_syn(packet) &&
+		    !(active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)) &&
+		    owner_in(skb, &packet->flow, packet->is_ipv6, OWN_NETNS) != OWNS_NOTHING)
 			return pass(self, VERDICT_BYPASSED);
 	}
 
-	if (is_passing(skb, &packet, frame, workload, active))
+	if (is_passing(skb, packet, frame, workload, active))
 		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
-	if (frame == FRAME_TCP && is_adopted(skb, &packet, workload, active))
+	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active))
 		return pass(self, VERDICT_ADOPTED);
 	return send_outbound(skb, active, VERDICT_CAPTURED);
 }

@@ -4,6 +4,7 @@
 #include "layout.h"
 #include "node-maps.h"
 #include "owner.h"
+#include "packet-memory.h"
 #include "parse.h"
 #include "proxies.h"
 #include "redirect.h"
@@ -54,31 +55,34 @@ SEC("tc")
 int ztunnel_host_in(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_ZTUNNEL_HOST_IN;
-	struct packet packet = {};
+	struct packet *packet = packet_memory(PACKET_AT_HAND);
 	struct settings settings;
 	struct member *member;
-	enum frame frame = parse(skb, &packet);
+	enum frame frame;
 
+	if (!packet)
+		return drop(self, VERDICT_DROPPED_ERROR);
+	frame = by_way_of(packet, parse(skb, packet));
 	if (frame != FRAME_TCP && frame != FRAME_TCP_FRAGMENT)
 		return pass(self, VERDICT_PASSED);
 	/* The proxy's own connections: conntrack must see both of their ways. */
-	if (address_flags(&packet.flow.source) & ADDRESS_PROXY)
+	if (address_flags(&packet->flow.source) & ADDRESS_PROXY)
 		return pass(self, VERDICT_PASSED);
 
 	settings = read_settings();
-	if (settings.draining && frame == FRAME_TCP && is_syn(&packet) && collides(skb, &packet, &settings))
-		return refuse(skb, &packet);
+	if (settings.draining && frame == FRAME_TCP && is_syn(packet) && collides(skb, packet, &settings))
+		return refuse(skb, packet);
 
-	member = bpf_map_lookup_elem(&members, &packet.flow.destination);
+	member = bpf_map_lookup_elem(&members, &packet->flow.destination);
 	if (!member)
 		return pass(self, VERDICT_PASSED);
-	if ((settings.flags & SETTING_ROUTED) && goes_by_host(&packet, frame))
+	if ((settings.flags & SETTING_ROUTED) && goes_by_host(packet, frame))
 		return pass(self, VERDICT_PASSED);
-	if (frame == FRAME_TCP && is_syn(&packet)) {
+	if (frame == FRAME_TCP && is_syn(packet)) {
 		/* An earlier connection of the same ports may have gone by the host; this one's answers must not. */
 		struct flow answer;
 
-		reverse(&answer, &packet.flow);
+		reverse(&answer, &packet->flow);
 		bpf_map_delete_elem(&via_host, &answer);
 	}
 	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))

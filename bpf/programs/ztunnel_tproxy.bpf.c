@@ -17,6 +17,7 @@
 
 #include "layout.h"
 #include "listener.h"
+#include "packet-memory.h"
 #include "parse.h"
 #include "proxy-maps.h"
 #include "verdict.h"
@@ -48,20 +49,25 @@ SEC("tc")
 int ztunnel_tproxy(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_ZTUNNEL_TPROXY;
-	struct packet packet = {};
+	struct packet *packet = packet_memory(PACKET_AT_HAND);
 	__u32 direction = redirected_from(skb);
 
 	if (direction == DIRECTION_COUNT)
 		return pass(self, VERDICT_PASSED);
-	if (parse(skb, &packet) != FRAME_TCP || !is_syn(&packet))
+	if (!packet)
+		return drop(self, VERDICT_DROPPED_ERROR);
+	if (parse(skb, packet) != FRAME_TCP || !is_syn(packet))
 		return pass(self, VERDICT_PASSED);
-	if (direction == DIRECTION_INBOUND && packet.flow.destination_port == bpf_htons(PORT_HBONE))
+	if (direction == DIRECTION_INBOUND && packet->flow.destination_port == bpf_htons(PORT_HBONE))
 		direction = DIRECTION_HBONE;
 
 	/* Dropped here and not left to the lookup: the SYN is sent again, and finds a proxy that is back by then. */
-	if (!has_listener(direction, packet.is_ipv6) && !learn_listener(skb, direction, packet.is_ipv6))
+	if (!has_listener(direction, packet->is_ipv6) && !learn_listener(skb, direction, packet->is_ipv6))
 		return drop(self, VERDICT_DROPPED_NO_LISTENER);
-	if (bpf_map_update_elem(&flows, &packet.flow, &direction, BPF_ANY))
+	/* ztunnel_lookup needs the inbound one to refuse what the proxy does not know, and cannot look for it. */
+	if (direction != DIRECTION_INBOUND && !has_listener(DIRECTION_INBOUND, packet->is_ipv6))
+		learn_listener(skb, DIRECTION_INBOUND, packet->is_ipv6);
+	if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
 		return drop(self, VERDICT_DROPPED_ERROR);
 	return pass(self, VERDICT_CAPTURED);
 }
