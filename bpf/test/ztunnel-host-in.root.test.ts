@@ -6,6 +6,8 @@ import {
   ACK,
   checksum,
   concat,
+  extension,
+  fragmentHeader,
   ipFrame,
   isIpv6,
   mac,
@@ -86,12 +88,13 @@ describe.each([
   });
 
   it("delivers later fragments as it does the first", () => {
-    if (isIpv6(source)) return;
     enrol();
-    const later = ipFrame({ ...ends, protocol: PROTOCOL.tcp, payload: zeros(8), fragment: 5 });
-    expect(testRun(datapath, "ztunnel_host_in", later)).toMatchObject(delivered);
+    const later = isIpv6(source)
+      ? { ...ends, protocol: PROTOCOL.fragment, payload: concat(fragmentHeader(PROTOCOL.tcp, { offset: 5 }), zeros(8)) }
+      : { ...ends, protocol: PROTOCOL.tcp, payload: zeros(8), fragment: 5 };
+    expect(testRun(datapath, "ztunnel_host_in", ipFrame(later))).toMatchObject(delivered);
     datapath.settings({ active: 1, flags: ROUTED });
-    expect(testRun(datapath, "ztunnel_host_in", later)).toMatchObject(passed);
+    expect(testRun(datapath, "ztunnel_host_in", ipFrame(later))).toMatchObject(passed);
   });
 
   describe("when another proxy has the same connection", () => {
@@ -152,21 +155,23 @@ describe.each([
       expectReset(frame, sent, { ...syn, acknowledgement: (syn.sequence + 1 + dataBytes) % 2 ** 32 });
     });
 
-    it("answers within IP options", async () => {
-      if (loopback === "::1") return;
+    it("answers within IP options or extension headers", async () => {
       await using connection = await Connection.open(loopback);
       proxies({ second: true });
       datapath.settings({ active: 1, draining: 0b10 });
       const spec = clashing(connection);
-      const payload = tcpSegment({ ...spec, options: zeros(12) });
-      const { frame } = testRun(
-        datapath,
-        "ztunnel_host_in",
-        ipFrame({ ...spec, protocol: PROTOCOL.tcp, payload, options: zeros(8) }),
-      );
-      expect(frame).toHaveLength(14 + 28 + 20);
-      expect(checksum(frame.subarray(14, 42))).toBe(0);
-      expect(frame.subarray(42 + 13, 42 + 14)).toEqual(Uint8Array.of(RST | ACK));
+      const segment = tcpSegment({ ...spec, options: zeros(12) });
+      const syn = isIpv6(spec.source)
+        ? { ...spec, protocol: PROTOCOL.hopByHop, payload: concat(extension(PROTOCOL.tcp), segment) }
+        : { ...spec, protocol: PROTOCOL.tcp, payload: segment, options: zeros(8) };
+      const { frame, verdict } = testRun(datapath, "ztunnel_host_in", ipFrame(syn));
+      expect(verdict).toBe("refused_collision");
+      const header = isIpv6(spec.source) ? 48 : 28;
+      expect(frame).toHaveLength(14 + header + 20);
+      const view = new DataView(frame.buffer, frame.byteOffset + 14);
+      expect(isIpv6(spec.source) ? view.getUint16(4) + 40 : view.getUint16(2)).toBe(header + 20);
+      if (!isIpv6(spec.source)) expect(checksum(frame.subarray(14, 42))).toBe(0);
+      expect(frame[14 + header + 13]).toBe(RST | ACK);
     });
   });
 });

@@ -95,6 +95,11 @@ export class Box implements AsyncDisposable {
     return { name, netns, ipv4, ipv6, mac, hostName, hostIfindex };
   }
 
+  /** Of the host end of a pod's veth, its gateway. */
+  macOf(pod: Pod): string {
+    return link(this.node.fd, pod.hostName)?.mac ?? "";
+  }
+
   start(netns: Netns, file: string, ...args: readonly string[]): Running {
     return this.#stack.use(new Running(netns, file, args));
   }

@@ -85,11 +85,15 @@ export class Datapath implements Disposable {
     return found;
   }
 
+  since(before: Verdicts): Verdicts {
+    return difference(before, this.verdicts());
+  }
+
   /** Which verdicts `act` adds. */
   async verdictsOf(act: () => unknown): Promise<Verdicts> {
     const before = this.verdicts();
     await act();
-    return difference(before, this.verdicts());
+    return this.since(before);
   }
 
   [Symbol.dispose](): void {
