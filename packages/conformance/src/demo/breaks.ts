@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LabPod } from "../lab/lab-pod.ts";
 import type { Stage } from "./stage.ts";
@@ -17,9 +17,10 @@ const pin = (stage: Stage, ...path: readonly string[]): string =>
   join(stage.lab.node(1).paths.bpffs, "millrace", "v1", ...path);
 
 async function detach(stage: Stage, pod: LabPod, direction: "ingress" | "egress"): Promise<void> {
-  await stage.lab
-    .node(1)
-    .namespace.runChecked("bpftool", ["link", "detach", "pinned", pin(stage, "workloads", pod.uid, direction)]);
+  const workload = pin(stage, "workloads", pod.uid);
+  const [ifindex = ""] = readdirSync(workload);
+  const link = join(workload, ifindex, direction);
+  await stage.lab.node(1).namespace.runChecked("bpftool", ["link", "detach", "pinned", link]);
 }
 
 const hex = (bytes: Iterable<number>): string[] => [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));

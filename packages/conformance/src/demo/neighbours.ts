@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { attachClsact, attachTcx, type BpfLink, BpfObject, type BpfProgram, queryClsact, queryTcx } from "libbpf-ts";
+import { attachClsact, attachTcx, type BpfLink, BpfObject, BpfProgram, queryClsact, queryTcx } from "libbpf-ts";
 import { links, openNetns } from "linux-ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
@@ -18,6 +18,8 @@ export interface Neighbours extends Disposable {
   counts(): { readonly tcx: number; readonly clsact: number };
   /** What is not where it was put; `undefined` when both are. */
   missing(): string | undefined;
+  /** The tcx programs on the veth, in running order, with their links. */
+  chains(): string[];
   /** Takes the tcx program away, as its owner would. */
   removeTcx(): void;
   /** Puts a program ahead of all others that ends the chain for IPv6, on what leaves the pod. */
@@ -51,6 +53,13 @@ export function startNeighbours(node: LabNode, pod: LabPod): Neighbours {
         ? undefined
         : `the foreign clsact filter is gone from ${pod.hostInterface}`;
     },
+    chains: () =>
+      (["ingress", "egress"] as const).flatMap((direction) =>
+        queryTcx({ ...hook, direction }).programs.map(({ programId, linkId }) => {
+          using running = BpfProgram.byId(programId);
+          return `${pod.hostInterface} tcx/${direction}: ${running.info.name} link ${linkId}`;
+        }),
+      ),
     removeTcx: () => tcx.detach(),
     [Symbol.dispose]: () => {
       for (const owned of [ahead, tcx, object, netns]) owned?.[Symbol.dispose]();

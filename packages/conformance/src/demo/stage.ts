@@ -100,7 +100,11 @@ export class Stage implements AsyncDisposable {
         node.applyNamespace(MEMBERS, { "istio.io/dataplane-mode": "ambient" });
         node.applyNamespace(OTHERS);
         for (const pod of node.pods) node.applyPod(pod);
-        return Agent.start(node, { redirectMode: "ebpf", settings: { log: { level: "info", format: "text" } } });
+        return Agent.start(node, {
+          redirectMode: "ebpf",
+          backends: { ebpf: { attach: node.number === 1 ? "tcx" : "clsact" } },
+          settings: { log: { level: "info", format: "text" } },
+        });
       }),
     );
     const stage = new Stage(lab, proxies, neighbours, before, agents);

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { queryTcx } from "libbpf-ts";
+import { link, openNetns } from "linux-ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Agent } from "../agent/agent.ts";
 import { FAMILIES } from "../lab/addresses.ts";
@@ -87,13 +89,16 @@ async function untilTrue(): Promise<void> {
   await agent.untilEnrolled(steady);
   if (enrolled) await agent.untilEnrolled(moving);
   else await agent.untilLeft(moving);
-  const shown = await node.namespace.runChecked("bpftool", ["net", "show"]);
-  for (const [pod, count] of [
-    [steady, 2],
-    [moving, enrolled ? 2 : 0],
+  using netns = openNetns(node.namespace.path);
+  for (const [pod, programs] of [
+    [steady, 1],
+    [moving, enrolled ? 1 : 0],
   ] as const) {
-    const ours = shown.split("\n").filter((line) => line.includes(`${pod.hostInterface}(`) && line.includes("app_"));
-    expect(ours, `programs on ${pod.hostInterface}:\n${shown}`).toHaveLength(count);
+    const ifindex = link(netns.fd, pod.hostInterface)?.index ?? 0;
+    for (const direction of ["ingress", "egress"] as const) {
+      const chain = queryTcx({ ifindex, direction, netns: netns.fd }).programs;
+      expect(chain, `${pod.hostInterface} ${direction}`).toHaveLength(programs);
+    }
   }
   const { status, stdout } = await agent.millrace("status");
   expect(status, stdout).toBe(0);

@@ -58,9 +58,12 @@ async function namespaceSections(host: string, namespace: Namespace): Promise<[s
   return [...sections, [`${host}: bpf`, bpfLines(namespace)]];
 }
 
+/** Directories that iproute2 makes in the first BPF file system it finds, by merely being run (lib/bpf_legacy.c). */
+const OF_IPROUTE2 = /^(ip|tc|xdp)(\/|$)/;
+
 function fileSections({ name, paths }: LabNode): [string, string[]][] {
   return [
-    [`${name}: pins`, tree(paths.bpffs)],
+    [`${name}: pins`, tree(paths.bpffs).filter((path) => !OF_IPROUTE2.test(path))],
     [`${name}: journal`, tree(paths.journal)],
   ];
 }
