@@ -57,8 +57,13 @@ describe("RtnetlinkMonitor", () => {
     namespace.ip(`
       link add e0 type veth peer name e1
       addr add 198.18.0.1/24 dev e0
-      addr add 2001:2:0:1::1/64 dev e0 nodad
       link set e0 up
+      link set e1 up
+      addr add 2001:2:0:1::1/64 dev e0 nodad
+    `);
+    // IPv6 addresses are announced when their duplicate detection is over, even if there was none to do (addrconf_dad_work).
+    await until("the IPv6 address is there", () => seen().includes("address set 2001:2:0:1::1/64"));
+    namespace.ip(`
       addr del 198.18.0.1/24 dev e0
       link del e0
     `);
@@ -66,8 +71,8 @@ describe("RtnetlinkMonitor", () => {
     const inOrder = [
       "link set e0",
       "address set 198.18.0.1/24",
-      "address set 2001:2:0:1::1/64",
       "link set e0 up",
+      "address set 2001:2:0:1::1/64",
       "address removed 198.18.0.1/24",
       "address removed 2001:2:0:1::1/64",
       "link removed e0",
@@ -259,8 +264,9 @@ describe("RtnetlinkMonitor", () => {
     open(["link"]);
     const file = fileURLToPath(new URL("./testing/monitor-worker.ts", import.meta.url));
     execFileSync(process.execPath, [file, "--unref"], { timeout: 10_000 });
-    const kept = spawn(process.execPath, [file], { stdio: "ignore" });
-    const winner = await Promise.race([once(kept, "exit"), sleep(600, "still there")]);
+    const kept = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(kept.stdout, "data");
+    const winner = await Promise.race([once(kept, "exit"), sleep(300, "still there")]);
     kept.kill("SIGKILL");
     expect(winner).toBe("still there");
   });

@@ -73,7 +73,7 @@ describe("routes", () => {
     };
   }
 
-  beforeAll(() => {
+  beforeAll(async () => {
     namespace = new ScratchNetns();
     namespace.ip(`
       link set lo up
@@ -96,6 +96,7 @@ describe("routes", () => {
       route add 2001:2:0:8::/64 nexthop via 2001:2:0:1::9 dev e0 nexthop via 2001:2:0:1::8 dev e0 weight 5
       route add 2001:2:0:9::11/128 dev e0 table 100 metric 5
     `);
+    await namespace.settled();
     lo = indexOf("lo") ?? 0;
     e0 = indexOf("e0") ?? 0;
   });

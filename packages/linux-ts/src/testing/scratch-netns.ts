@@ -50,6 +50,24 @@ export class ScratchNetns implements Disposable {
     return JSON.parse(execFileSync("tc", ["-n", this.name, "-j", ...args.split(" ")], { encoding: "utf8" })) as T;
   }
 
+  /**
+   * Waits until what the kernel does later by itself is done: carrier, duplicate detection, link-local addresses and their routes
+   * (net/core/link_watch.c, net/ipv6/addrconf.c).
+   */
+  async settled(): Promise<void> {
+    const state = () => JSON.stringify([this.ipJson("addr"), this.ipJson("-6 route show table all")]);
+    let previous = "";
+    await until(
+      "addresses and routes stay as they are",
+      () => {
+        const last = previous;
+        previous = state();
+        return last === previous;
+      },
+      150,
+    );
+  }
+
   #batch(options: string[], commands: string): void {
     const lines = commands.split("\n").map((line) => line.trim());
     const input = `${lines.filter(Boolean).join("\n")}\n`;
@@ -62,11 +80,11 @@ export class ScratchNetns implements Disposable {
   }
 }
 
-/** Waits, at most two seconds, until it holds. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 2000;
+/** Waits, at most ten seconds, until it holds; looks every so many milliseconds. */
+export async function until(what: string, holds: () => boolean, interval = 5): Promise<void> {
+  const deadline = Date.now() + 10_000;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, interval));
   }
 }
