@@ -5,7 +5,7 @@ import { openLink } from "./attach-tcx.ts";
 import { ADDRESS_PROXY } from "./layout.ts";
 import { findNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { hookProblems } from "./observe.ts";
+import { hookProblems, shadowProblems } from "./observe.ts";
 import { routingProblems } from "./proxy-routing.ts";
 import {
   hostHolder,
@@ -45,8 +45,10 @@ function hostProblems({ hooks, object, journal, netnsInode }: NodeKernel, slot: 
   if (link(undefined, hostIndex)?.name !== hostName) return [`interface ${hostName} is gone`];
   const node = { fd: undefined, inode: netnsInode };
   const hook = hostHook(slot);
+  const state = hooks.inspect(hook);
   return [
-    ...hookProblems(hook, hooks.inspect(hook), object.program(hook.program).info.id),
+    ...hookProblems(hook, state, object.program(hook.program).info.id),
+    ...shadowProblems(hook, state),
     ...journal.drifted(hostHolder(slot.identity), node),
     ...looseReversePath(node, hostName).map(({ path }) => `sysctl ${path} is strict`),
   ];
@@ -66,6 +68,7 @@ function innerProblems(
   const proxyAddresses = flagged(maps, ADDRESS_PROXY);
   return [
     ...hookProblems(hook, state, state.programId ?? 0),
+    ...shadowProblems(hook, state),
     ...(lookup?.info().netnsInode === netns.inode ? [] : ["ztunnel_lookup is not attached"]),
     ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifName }, config.routing),

@@ -87,7 +87,8 @@ function observeWorkload(
   }
   return {
     uid,
-    state: problems.length === 0 ? "complete" : "partial",
+    // What shadows us is not ours to remove, so it is no problem that enrolling again could mend: it is told apart.
+    state: problems.length === 0 && foreign.length === 0 ? "complete" : "partial",
     problems: sortedUnique(problems),
     foreign,
     addresses,
@@ -101,12 +102,14 @@ function vanished({ uid, interface: { hostIndex } }: Workload): WorkloadObservat
 }
 
 /** What is wrong at a hook, in short phrases. */
-export function hookProblems({ program }: Hook, { programId, ahead }: HookState, wantedId: number): string[] {
+export function hookProblems({ program }: Hook, { programId }: HookState, wantedId: number): string[] {
   if (programId === undefined) return [`${program} is not attached`];
-  return [
-    ...(programId === wantedId ? [] : [`${program} is another version`]),
-    ...ahead.map(({ owner }) => `${program} is shadowed by ${owner}`),
-  ];
+  return programId === wantedId ? [] : [`${program} is another version`];
+}
+
+/** What runs before us at a hook, for an observation that has no list of foreign objects. */
+export function shadowProblems({ program }: Hook, { ahead }: HookState): string[] {
+  return ahead.map(({ owner }) => `${program} is shadowed by ${owner}`);
 }
 
 function settingProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
