@@ -74,7 +74,9 @@ function wanted(
   }
   if (readAt === undefined || readAt < outcome.time) return { state: "pending", reason: "applied, not read back yet" };
   if (observed === undefined) return { state: "partial", reason: "the kernel holds nothing of it" };
-  return { state: observed.state === "complete" ? "enrolled" : "partial" };
+  if (observed.state === "complete") return { state: "enrolled" };
+  const shadows = observed.foreign.map(({ kind, where, owner }) => `shadowed by the ${kind} of ${owner} at ${where}`);
+  return { state: "partial", ...(shadows.length > 0 && { reason: shadows.join(", ") }) };
 }
 
 /** Not asked for: gone once the kernel was seen without it. */
