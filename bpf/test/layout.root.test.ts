@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { BpfObject } from "libbpf-ts";
+import { describe, expect, it } from "vitest";
+import { NODE_OBJECT, PROXY_OBJECT, SHARED_MAPS } from "./support/datapath.ts";
+import { DIRECTION, PROGRAMS, VERDICTS } from "./support/layout.ts";
+
+/* The layout of version 1. A change here is a change of LAYOUT_VERSION in include/layout.h. */
+
+interface BtfType {
+  readonly kind: string;
+  readonly name: string;
+  readonly size?: number;
+  readonly members?: readonly { readonly name: string; readonly bits_offset: number }[];
+}
+
+function btf(object: string): readonly BtfType[] {
+  return JSON.parse(execFileSync("bpftool", ["-j", "btf", "dump", "file", object], { encoding: "utf8" })).types;
+}
+
+/** Size and offsets in bytes. */
+function structure(object: string, name: string) {
+  const type = btf(object).find((candidate) => candidate.kind === "STRUCT" && candidate.name === name);
+  const offsets = type?.members?.map((member) => [member.name, member.bits_offset / 8]) ?? [];
+  return { size: type?.size, ...Object.fromEntries(offsets) };
+}
+
+function specs(object: string) {
+  using opened = BpfObject.open(object);
+  const maps = opened.mapSpecs.map(({ name, ...spec }) => [name, spec] as const);
+  const programs = opened.programSpecs.map(({ name, section }) => [name, section] as const);
+  return { maps: Object.fromEntries(maps), programs: Object.fromEntries(programs) };
+}
+
+const address = { keySize: 16, flags: 0 };
+const index = { keySize: 4, flags: 0 };
+
+describe("node.bpf.o", () => {
+  it.each([
+    ["address", { size: 16, bytes: 0 }],
+    ["settings", { size: 8, active: 0, draining: 1, flags: 2, reserved: 4 }],
+    ["proxy", { size: 16, ifindex: 0, netnsid: 4, mac: 8, reserved: 14 }],
+    ["workload", { size: 16, flags: 0, via_host: 4, adopt_until_ns: 8 }],
+    ["member", { size: 12, ifindex: 0, mac: 4, reserved: 10 }],
+    ["flow", { size: 36, source: 0, destination: 16, source_port: 32, destination_port: 34 }],
+  ])("lays out struct %s", (name, expected) => {
+    expect(structure(NODE_OBJECT, name)).toEqual(expected);
+  });
+
+  it("has these maps and programs, and no data sections", () => {
+    expect(specs(NODE_OBJECT)).toEqual({
+      maps: {
+        settings: { ...index, type: "array", valueSize: 8, maxEntries: 1 },
+        proxies: { ...index, type: "array", valueSize: 16, maxEntries: 8 },
+        workloads: { ...index, type: "hash", valueSize: 16, maxEntries: 4096 },
+        members: { ...address, type: "hash", valueSize: 12, maxEntries: 4096 },
+        addresses: { ...address, type: "hash", valueSize: 4, maxEntries: 4096 },
+        via_host: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
+        counters: { ...index, type: "percpu_array", valueSize: 8, maxEntries: PROGRAMS.length * VERDICTS.length },
+        questions: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },
+        packets: { ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 },
+      },
+      programs: { app_outbound: "tc", app_inbound: "tc", ztunnel_host_in: "tc" },
+    });
+  });
+});
+
+describe("proxy.bpf.o", () => {
+  it("has these maps and programs, and no data sections", () => {
+    const { maps, programs } = specs(PROXY_OBJECT);
+    expect(programs).toEqual({ ztunnel_tproxy: "tc", ztunnel_lookup: "sk_lookup" });
+    const { flows, listeners, packets, ...shared } = maps;
+    expect(flows).toEqual({ keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 65536 });
+    expect(listeners).toEqual({ ...index, type: "sockmap", valueSize: 8, maxEntries: 6 });
+    expect(packets).toEqual({ ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 });
+    const node = specs(NODE_OBJECT).maps;
+    expect(shared).toEqual(Object.fromEntries(SHARED_MAPS.map((name) => [name, node[name]])));
+  });
+
+  it("lays out struct flow as the node's object does", () => {
+    expect(structure(PROXY_OBJECT, "flow")).toEqual(structure(NODE_OBJECT, "flow"));
+  });
+});
+
+describe("layout.h", () => {
+  const header = readFileSync(new URL("../include/layout.h", import.meta.url), "utf8");
+
+  /** Enumerations are not in the objects' BTF: only what a map or a function names is. */
+  const enumerators = (prefix: string) =>
+    [...header.matchAll(new RegExp(`^\\t${prefix}_(\\w+) = (\\d+),`, "gm"))]
+      .filter(([, name]) => name !== "COUNT")
+      .map(([, name = "", value]) => [name.toLowerCase(), Number(value)]);
+
+  it("numbers programs, verdicts and directions", () => {
+    expect(enumerators("PROGRAM")).toEqual(PROGRAMS.map((name, number) => [name, number]));
+    expect(enumerators("VERDICT")).toEqual(VERDICTS.map((name, number) => [name, number]));
+    expect(enumerators("DIRECTION")).toEqual(Object.entries(DIRECTION));
+  });
+});
+
+describe("both objects", () => {
+  it("say that they are under both licences", () => {
+    for (const object of [NODE_OBJECT, PROXY_OBJECT]) {
+      const dump = execFileSync("llvm-objdump", ["-s", "-j", "license", object], { encoding: "utf8" });
+      expect(dump).toContain("Dual BSD/GPL");
+    }
+  });
+});
