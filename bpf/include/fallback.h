@@ -4,6 +4,7 @@
 #define MILLRACE_FALLBACK_H
 
 #include "layout.h"
+#include "node-maps.h"
 #include "owner.h"
 #include "parse.h"
 #include "verdict.h"
@@ -26,6 +27,12 @@ static __always_inline bool is_passing(struct __sk_buff *skb, const struct packe
 	return !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);
 }
 
+/* Until when connections of this member from before its enrolment pass is not over yet. */
+static __always_inline bool is_adopting(const struct workload *workload)
+{
+	return workload && workload->adopt_until_ns && bpf_ktime_get_ns() < workload->adopt_until_ns;
+}
+
 /*
  * Connections from before the enrolment pass for a bounded time. A SYN never does, so this opens no way past the proxy;
  * afterwards they go to the proxy like any other, whose stack resets them.
@@ -33,9 +40,16 @@ static __always_inline bool is_passing(struct __sk_buff *skb, const struct packe
 static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packet *packet,
 				       const struct workload *workload, const struct proxy *active)
 {
-	if (!workload || !workload->adopt_until_ns || is_syn(packet))
+	__u32 one = 1;
+
+	if (!is_adopting(workload))
 		return false;
-	if (bpf_ktime_get_ns() >= workload->adopt_until_ns)
+	if (is_syn(packet)) {
+		/* Without the entry the connection may still work: only a cookie's would not. */
+		bpf_map_update_elem(&begun, &packet->flow, &one, BPF_ANY);
+		return false;
+	}
+	if (bpf_map_lookup_elem(&begun, &packet->flow))
 		return false;
 	return proxy_owns(skb, &packet->flow, packet->is_ipv6, active) == OWNS_NOTHING;
 }

@@ -97,14 +97,10 @@ enum direction {
  * Redirected packets say where they come from by their source MAC, locally administered (IEEE 802 section 8.4).
  * skb->mark is cleared between network namespaces and skb->cb is undocumented, so neither can carry it.
  */
-#define DIRECTION_MAC_OUTBOUND                                                                                         \
-	{                                                                                                              \
-		0x02, 0x4d, 0x52, 0x00, 0x00, 0x01                                                                     \
-	}
-#define DIRECTION_MAC_INBOUND                                                                                          \
-	{                                                                                                              \
-		0x02, 0x4d, 0x52, 0x00, 0x00, 0x02                                                                     \
-	}
+/* clang-format off */
+#define DIRECTION_MAC_OUTBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x01 }
+#define DIRECTION_MAC_INBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x02 }
+/* clang-format on */
 
 enum program {
 	PROGRAM_APP_OUTBOUND = 0,
@@ -129,10 +125,9 @@ enum verdict {
 	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
 	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
 	VERDICT_REFUSED_COLLISION =
-		11, /* a new proxy chose a source port that a draining one uses to the same server: reset */
-	VERDICT_REFUSED_ORPHAN =
-		12, /* redirected packet of a connection that the proxy does not know: its stack answers with RST */
-	VERDICT_COPIED = 13, /* ICMP error about a connection of a proxy: the member gets it, and the proxy a copy */
+		11,		     /* another proxy has this connection to the same server: SYN answered with RST */
+	VERDICT_REFUSED_ORPHAN = 12, /* of no connection that the proxy knows: its stack answers with RST */
+	VERDICT_COPIED = 13,	     /* ICMP error about a proxy's connection: the proxy gets a copy */
 	VERDICT_COUNT = 14,
 };
 

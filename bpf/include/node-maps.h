@@ -50,4 +50,15 @@ struct {
 	__type(value, __u32);
 } via_host SEC(".maps");
 
+/*
+ * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that answers
+ * with a SYN cookie keeps nothing (net/ipv4/syncookies.c), so what follows would pass for such an older one. Value: always 1.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow);
+	__type(value, __u32);
+} begun SEC(".maps");
+
 #endif
