@@ -93,7 +93,8 @@ static bool absent(int err)
 		return true;
 	if (err != -EINVAL || !log->len)
 		return false;
-	return strstr(log->data, "Parent Qdisc doesn't exists") || strstr(log->data, "Cannot find specified filter chain");
+	return strstr(log->data, "Parent Qdisc doesn't exists") ||
+	       strstr(log->data, "Cannot find specified filter chain");
 }
 
 /* clsactAttach(ifindex, attachPoint, priority, handle, netnsFd, program, replace) */

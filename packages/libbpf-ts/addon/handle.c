@@ -24,8 +24,8 @@ static const napi_type_tag tags[] = {
 };
 
 static const char *const kind_names[] = {
-	[KIND_OBJECT] = "object", [KIND_RING] = "ring buffer", [KIND_MAP] = "map", [KIND_PROGRAM] = "program",
-	[KIND_LINK] = "link",	  [KIND_ANY] = "map, program or link",
+	[KIND_OBJECT] = "object",   [KIND_RING] = "ring buffer", [KIND_MAP] = "map",
+	[KIND_PROGRAM] = "program", [KIND_LINK] = "link",	 [KIND_ANY] = "map, program or link",
 };
 
 napi_value external_new(napi_env env, enum kind kind, void *data, napi_finalize finalize)
@@ -56,7 +56,8 @@ void *external_get(napi_env env, napi_value value, enum kind kind)
 
 	napi_typeof(env, value, &type);
 	if (type == napi_external && any)
-		good = has_tag(env, value, KIND_MAP) || has_tag(env, value, KIND_PROGRAM) || has_tag(env, value, KIND_LINK);
+		good = has_tag(env, value, KIND_MAP) || has_tag(env, value, KIND_PROGRAM) ||
+		       has_tag(env, value, KIND_LINK);
 	else if (type == napi_external)
 		good = has_tag(env, value, kind);
 	if (good && napi_get_value_external(env, value, &data) == napi_ok)
@@ -109,7 +110,9 @@ static int map_shape(struct handle *h)
  */
 static bool right_kind(napi_env env, enum kind kind, int fd)
 {
-	static const char *const marks[] = { [KIND_MAP] = "bpf-map", [KIND_PROGRAM] = "bpf-prog", [KIND_LINK] = "bpf_link" };
+	static const char *const marks[] = {
+		[KIND_MAP] = "bpf-map", [KIND_PROGRAM] = "bpf-prog", [KIND_LINK] = "bpf_link"
+	};
 	char path[64], target[128], message[256];
 	ssize_t n;
 

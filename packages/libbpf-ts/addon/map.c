@@ -17,7 +17,8 @@ napi_value map_create(napi_env env, napi_callback_info info)
 	char name[16]; /* BPF_OBJ_NAME_LEN */
 	int inner, fd;
 
-	if (!get_args(env, info, "usuuuui", &type, name, sizeof(name), &key_size, &value_size, &max_entries, &flags, &inner))
+	if (!get_args(env, info, "usuuuui", &type, name, sizeof(name), &key_size, &value_size, &max_entries, &flags,
+		      &inner))
 		return NULL;
 	opts.map_flags = flags;
 	opts.inner_map_fd = inner < 0 ? 0 : inner;

@@ -115,8 +115,7 @@ napi_value object_maps(napi_env env, napi_callback_info info)
 	if (!get_args(env, info, "o", &o))
 		return NULL;
 	napi_create_array(env, &list);
-	bpf_object__for_each_map(map, o->obj)
-		napi_set_element(env, list, n++, map_spec(env, map));
+	bpf_object__for_each_map(map, o->obj) napi_set_element(env, list, n++, map_spec(env, map));
 	return list;
 }
 
@@ -143,8 +142,7 @@ napi_value object_programs(napi_env env, napi_callback_info info)
 	if (!get_args(env, info, "o", &o))
 		return NULL;
 	napi_create_array(env, &list);
-	bpf_object__for_each_program(prog, o->obj)
-		napi_set_element(env, list, n++, program_spec(env, prog));
+	bpf_object__for_each_program(prog, o->obj) napi_set_element(env, list, n++, program_spec(env, prog));
 	return list;
 }
 

@@ -10,7 +10,8 @@
 #define TYPE(name, type) type *name
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
-static long (*map_update)(void *map, const void *key, const void *value, __u64 flags) = (void *)BPF_FUNC_map_update_elem;
+static long (*map_update)(void *map, const void *key, const void *value,
+			  __u64 flags) = (void *)BPF_FUNC_map_update_elem;
 static long (*ringbuf_output)(void *ring, void *data, __u64 size, __u64 flags) = (void *)BPF_FUNC_ringbuf_output;
 static long (*skb_store_bytes)(struct __sk_buff *skb, __u32 offset, const void *from, __u32 len,
 			       __u64 flags) = (void *)BPF_FUNC_skb_store_bytes;
