@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What becomes of a member's TCP when there is no proxy for it, when it is older than the enrolment, or just before and after it. */
+/* What becomes of a member's TCP without a proxy, around the member's enrolment, and from before it. */
 #ifndef MILLRACE_FALLBACK_H
 #define MILLRACE_FALLBACK_H
 

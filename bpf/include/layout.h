@@ -20,8 +20,8 @@ struct address {
 } __attribute__((aligned(4))); /* copied and compared by words; no struct below changes its size or offsets by it */
 
 /*
- * One word, read at once. The kernel updates an array's value by memcpy() in place, which is not promised to be one store:
- * user space writes the draining bit of the old proxy first and the new active one second.
+ * One word, read at once. The kernel updates an array's value by memcpy() in place, which is not promised to be one
+ * store: user space writes the draining bit of the old proxy first and the new active one second.
  */
 struct settings {
 	__u8 active;   /* slot + 1 of the active proxy; 0: none, members' TCP fails closed */
@@ -49,12 +49,13 @@ struct workload {
 	 * rewrites `flags`. If user space clears it, the next packet that the host delivers for a proxy sets it again.
 	 */
 	__u32 via_host;
-	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then, non-SYN that no proxy owns passes: it is older than the enrolment */
+	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then non-SYN that no proxy owns passes: older than the enrolment */
 };
 
 /*
- * Set while only one of the two programs may be attached, before enrolment and after it: new connections pass, those that a
- * proxy has stay with it. Clearing or setting it is one write that both programs see, so no connection is caught one way only.
+ * Set while only one of the two programs may be attached, before enrolment and after it: new connections pass, those
+ * that a proxy has stay with it. Clearing or setting it is one write that both programs see, so no connection is caught
+ * one way only.
  */
 #define WORKLOAD_PASSING 0x1
 
@@ -124,10 +125,9 @@ enum verdict {
 	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction */
 	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
 	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
-	VERDICT_REFUSED_COLLISION =
-		11,		     /* another proxy has this connection to the same server: SYN answered with RST */
-	VERDICT_REFUSED_ORPHAN = 12, /* of no connection that the proxy knows: its stack answers with RST */
-	VERDICT_COPIED = 13,	     /* ICMP error about a proxy's connection: the proxy gets a copy */
+	VERDICT_REFUSED_COLLISION = 11,	 /* another proxy has this connection: SYN answered with RST */
+	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: its stack answers with RST */
+	VERDICT_COPIED = 13,		 /* ICMP error about a proxy's connection: the proxy gets a copy */
 	VERDICT_COUNT = 14,
 };
 

@@ -51,8 +51,9 @@ struct {
 } via_host SEC(".maps");
 
 /*
- * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that answers
- * with a SYN cookie keeps nothing (net/ipv4/syncookies.c), so what follows would pass for such an older one. Value: always 1.
+ * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that
+ * answers with a SYN cookie keeps nothing (net/ipv4/syncookies.c), so what follows would pass for such an older one.
+ * Value: always 1.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where a program keeps what it parsed. Not on its stack: the verifier follows every value there along every path through the
- * parser, and would walk the rest of the program once for each; in a map it forgets. (A program of 400,000 steps takes 20,000.)
- * One per CPU is enough: tc programs run with softirqs off, and none is left in the middle for another packet.
+ * Where a program keeps what it parsed. Not on its stack: the verifier follows every value there along every path
+ * through the parser, and would walk the rest of the program once for each; in a map it forgets. (A program of 400,000
+ * steps takes 20,000.) One per CPU is enough: tc programs run with softirqs off, and none is left in the middle for
+ * another packet.
  */
 #ifndef MILLRACE_PACKET_MEMORY_H
 #define MILLRACE_PACKET_MEMORY_H
@@ -36,7 +37,7 @@ static __always_inline struct packet *packet_memory(__u32 which)
 	return packet;
 }
 
-/* What the parser made of the packet, by way of the map for the same reason: one path from here, and not one per header chain. */
+/* What the parser made of the packet, by way of the map for the same reason: one path from here, not one per chain. */
 static __always_inline enum frame by_way_of(struct packet *packet, enum frame frame)
 {
 	volatile __u8 *kept = &packet->frame;

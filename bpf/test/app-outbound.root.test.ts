@@ -176,7 +176,6 @@ describe.each([
       datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
       expect(run({ ...ends, flags: ACK })).toMatchObject({ verdict: "adopted", action: "next" });
       expect(run({ ...ends, flags: SYN | ACK })).toMatchObject({ verdict: "adopted", action: "next" });
-      expect(run(ends)).toMatchObject(captured);
       datapath.workload(LO, { adoptUntilNs: monotonic() });
       expect(run({ ...ends, flags: ACK })).toMatchObject(captured);
     });
@@ -188,6 +187,13 @@ describe.each([
       expect(run({ ...connection.toServer, flags: ACK })).toMatchObject(captured);
       expect(run({ ...connection.toListener, flags: ACK })).toMatchObject({ verdict: "adopted" });
       expect(run({ ...(await connection.close()), flags: ACK })).toMatchObject(captured);
+    });
+
+    it("captures what began since, even if the proxy keeps no socket of it, as with a SYN cookie", () => {
+      datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+      expect(run({ ...ends, sourcePort: 40001 })).toMatchObject(captured);
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(captured);
+      expect(run({ ...ends, sourcePort: 40002, flags: ACK })).toMatchObject({ verdict: "adopted" });
     });
 
     it("is dropped without a proxy", () => {

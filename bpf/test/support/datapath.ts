@@ -63,7 +63,7 @@ export class Datapath implements Disposable {
 
   /** Empties every map but the counters. */
   reset(): void {
-    for (const name of ["workloads", "members", "addresses", "via_host"]) {
+    for (const name of ["workloads", "members", "addresses", "via_host", "begun"]) {
       const map = this.map(name);
       for (const key of [...map.keys()]) map.delete(key);
     }
