@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ForeignObject } from "@millrace/core";
 import { errorCode } from "@millrace/core";
 import { attachTcxAsync, BpfLink, BpfProgram, queryTcx } from "libbpf-ts";
@@ -29,7 +30,7 @@ export class TcxAttachment implements Attachment {
         // The interface it was on is gone, and with it the attachment (kernel/bpf/tcx.c, tcx_uninstall()).
         removePins(pin);
       }
-      using fresh = await attachTcxAsync({ ...targetOf(hook), program, position: "first" });
+      using fresh = await attachOnce(hook, program);
       fresh.pin(pin);
       return "attached";
     } catch (error) {
@@ -65,6 +66,35 @@ export class TcxAttachment implements Attachment {
       programId: info.programId,
       ahead: programs.slice(0, ours).map((program) => describe(program.programId, hook)),
     };
+  }
+}
+
+/** Whoever removes a pin ends the link behind it, but the kernel only gets round to that a moment later. */
+const DYING_LINK_TRIES = 20;
+const DYING_LINK_MS = 10;
+
+/** A program can be attached to a hook once (kernel/bpf/mprog.c): where it already is, its link is taken over. */
+async function attachOnce(hook: Hook, program: BpfProgram): Promise<BpfLink> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attachTcxAsync({ ...targetOf(hook), program, position: "first" });
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST" || tries === DYING_LINK_TRIES) throw error;
+    }
+    const found = queryTcx(targetOf(hook)).programs.find(({ programId }) => programId === program.info.id);
+    const link = found && linkById(found.linkId);
+    if (link) return link;
+    await sleep(DYING_LINK_MS);
+  }
+}
+
+/** Undefined for a link that is going away, and for 0: attached without one. */
+function linkById(id: number): BpfLink | undefined {
+  try {
+    return BpfLink.byId(id);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -29,6 +29,18 @@ export function requireHostLink(pod: PodInterface): Link {
   );
 }
 
+/** Whether a pod's interface is not there any more: its namespace, or the outer end of its veth. */
+export function isGone(pod: PodInterface): boolean {
+  try {
+    requireNetns(pod)[Symbol.dispose]();
+    requireHostLink(pod);
+    return false;
+  } catch (error) {
+    if (errorCode(error) === "ERR_INTERFACE_GONE") return true;
+    throw error;
+  }
+}
+
 /** A namespace by inode: under the path it had, else wherever a process still lives in it. The caller closes it. */
 export function findNetns(path: string, inode: number): Netns | undefined {
   for (const candidate of candidates(path, inode)) {

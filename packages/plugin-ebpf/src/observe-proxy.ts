@@ -1,8 +1,11 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type ProxyObservation, sortedUnique } from "@millrace/core";
+import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import { openLink } from "./attach-tcx.ts";
-import { ADDRESS_PROXY } from "./layout.ts";
+import { ADDRESS_PROXY, type ProgramName } from "./layout.ts";
 import { findNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems, shadowProblems } from "./observe.ts";
@@ -63,13 +66,12 @@ function innerProblems(
   const { ifName, hostIndex } = slot.identity;
   const hook = innerHook(slot, netns.fd, inner.index);
   const state = hooks.inspect(hook);
-  using lookup = openLink(lookupPin(slot));
   const wanted = { ifindex: hostIndex, netnsid: netnsId(netns.fd) ?? 0, mac: inner.mac };
   const proxyAddresses = flagged(maps, ADDRESS_PROXY);
   return [
-    ...hookProblems(hook, state, state.programId ?? 0),
+    ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
     ...shadowProblems(hook, state),
-    ...(lookup?.info().netnsInode === netns.inode ? [] : ["ztunnel_lookup is not attached"]),
+    ...lookupProblems(slot, netns.inode),
     ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifName }, config.routing),
     ...journal.drifted(SYSCTL_HOLDER, netns),
@@ -77,4 +79,19 @@ function innerProblems(
       .filter((address) => !proxyAddresses.includes(address))
       .map((address) => `address ${address} is not noted as the proxy's`),
   ];
+}
+
+function lookupProblems(slot: NamedSlot, netnsInode: number): string[] {
+  using lookup = openLink(lookupPin(slot));
+  const info = lookup?.info();
+  if (info?.netnsInode !== netnsInode) return ["ztunnel_lookup is not attached"];
+  return info.programId === pinnedProgramId(slot, "ztunnel_lookup") ? [] : ["ztunnel_lookup is another version"];
+}
+
+/** What a proxy's hooks have to run; undefined when somebody removed the pin. */
+function pinnedProgramId({ directory }: NamedSlot, name: ProgramName): number | undefined {
+  const pin = join(directory, "programs", name);
+  if (!existsSync(pin)) return undefined;
+  using program = BpfProgram.openPinned(pin);
+  return program.info.id;
 }

@@ -102,7 +102,7 @@ function vanished({ uid, interface: { hostIndex } }: Workload): WorkloadObservat
 }
 
 /** What is wrong at a hook, in short phrases. */
-export function hookProblems({ program }: Hook, { programId }: HookState, wantedId: number): string[] {
+export function hookProblems({ program }: Hook, { programId }: HookState, wantedId: number | undefined): string[] {
   if (programId === undefined) return [`${program} is not attached`];
   return programId === wantedId ? [] : [`${program} is another version`];
 }

@@ -1,4 +1,15 @@
-import { mkdirSync, readdirSync, readlinkSync, renameSync, rmdirSync, rmSync, statfsSync, symlinkSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@millrace/core";
 import { attempt, EbpfError } from "./errors.ts";
@@ -86,6 +97,8 @@ export function preparePins(bpffs: string, pins: Pins): void {
     );
   }
   attempt(`making directories in ${bpffs}`, () => {
+    // mkdir -p alone would say ENOENT on a read-only file system.
+    accessSync(bpffs, constants.W_OK);
     for (const directory of [pins.maps, pins.programs]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   });
 }

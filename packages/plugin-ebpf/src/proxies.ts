@@ -1,7 +1,7 @@
-import { errorCode, type NodeProxy, type Proxies } from "@millrace/core";
+import type { NodeProxy, Proxies } from "@millrace/core";
 import { flagged, setFlag } from "./address-flags.ts";
 import { ADDRESS_PROXY, SETTING_FAIL_OPEN, SETTING_ROUTED } from "./layout.ts";
-import { findNetns } from "./netns-lookup.ts";
+import { findNetns, isGone } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { ownAddresses, type ProxySlots } from "./proxy-slots.ts";
 
@@ -13,25 +13,22 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
   const { maps, log } = kernel;
   const before = maps.settings();
   const failures: unknown[] = [];
-  const prepare = async (proxy: NodeProxy): Promise<number | undefined> => {
-    try {
-      return await slots.ensure(proxy);
-    } catch (error) {
+  const prepare = (proxy: NodeProxy) =>
+    slots.ensure(proxy).catch((error: unknown) => {
       failures.push(error);
       return undefined;
-    }
-  };
+    });
 
   const activeSlot = active && (await prepare(active));
   const keepsPresent = active !== undefined && activeSlot === undefined;
   const nextActive = keepsPresent ? before.active : activeSlot === undefined ? 0 : activeSlot + 1;
   const drainingSlots = new Set<number>();
   for (const proxy of draining) {
+    // A draining proxy that is gone has no connections left to lose.
+    if (isGone(proxy.interface)) continue;
     const slot = await prepare(proxy);
     if (slot !== undefined && slot + 1 !== nextActive) drainingSlots.add(slot);
   }
-  // A draining proxy that is gone has no connections left to lose.
-  const isIrrelevant = (error: unknown) => errorCode(error) === "ERR_INTERFACE_GONE" && error !== failures[0];
 
   const used = new Set([...drainingSlots, ...(nextActive > 0 ? [nextActive - 1] : [])]);
   const addresses = proxyAddresses(slots, used, [active, ...draining]);
@@ -46,7 +43,7 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
   for (const slot of slots.all()) if (!used.has(slot.index)) await slots.retire(slot);
   setFlag(maps, ADDRESS_PROXY, keepsPresent ? [...addresses, ...flagged(maps, ADDRESS_PROXY)] : addresses);
   if (nextActive === 0) log.warn({ failurePolicy: kernel.policy.failurePolicy }, "no active proxy");
-  for (const error of failures) if (!isIrrelevant(error)) throw error;
+  if (failures.length > 0) throw failures[0];
 }
 
 /** The part of `settings` that the configuration decides. */

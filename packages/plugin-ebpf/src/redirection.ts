@@ -40,7 +40,11 @@ export class EbpfRedirection implements Redirection {
   }
 
   useProxies(proxies: Proxies): Promise<void> {
-    return this.#run("choosing the proxies", () => useProxies(this.#kernel, this.#slots, proxies));
+    return this.#run("choosing the proxies", async () => {
+      this.#kernel.object.repin();
+      this.#workloads.sweepEntries();
+      await useProxies(this.#kernel, this.#slots, proxies);
+    });
   }
 
   useNode({ addresses }: NodeFacts): Promise<void> {
@@ -50,6 +54,7 @@ export class EbpfRedirection implements Redirection {
   apply(workload: Workload): Promise<void> {
     return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
       this.#wanted.set(workload.uid, workload);
+      this.#kernel.object.repin();
       await this.#workloads.apply(workload);
     });
   }
@@ -107,7 +112,6 @@ export class EbpfRedirection implements Redirection {
       if (this.#isClosed)
         throw new EbpfError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
       try {
-        this.#kernel.object.repin();
         return await work();
       } catch (error) {
         throw explainFailure(doing, error);

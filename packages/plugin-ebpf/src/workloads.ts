@@ -112,11 +112,11 @@ export class Workloads {
         if (hooks.inspect(hook).programId !== undefined) await hooks.ensure(hook, object.program(hook.program));
       }
     }
-    this.#sweepEntries();
+    this.sweepEntries();
   }
 
-  /** Entries of interfaces that no directory names. */
-  #sweepEntries(): void {
+  /** Clears away entries of interfaces that no directory names. */
+  sweepEntries(): void {
     const { pins, maps } = this.#kernel;
     const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
     for (const [ifindex] of [...maps.workloads.entries()]) if (!enrolled.has(ifindex)) maps.workloads.delete(ifindex);

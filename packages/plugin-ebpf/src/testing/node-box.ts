@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeProxy, PodInterface, Workload } from "@millrace/core";
@@ -131,19 +131,19 @@ export class NodeBox implements Disposable {
     return pod;
   }
 
+  /** As the runtime deletes a pod: its interface first, then its namespace. */
   removePod(pod: BoxPod): void {
+    runIn(this.netns, "ip", "link", "del", pod.interface.hostName);
     run("ip", "netns", "del", pod.netns);
-    // The pair goes when the kernel cleans the namespace up, which takes a moment; the node's end at once.
-    execFileSync("nsenter", [`--net=/run/netns/${this.netns}`, "ip", "link", "del", pod.interface.hostName], {
-      stdio: "ignore",
-    });
     this.#pods.delete(pod.name);
   }
 
+  /** Removes whatever of it there is, also when making it failed half way. */
   [Symbol.dispose](): void {
     this.#mounts.kill("SIGKILL");
-    for (const { netns } of this.#pods.values()) run("ip", "netns", "del", netns);
-    run("ip", "netns", "del", this.netns);
+    for (const name of readdirSync("/run/netns")) {
+      if (name === this.netns || name.startsWith(`${this.netns}-`)) run("ip", "netns", "del", name);
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -22,9 +22,9 @@ export class PodProgram implements AsyncDisposable {
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.lines.push(line));
   }
 
-  /** Waits until it has printed a line that matches, at most five seconds. */
+  /** Waits until it has printed a line that matches, at most ten seconds. */
   async line(pattern: RegExp): Promise<string> {
-    const deadline = performance.now() + 5_000;
+    const deadline = performance.now() + 10_000;
     for (;;) {
       const found = this.lines.find((line) => pattern.test(line));
       if (found !== undefined) return found;
@@ -51,7 +51,7 @@ export async function startEcho(pod: BoxPod, port: number): Promise<PodProgram> 
 /** Connects and returns what the other side said and closed with, or the code of the error it ended with. */
 export async function connect(pod: BoxPod, address: string, port: number, timeoutMs = 2_000): Promise<string> {
   await using client = new PodProgram(pod, process.execPath, CONNECT, address, String(port), String(timeoutMs));
-  return client.line(/./);
+  return await client.line(/./);
 }
 
 /** HAProxy as a transparent node proxy: dials the original destination from the client's own address, and says what it saw. */
@@ -59,9 +59,14 @@ export async function startProxy(box: NodeBox, pod: BoxPod): Promise<PodProgram>
   const file = join(box.directory, `${pod.name}.cfg`);
   writeFileSync(file, HAPROXY);
   const proxy = new PodProgram(pod, "haproxy", "-db", "-f", file);
-  const deadline = performance.now() + 5_000;
-  while (!["<>", "ECONNRESET"].includes(await connect(pod, "127.0.0.1", 15_021))) {
-    if (performance.now() > deadline) throw new Error(`HAProxy does not answer: ${proxy.lines.join(" | ")}`);
+  const deadline = performance.now() + 10_000;
+  try {
+    while (!/^(<>|ECONNRESET)$/.test(await connect(pod, "127.0.0.1", 15_021))) {
+      if (performance.now() > deadline) throw new Error(`HAProxy does not answer: ${proxy.lines.join(" | ")}`);
+    }
+  } catch (error) {
+    await proxy[Symbol.asyncDispose]();
+    throw error;
   }
   return proxy;
 }
