@@ -7,10 +7,21 @@ const source = { resolve: { conditions: ["source"] }, ssr: { resolve: { conditio
 export default defineConfig({
   test: {
     projects: [
-      { ...source, test: { ...shared, name: "unit", include: ["**/*.test.ts"], exclude: [...shared.exclude, "**/*.root.test.ts"] } },
       {
         ...source,
-        test: { ...shared, name: "root", include: ["**/*.root.test.ts"], fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" },
+        test: { ...shared, name: "unit", include: ["**/*.test.ts"], exclude: [...shared.exclude, "**/*.root.test.ts"] },
+      },
+      {
+        ...source,
+        test: {
+          ...shared,
+          name: "root",
+          include: ["**/*.root.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          pool: "forks",
+        },
       },
     ],
   },

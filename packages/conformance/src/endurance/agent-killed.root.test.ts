@@ -27,7 +27,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-const seed = Number(process.env["MILLRACE_SEED"] ?? Date.now() % 1_000_000);
+const seed = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000);
 const random = randomFrom(seed);
 
 let lab: Lab;
