@@ -27,6 +27,7 @@ export default defineBehaviour({
         workload?.foreign.some(({ owner }) => owner.includes("foreign_ok")) === true,
         workload?.foreign,
       );
+      expect.that("it is the reason", workload?.reason?.includes("foreign_ok") === true, workload?.reason ?? "none");
       const seen = foreign.seen;
       await bed.m1.namespace.run("ping", ["-n", "-q", "-c", "1", "-W", "1", bed.ext.address(family)]);
       expect.that("it is still attached", foreign.seen > seen, foreign.seen - seen);

@@ -10,6 +10,7 @@ export default defineBehaviour({
   when: "the agent is stopped and `millrace uninstall` runs",
   outcome: "the state is what it was, in the proxy's namespace too, and members' traffic goes its own way",
   bed: "bare",
+  temperatures: ["warm"],
   async run(trial) {
     const { bed, family, expect } = trial;
     const before = await snapshot(bed.node);
