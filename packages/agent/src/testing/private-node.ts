@@ -10,6 +10,9 @@ import { type Finished, type MillraceOptions, millrace, spawnMillrace } from "./
 const run = promisify(execFile);
 const STEP_TIMEOUT_MS = 20_000;
 
+/** Arguments of setpriv(1): a test run that is killed leaves nothing running (PR_SET_PDEATHSIG). */
+const DIES_WITH_US = ["--pdeathsig", "KILL", "--"];
+
 /** What the holder does before it waits: a bpffs and a /run/netns of its own, and a node's usual settings. */
 const SET_UP = `
 set -e
@@ -62,8 +65,10 @@ export class PrivateNode implements AsyncDisposable {
   /** `settings` are laid over a configuration that keeps every path private. */
   static async create(settings: object = {}): Promise<PrivateNode> {
     const directory = mkdtempSync(join(tmpdir(), "millrace-node-"));
-    const args = ["--mount", "--net", "--propagation", "private", "sh", "-c", SET_UP, "sh", directory];
-    const holder = spawn("unshare", args, { stdio: ["ignore", "pipe", "inherit"] });
+    const unshare = ["unshare", "--mount", "--net", "--propagation", "private"];
+    const holder = spawn("setpriv", [...DIES_WITH_US, ...unshare, "sh", "-c", SET_UP, "sh", directory], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const node = new PrivateNode(directory, holder);
     try {
       const lines = createInterface({ input: holder.stdout });
@@ -126,7 +131,10 @@ export class PrivateNode implements AsyncDisposable {
 
   agent(): RunningAgent {
     return new RunningAgent(
-      spawnMillrace(["agent", "--config", this.config], { prefix: this.inside, timeoutMs: 120_000 }),
+      spawnMillrace(["agent", "--config", this.config], {
+        prefix: ["setpriv", ...DIES_WITH_US, ...this.inside],
+        timeoutMs: 120_000,
+      }),
     );
   }
 
