@@ -1,5 +1,6 @@
 import { wantedWorkload } from "../decide/workload.ts";
 import { subjects } from "../events/subjects.ts";
+import { isApplied } from "../state/queries.ts";
 import type { State } from "../state/state.ts";
 
 /** What became of a pod that somebody waits for. */
@@ -21,11 +22,7 @@ export function enrolmentOf(state: State, uid: string): Enrolment | undefined {
   const wanted = wantedWorkload(state, uid);
   if (wanted.kind === "not-member") return { kind: "not-member", reason: wanted.reason };
   if (wanted.kind !== "redirect") return undefined;
-  const subject = subjects.workload(uid);
-  const requested = state.requested.get(subject);
-  const outcome = state.outcomes.get(subject);
-  const applied = requested?.action === "apply" && outcome?.state === "applied" && outcome.generation === requested.seq;
-  return applied ? { kind: "applied" } : undefined;
+  return isApplied(state, subjects.workload(uid)) ? { kind: "applied" } : undefined;
 }
 
 export function enrolmentAtDeadline(state: State, uid: string): Enrolment {

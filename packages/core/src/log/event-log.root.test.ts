@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -103,4 +103,25 @@ test("a disk that is read-only when the agent starts, and writable later", async
   await vi.waitFor(() => expect(second.gap()).toMatchObject({ count: 1, after: 1 }), 5000);
   expect(await second.append([gapRecord(2, 1)])).toBe("durable");
   expect(rows().map(({ seq }) => seq)).toEqual([1, 2]);
+});
+
+test("every acknowledged batch has been forced to disk", () => {
+  const trace = join(base, "trace");
+  const script = join(import.meta.dirname, "..", "testing", "append-batches.ts");
+  const traced = [
+    "-f",
+    "-o",
+    trace,
+    "-e",
+    "trace=fsync,fdatasync",
+    process.execPath,
+    "--conditions=source",
+    script,
+    path,
+    "25",
+  ];
+  execFileSync("strace", traced);
+  const synced = readFileSync(trace, "utf8").match(/f(data)?sync\(\d+\) += 0/g) ?? [];
+  expect(synced.length).toBeGreaterThanOrEqual(25);
+  expect(rows()).toHaveLength(25);
 });

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
+  closeSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -21,6 +22,12 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { gapRecord, hostAddressesRecord } from "../testing/log-records.ts";
 import { EventLog, type EventLogOptions } from "./event-log.ts";
 import { EventLogReader } from "./reader.ts";
+
+// Threads and processes are started here, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
+
+/** Polls for as long as a busy machine may need. */
+const waitFor = (check: () => void) => vi.waitFor(check, 10_000);
 
 let directory: string;
 let path: string;
@@ -153,11 +160,17 @@ describe("a damaged file", () => {
       () => writeFileSync(path, "not a database, and long enough to be taken for one ".repeat(50)),
     ],
     [
-      "with a broken page in the middle",
+      "with one broken page in the middle, that neither its beginning nor its end tells of",
       () => {
-        const size = readFileSync(path).length;
+        const db = new DatabaseSync(path);
+        const leaves = db
+          .prepare("SELECT pageno FROM dbstat WHERE name = 'event' AND pagetype = 'leaf' ORDER BY path")
+          .all();
+        db.close();
+        const page = leaves[Math.floor(leaves.length / 2)]?.pageno as number;
         const file = openSync(path, "r+");
-        for (let page = 1; page < size / 4096; page++) writeSync(file, Buffer.alloc(2048, 0xa5), 0, 2048, page * 4096);
+        writeSync(file, Buffer.alloc(64, 0xa5), 0, 64, (page - 1) * 4096);
+        closeSync(file);
       },
     ],
   ])("%s is moved aside, a new one is begun and says so first", async (_, damage) => {
@@ -216,51 +229,55 @@ describe("a disk that stalls", () => {
   }
 
   test("holds nobody longer than the deadline; rows that were on their way are written late, and nothing is missing", async () => {
-    const log = await open({ appendDeadlineMs: 200 });
+    const log = await open({ appendDeadlineMs: 500 });
     await log.append(range(1, 1));
+    await waitFor(() => expect(log.lastSeq).toBe(1));
     const release = lock();
     const begin = performance.now();
     expect(await log.append(range(2, 2))).toBe("unlogged");
     const waited = performance.now() - begin;
-    expect(waited).toBeGreaterThan(150);
-    expect(waited).toBeLessThan(390);
+    expect(waited).toBeGreaterThan(450);
+    expect(waited).toBeLessThan(1000);
     expect(log.status().state).toBe("stalled");
     // The next one does not wait again.
     const again = performance.now();
     expect(await log.append(range(3, 3))).toBe("unlogged");
-    expect(performance.now() - again).toBeLessThan(50);
+    expect(performance.now() - again).toBeLessThan(250);
     release();
-    await vi.waitFor(() => expect(log.status()).toEqual({ path, state: "healthy", lostEvents: 0 }));
+    await waitFor(() => expect(log.status()).toEqual({ path, state: "healthy", lostEvents: 0 }));
     expect(log.gap()).toBeUndefined();
     expect(await log.append(range(4, 4))).toBe("durable");
     expect(seqs()).toEqual([1, 2, 3, 4]);
   });
 
   test("for too long: rows are counted, and the count comes before anything else", async () => {
-    const log = await open({ appendDeadlineMs: 50 });
+    const log = await open({ appendDeadlineMs: 300 });
     await log.append(range(1, 1));
+    await waitFor(() => expect(log.lastSeq).toBe(1));
     const release = lock();
     expect(await log.append(range(2, 4))).toBe("unlogged");
-    await vi.waitFor(() => expect(log.status().state).toBe("failing"));
+    await waitFor(() => expect(log.status().state).toBe("failing"));
     expect(await log.append(range(5, 5))).toBe("unlogged");
     release();
-    await vi.waitFor(
-      () => expect(log.gap()).toMatchObject({ count: 4, reason: expect.stringMatching(/locked/), after: 1 }),
-      3000,
+    await waitFor(() =>
+      expect(log.gap()).toMatchObject({ count: 4, reason: expect.stringMatching(/locked/), after: 1 }),
     );
     expect(await log.append([gapRecord(6, 4), hostAddressesRecord(7)])).toBe("durable");
     expect(seqs()).toEqual([1, 6, 7]);
   });
 
   test("does not fill the memory: what is too much is counted and let go", async () => {
-    const log = await open({ appendDeadlineMs: 300, maxWaitingRows: 10 });
+    const log = await open({ appendDeadlineMs: 500, maxWaitingRows: 10 });
     await log.append(range(1, 1));
+    await waitFor(() => expect(log.lastSeq).toBe(1));
     const release = lock();
     const waiting = [log.append(range(2, 9)), log.append(range(10, 20))];
+    const writable = new Promise<void>((resolve) => log.onWritable(resolve));
     expect(await Promise.all(waiting)).toEqual(["unlogged", "unlogged"]);
     expect(log.status()).toMatchObject({ state: "failing", lostEvents: 11, reason: "the disk is too slow" });
     release();
-    await vi.waitFor(() => expect(log.gap()).toEqual({ count: 11, reason: "the disk is too slow", after: 9 }));
+    await writable;
+    expect(log.gap()).toEqual({ count: 11, reason: "the disk is too slow", after: 9 });
     await log.append([gapRecord(21, 11)]);
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 21]);
   });
@@ -275,7 +292,7 @@ describe("a log that is taken away", () => {
     await log.append(range(1, 5));
     take();
     expect(await log.append(range(6, 7))).toBe("unlogged");
-    await vi.waitFor(() =>
+    await waitFor(() =>
       expect(log.gap()).toMatchObject({ count: 7, after: 0, reason: expect.stringMatching(/was removed or replaced/) }),
     );
     expect(await log.append([gapRecord(8, 7)])).toBe("durable");
@@ -294,7 +311,7 @@ describe("a crash", () => {
     const pending = log.append(range(101, 200));
     await workers[0]?.terminate();
     const durability = await pending;
-    await vi.waitFor(() => expect(log.status().state === "healthy" || log.gap() !== undefined).toBe(true), 3000);
+    await waitFor(() => expect(log.status().state === "healthy" || log.gap() !== undefined).toBe(true));
     const missing = log.gap()?.count ?? 0;
     expect([0, 100]).toContain(missing);
     if (durability === "durable") expect(missing).toBe(0);
@@ -326,5 +343,5 @@ describe("a crash", () => {
     }
     expect((await open()).gap()).toBeUndefined();
     expect(existsSync(path)).toBe(true);
-  }, 20_000);
+  });
 });

@@ -46,12 +46,10 @@ interface Batch {
   settle(durability: Durability): void;
 }
 
-/** A run of rows that are not in the file. */
+/** Rows that are not in the file, and the first reason for that: it is the one that explains the rest. */
 interface Lost {
   count: number;
-  first: number;
-  last: number;
-  reason: string;
+  readonly reason: string;
 }
 
 const RETRY_CAP = 30;
@@ -69,7 +67,6 @@ export class EventLog implements AsyncDisposable {
   #lost: Lost | undefined;
   /** The file is open and rows may be sent. */
   #open = false;
-  #everOpened = false;
   #lastSeq = 0;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -89,7 +86,7 @@ export class EventLog implements AsyncDisposable {
     const log = new EventLog(options);
     log.#start();
     const timer = setTimeout(() => {
-      log.#note(0, 0, 0, `opening took longer than ${log.#options.openDeadlineMs} ms`);
+      log.#note(0, `opening took longer than ${log.#options.openDeadlineMs} ms`);
       log.#opening.resolve();
     }, log.#options.openDeadlineMs);
     try {
@@ -115,7 +112,7 @@ export class EventLog implements AsyncDisposable {
     const tellsOfGap = first.type === "log.gap";
     const overflow = this.#waitingRows + records.length > this.#options.maxWaitingRows && this.#waitingRows > 0;
     if (!this.#open || (this.#lost !== undefined && !tellsOfGap) || overflow) {
-      this.#note(first.seq, last.seq, records.length, overflow ? "the disk is too slow" : "the log is not writable");
+      this.#note(records.length, overflow ? "the disk is too slow" : "the log is not writable");
       return Promise.resolve("unlogged");
     }
     const stalled = this.#isStalled();
@@ -191,17 +188,18 @@ export class EventLog implements AsyncDisposable {
         break;
       case "refused":
         this.#opening.reject(new CoreError(message.code, message.message));
-        this.#note(0, 0, 0, message.message);
+        this.#note(0, message.message);
         this.#failed(message.message);
         break;
       case "open-failed":
-        this.#note(0, 0, 0, message.reason);
+        this.#note(0, message.reason);
         this.#opening.resolve();
         this.#failed(message.reason);
         break;
       case "committed":
         for (const id of message.ids) this.#settle(id, undefined);
         this.#failures = 0;
+        if (this.gap() !== undefined) this.#onWritable();
         break;
       case "failed":
         for (const id of message.ids) this.#settle(id, message.reason);
@@ -218,18 +216,11 @@ export class EventLog implements AsyncDisposable {
     this.#open = true;
     if (movedTo !== undefined) {
       log.error({ path, movedTo, damage }, "event log was damaged: moved aside, beginning a new one");
-      this.#note(0, 0, 0, `damaged (${damage}); moved to ${movedTo}`);
-    } else if (this.#everOpened && this.#lost !== undefined && this.#lost.first > 0) {
-      // A thread that died may have committed what it could not acknowledge any more.
-      const durable = Math.max(0, Math.min(lastSeq, this.#lost.last) - this.#lost.first + 1);
-      this.#lost.count -= durable;
-      this.#lost.first += durable;
-      if (this.#lost.count <= 0) this.#lost = undefined;
+      this.#note(0, `damaged (${damage}); moved to ${movedTo}`);
     }
     // A file that was taken away took its rows with it.
     if (this.#lost !== undefined) this.#lost.count += Math.max(0, this.#lastSeq - lastSeq);
     this.#lastSeq = lastSeq;
-    this.#everOpened = true;
     this.#opening.resolve();
     if (this.gap() !== undefined) this.#onWritable();
   }
@@ -245,23 +236,20 @@ export class EventLog implements AsyncDisposable {
         this.#options.log.warn({ path: this.#options.path, lost: batch.gap.count }, "event log is written to again");
       }
     } else {
-      if (batch.gap !== undefined) this.#note(batch.gap.first, batch.gap.last, batch.gap.count, batch.gap.reason);
-      this.#note(batch.first, batch.last, batch.last - batch.first + 1, failure);
+      if (batch.gap !== undefined) this.#note(batch.gap.count, batch.gap.reason);
+      this.#note(batch.last - batch.first + 1, failure);
     }
     batch.settle(failure === undefined ? "durable" : "unlogged");
   }
 
-  /** Counts rows that are not in the file. The first reason is kept: it is the one that explains the rest. */
-  #note(first: number, last: number, count: number, reason: string): void {
+  /** Counts rows that will not be in the file. */
+  #note(count: number, reason: string): void {
     if (this.#lost === undefined) {
-      this.#lost = { first, last, count, reason };
+      this.#lost = { count, reason };
       this.#options.log.error({ path: this.#options.path, reason }, "event log cannot be written, going on unlogged");
-      return;
+    } else {
+      this.#lost.count += count;
     }
-    if (this.#lost.first === 0) this.#lost.first = first;
-    else if (first > 0) this.#lost.first = Math.min(this.#lost.first, first);
-    this.#lost.last = Math.max(this.#lost.last, last);
-    this.#lost.count += count;
   }
 
   #failed(reason: string): void {
@@ -282,7 +270,7 @@ export class EventLog implements AsyncDisposable {
     for (const id of [...this.#batches.keys()]) this.#settle(id, reason);
     this.#opening.resolve();
     this.#closing?.();
-    if (this.#lost === undefined) this.#note(0, 0, 0, reason);
+    if (this.#lost === undefined) this.#note(0, reason);
     this.#failed(reason);
   }
 

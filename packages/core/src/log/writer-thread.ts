@@ -11,8 +11,6 @@ const port = parentPort;
 const options = workerData as WriterOptions;
 
 let database: LogDatabase | undefined;
-/** After a failure rows are missing: nothing is written until a batch begins by saying so, with `log.gap`. */
-let gapExpected = false;
 
 function say(message: FromWriter): void {
   port.postMessage(message);
@@ -34,7 +32,6 @@ function open(check: boolean): void {
 function startAfresh(damage: unknown): void {
   try {
     const movedTo = moveAside(options.path, new Date());
-    gapExpected = true;
     database = LogDatabase.open(options.path, { busyTimeoutMs: options.busyTimeoutMs, check: false });
     say({ kind: "opened", lastSeq: database.lastSeq(), movedTo, damage: reasonOf(damage) });
   } catch (error) {
@@ -47,14 +44,12 @@ function commit(batches: readonly Extract<ToWriter, { kind: "append" }>[]): void
   const rows = batches.flatMap((batch) => batch.rows);
   try {
     if (database === undefined) throw new Error("the log is not open");
-    if (gapExpected && rows[0]?.[2] !== "log.gap") throw new Error("rows before these are missing");
     database.insert(rows);
-    gapExpected = false;
     say({ kind: "committed", ids });
   } catch (error) {
-    gapExpected = true;
     say({ kind: "failed", ids, reason: reasonOf(error) });
-    // Whatever was wrong (full, read-only, replaced, damaged), a new connection finds out on the way to recovery.
+    // Whatever was wrong (full, read-only, replaced, damaged), a new connection finds out on the way to recovery. Batches that are on
+    // their way already fail too: rows before them are missing, which has to be said first.
     if (database !== undefined) {
       database[Symbol.dispose]();
       database = undefined;
@@ -86,8 +81,7 @@ port.on("message", (first: ToWriter) => {
     batches = [];
   };
   for (const message of messages) {
-    // A batch that begins with log.gap starts a transaction of its own, so that it is first where it has to be.
-    if (message.kind !== "append" || message.rows[0]?.[2] === "log.gap") flush();
+    if (message.kind !== "append") flush();
     if (message.kind === "append") batches.push(message);
     if (message.kind === "open") open(true);
     if (message.kind === "close") {

@@ -3,7 +3,7 @@ import { wantedProxies } from "../decide/proxies.ts";
 import { wantedWorkload } from "../decide/workload.ts";
 import { byCodeUnit, sortedUnique } from "../events/address.ts";
 import { subjects } from "../events/subjects.ts";
-import { hasSynced } from "../state/queries.ts";
+import { hasSynced, isApplied } from "../state/queries.ts";
 import type { Requested, State } from "../state/state.ts";
 
 /**
@@ -18,7 +18,7 @@ export function findDrift(state: State, observation: Observation): ReadonlyMap<s
   };
   const observed = new Map(observation.workloads.map((workload) => [workload.uid, workload]));
   for (const [subject, requested] of state.requested) {
-    if (!isApplied(state, subject, requested)) continue;
+    if (!isApplied(state, subject)) continue;
     if (requested.action === "apply") note(subject, workloadProblems(requested.spec, observed.get(requested.spec.uid)));
     if (requested.action === "use-proxies") {
       note(subject, [...proxyProblems(requested.spec, observation.proxies), ...observation.problems]);
@@ -29,11 +29,6 @@ export function findDrift(state: State, observation: Observation): ReadonlyMap<s
   for (const { uid } of observation.workloads) note(subjects.workload(uid), leftover(state, uid));
   if (!state.requested.has(subjects.proxies)) note(subjects.proxies, leftoverProxies(state, observation.proxies));
   return new Map([...drift].sort(([a], [b]) => byCodeUnit(a, b)));
-}
-
-export function isApplied(state: State, subject: string, requested: Requested): boolean {
-  const outcome = state.outcomes.get(subject);
-  return outcome?.state === "applied" && outcome.generation === requested.seq;
 }
 
 type Spec<Action extends Requested["action"]> = Extract<Requested, { action: Action }>["spec"];

@@ -17,6 +17,11 @@ import {
 } from "../testing/scenario.ts";
 import { ResyncLoop } from "./resync-loop.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+
+/** Polls for as long as a busy machine may need. */
+const waitFor = (check: () => void) => vi.waitFor(check, 10_000);
+
 async function agent(options: Parameters<typeof testAgent>[0] = {}, ...given: EventInput[]) {
   const made = testAgent(options);
   const records: EventRecord[] = [];
@@ -63,7 +68,7 @@ describe("an intent", () => {
       if (left-- > 0) throw Object.assign(new Error("device or resource busy"), { code: "EBUSY" });
     });
     const { types, records } = await agent({ redirection }, pod(1), veth(1));
-    await vi.waitFor(() => expect(types(workload(1)).at(-1)).toBe("redirection.applied"));
+    await waitFor(() => expect(types(workload(1)).at(-1)).toBe("redirection.applied"));
     expect(types(workload(1))).toEqual([
       ...["redirection.requested", "redirection.failed", "retry.due"],
       ...["redirection.requested", "redirection.failed", "retry.due"],
@@ -82,7 +87,7 @@ describe("an intent", () => {
     redirection.before.set("apply", () => gate.promise);
     const made = testAgent({ redirection });
     for (const input of [started(), synced, meshNamespace(), pod(1), veth(1)]) made.engine.submit(input);
-    await vi.waitFor(() => expect(redirection.calls).toEqual(["apply uid-1"]));
+    await waitFor(() => expect(redirection.calls).toEqual(["apply uid-1"]));
     for (const last of [77, 78, 79]) await made.engine.submit(pod(1, { addresses: [`198.18.1.${last}`] }));
     gate.resolve();
     await made.idle();
@@ -108,14 +113,12 @@ describe("an intent", () => {
       for (const input of [started(), synced, meshNamespace(), pod(1), veth(1)]) made.engine.submit(input);
       return { ...made, records: seen };
     })();
-    await vi.waitFor(() =>
-      expect(records.filter(({ type }) => type === "redirection.failed").length).toBeGreaterThan(2),
-    );
+    await waitFor(() => expect(records.filter(({ type }) => type === "redirection.failed").length).toBeGreaterThan(2));
     expect(records.find((record) => record.type === "redirection.failed")?.data).toMatchObject({
       error: { code: "ERR_DEADLINE", message: "apply of workload/uid-1 did not finish within 30 ms" },
     });
     gate.resolve();
-    await vi.waitFor(() => expect(engine.state.outcomes.get(workload(1))?.state).toBe("applied"));
+    await waitFor(() => expect(engine.state.outcomes.get(workload(1))?.state).toBe("applied"));
     expect(most).toBe(1);
   });
 
@@ -184,7 +187,7 @@ describe("drift", () => {
     damage(redirection);
     const before = records.length;
     await observe(made);
-    await vi.waitFor(() => expect(records.at(-1)?.type).toBe("drift.mended"));
+    await waitFor(() => expect(records.at(-1)?.type).toBe("drift.mended"));
     expect(records.slice(before).map((record) => [record.type, record.subject])).toEqual([
       ["drift.found", subject],
       ["redirection.requested", subject],
@@ -268,7 +271,7 @@ describe("what an earlier run left", () => {
 
   test("leaves no drift behind once it is removed", async () => {
     const made = await leftover(synced);
-    await vi.waitFor(() => expect(made.engine.state.drift.size).toBe(0));
+    await waitFor(() => expect(made.engine.state.drift.size).toBe(0));
     expect(made.engine.state.requested.size).toBe(0);
   });
 
@@ -303,7 +306,7 @@ describe("resync", () => {
       log: { ...silentLogger, error },
     });
     loop.start();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(3));
+    await waitFor(() => expect(looks).toBeGreaterThan(3));
     await loop.stop();
     const after = looks;
     await new Promise((resolve) => setTimeout(resolve, 40));

@@ -3,8 +3,9 @@ import { errorCode, errorMessage } from "../errors.ts";
 import type { EventInput } from "../events/event.ts";
 import { subjects } from "../events/subjects.ts";
 import type { Logger } from "../logger.ts";
+import { isApplied } from "../state/queries.ts";
 import type { Requested, State } from "../state/state.ts";
-import { findDrift, isApplied } from "./drift.ts";
+import { findDrift } from "./drift.ts";
 import { withDeadline } from "./with-deadline.ts";
 
 export interface ReconcilerOptions {
@@ -47,7 +48,7 @@ export class Reconciler {
   async reconcile(subject: string, attempt: number): Promise<void> {
     const { state, submit, log, now } = this.#options;
     const requested = state().requested.get(subject);
-    if (requested === undefined || isApplied(state(), subject, requested)) return;
+    if (requested === undefined || isApplied(state(), subject)) return;
     const { action, seq: generation } = requested;
     const begin = now();
     const outcome = () => ({ generation, durationMs: roundMs(now() - begin), attempt });
@@ -164,8 +165,7 @@ function isUnchanged(before: State, after: State, subject: string): boolean {
 }
 
 function isUnderWay(state: State, subject: string): boolean {
-  const requested = state.requested.get(subject);
-  return requested !== undefined && !isApplied(state, subject, requested);
+  return state.requested.has(subject) && !isApplied(state, subject);
 }
 
 /** Microseconds are enough, and keep rows short. */

@@ -59,6 +59,11 @@ export function hasSynced(state: State): boolean {
   return state.agent?.config.watches.every((watch) => state.watches.get(watch)?.listed === true) ?? false;
 }
 
+/** The backend has confirmed what was last asked for about the subject; a new intent begins with a new outcome. */
+export function isApplied(state: State, subject: string): boolean {
+  return state.outcomes.get(subject)?.state === "applied";
+}
+
 export function isProxyPod(state: State, pod: Pod): boolean {
   const selector = state.agent?.config.proxy;
   if (selector === undefined || pod.namespace !== selector.namespace) return false;
