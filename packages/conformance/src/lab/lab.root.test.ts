@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,7 +62,6 @@ describe("a lab's life", () => {
     });
     const [line] = (await once(child.stdout, "data")) as [Buffer];
     const prefix = line.toString().trim();
-    const { statSync } = await import("node:fs");
     const inodes = new Set(namespacesOf(prefix).map((name) => statSync(join(NETNS_DIRECTORY, name)).ino));
     return { child, prefix, inodes };
   }
