@@ -18,6 +18,6 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.usage, "wrong usage or configuration: fix it and try again"],
   [EXIT.notCapable, "this host or user cannot: no capable backend, or not permitted"],
   [EXIT.notRunning, "no agent answers on the admin socket"],
-  [EXIT.unhealthy, "something is pending, partial or failed, or is left on the node"],
+  [EXIT.unhealthy, "something is pending, partial or failed, is left on the node, or differs"],
   [EXIT.conflict, "another agent is running here"],
 ];

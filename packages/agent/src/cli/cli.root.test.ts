@@ -25,7 +25,7 @@ test("nothing asked for: help, on standard error", async () => {
   expect(stderr).toContain("Usage: millrace");
 });
 
-test.each(["", "agent", "doctor", "status", "log", "uninstall", "version"])(
+test.each(["", "agent", "doctor", "status", "log", "replay", "uninstall", "version"])(
   "help of %j has examples and every exit code",
   async (command) => {
     const { code, stdout } = await millrace(command === "" ? ["--help"] : [command, "--help"]);

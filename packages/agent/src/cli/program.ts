@@ -4,6 +4,7 @@ import { VERSION } from "../version.ts";
 import { agentCommand } from "./commands/agent-command.ts";
 import { doctorCommand } from "./commands/doctor-command.ts";
 import { logCommand } from "./commands/log-command.ts";
+import { replayCommand } from "./commands/replay-command.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { uninstallCommand } from "./commands/uninstall-command.ts";
 import { versionCommand } from "./commands/version-command.ts";
@@ -25,6 +26,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     doctorCommand(io, finish),
     statusCommand(io, finish),
     logCommand(io, finish),
+    replayCommand(io, finish),
     uninstallCommand(io, finish),
     versionCommand(io, finish),
   ];

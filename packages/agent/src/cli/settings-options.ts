@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { CONFIG_VARIABLE, type Configuration, loadConfiguration, type Setting, settings } from "@millrace/core";
+import {
+  CONFIG_VARIABLE,
+  type Configuration,
+  loadConfiguration,
+  parseConfiguration,
+  type Setting,
+  settings,
+} from "@millrace/core";
 import { type Command, Option } from "commander";
 import type { Io } from "./output.ts";
 
@@ -15,8 +22,22 @@ const PLACEHOLDERS = {
   labels: "<key=value,…>",
 } as const satisfies Record<Setting["kind"], string>;
 
-const optionFor = (setting: Setting) =>
-  new Option(`${setting.flag} ${PLACEHOLDERS[setting.kind]}`, setting.description).helpGroup("Settings:");
+const defaults: unknown = parseConfiguration({});
+
+/** The default as one would write it for the flag; nothing for an empty one, or one that the description has in words. */
+function defaultText({ path, description }: Setting): string {
+  const value = path.split(".").reduce<unknown>((inner, key) => (inner as Record<string, unknown>)[key], defaults);
+  const text =
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.entries(value).map((pair) => pair.join("="))
+      : value;
+  return description.includes("default:") || String(text) === "" ? "" : ` (default: ${String(text)})`;
+}
+
+const optionFor = (setting: Setting) => {
+  const description = `${setting.description}${defaultText(setting)}`;
+  return new Option(`${setting.flag} ${PLACEHOLDERS[setting.kind]}`, description).helpGroup("Settings:");
+};
 
 /**
  * Lets settings be given as flags, with `--config` for the file below them.

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseRecord, replay } from "@millrace/core";
+import { parseRecord } from "@millrace/core";
 import { expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import type { AttachedProgram } from "../kernel/attached-programs.ts";
@@ -110,8 +110,12 @@ test("start, status, log, stop, start again, uninstall: a node's whole life", as
     .split("\n")
     .map((line) => parseRecord(JSON.parse(line)));
   expect(records.map(({ seq }) => seq)).toEqual(records.map((_, index) => index + 1));
-  expect(replay(records)).toMatchObject({ divergences: [], skipped: [] });
   expect(records.at(-1)).toMatchObject({ type: "agent.stopped", data: { reason: "SIGTERM" } });
+  const replayed = await node.millrace(["replay"]);
+  expect(replayed).toMatchObject({ code: EXIT.ok, stderr: "" });
+  expect(replayed.stdout).toMatch(
+    /^\d+ inputs replayed, [1-9]\d* intents decided again as recorded\nsame decisions\n$/,
+  );
   const ofWeb = await node.millrace(["log", "--pod", "shop/web", "--type", "redirection.applied"]);
   expect(ofWeb.stdout).toMatch(/^ *\d+ \S+ redirection\.applied +workload\/uid-web apply intent \d+ [\d.]+ ms\n$/);
   const newest = await node.millrace(["log", "--limit", "2"]);

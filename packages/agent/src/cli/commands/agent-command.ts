@@ -6,12 +6,14 @@ import type { Finish } from "../program.ts";
 import { addSettings, setupOf } from "../settings-options.ts";
 
 export function agentCommand(io: Io, finish: Finish): Command {
-  const command = new Command("agent").description(
-    "Runs the agent of this node in the foreground, until SIGTERM or SIGINT. Stopping it leaves the redirection in place:\n" +
-      "the next agent takes it over without losing a packet. `millrace uninstall` removes it.\n\n" +
-      "What cannot get better by waiting (configuration, no capable backend, another agent) ends the agent with a code of its\n" +
-      "own; what may (a BPF file system not mounted yet, a busy kernel) is tried again with growing pauses, up to 30 seconds.",
-  );
+  const command = new Command("agent")
+    .summary("run the agent of this node")
+    .description(
+      "Runs the agent of this node in the foreground, until SIGTERM or SIGINT. Stopping it leaves the redirection in place: " +
+        "the next agent takes it over without losing a packet. `millrace uninstall` removes it.\n\n" +
+        "What cannot get better by waiting (configuration, no capable backend, another agent) ends the agent with a code of its " +
+        "own; what may (a kernel that is busy) is tried again with growing pauses, up to 30 seconds.",
+    );
   addSettings(command).action(async (options: { debug?: boolean }) => {
     const setup = setupOf(command, io);
     const { runAgent } = await import("../../daemon/run-agent.ts");

@@ -7,8 +7,9 @@ import { addSettings, setupOf } from "../settings-options.ts";
 
 export function doctorCommand(io: Io, finish: Finish): Command {
   const command = new Command("doctor")
+    .summary("find out what this host can do, and which backend serves")
     .description(
-      "Finds out what this host can do: what every backend needs and whether it is here, by trying; which one the agent would\n" +
+      "Finds out what this host can do: what every backend needs and whether it is here, by trying; which one the agent would " +
         "take, and why; and what on the host may get in the way. Changes nothing; needs no agent and no Kubernetes.",
     )
     .option("--json", "as JSON (stable)");

@@ -24,8 +24,9 @@ function wholeNumber(text: string): number {
 
 export function logCommand(io: Io, finish: Finish): Command {
   const command = new Command("log")
+    .summary("print the event log")
     .description(
-      "Prints the event log of this node: what the agent saw, decided and did, in order. Reads the file itself, so it works\n" +
+      "Prints the event log of this node: what the agent saw, decided and did, in order. Reads the file itself, so it works " +
         "while no agent runs, and on a copy from another node.",
     )
     .option("-f, --follow", "go on as events happen, until interrupted")

@@ -20,8 +20,9 @@ const REDRAW = "\u001b[H\u001b[J";
 
 export function statusCommand(io: Io, finish: Finish): Command {
   const command = new Command("status")
+    .summary("show what is enrolled, and whether the kernel agrees")
     .description(
-      "Shows what the agent wants on this node and what the kernel was last seen to hold, with the time of that look.\n" +
+      "Shows what the agent wants on this node and what the kernel was last seen to hold, with the time of that look. " +
         "A workload is `enrolled` only when its redirection was read back from the kernel, complete.",
     )
     .option("--json", "the status document as JSON (stable: statusVersion says when it changes)")

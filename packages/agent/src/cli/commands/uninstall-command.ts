@@ -7,9 +7,10 @@ import { addSettings, setupOf } from "../settings-options.ts";
 
 export function uninstallCommand(io: Io, finish: Finish): Command {
   const command = new Command("uninstall")
+    .summary("remove every trace of Millrace from this node")
     .description(
-      "Removes every trace of Millrace from this node: programs, maps, pins, routes and rules, changed settings, sockets and the\n" +
-        "ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if\n" +
+      "Removes every trace of Millrace from this node: programs, maps, pins, routes and rules, changed settings, sockets and the " +
+        "ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if " +
         "anything is left. Safe to repeat. Refuses while an agent runs, which would put everything back: stop it first.",
     )
     .option("--purge", "remove the event log as well")

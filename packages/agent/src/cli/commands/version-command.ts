@@ -8,6 +8,7 @@ import type { Finish } from "../program.ts";
 
 export function versionCommand(io: Io, finish: Finish): Command {
   const command = new Command("version")
+    .summary("print versions")
     .description("Prints the versions of millrace, Node.js and the kernel.")
     .option("--json", "as JSON")
     .action(async ({ json }: { json?: boolean }) => {
