@@ -21,7 +21,6 @@ export type Enrolment =
 export function enrolmentOf(state: State, uid: string): Enrolment | undefined {
   const wanted = wantedWorkload(state, uid);
   if (wanted.kind === "not-member") return { kind: "not-member", reason: wanted.reason };
-  if (wanted.kind !== "redirect") return undefined;
   return isApplied(state, subjects.workload(uid)) ? { kind: "applied" } : undefined;
 }
 

@@ -255,10 +255,12 @@ describe("a disk that stalls", () => {
     await log.append(range(1, 1));
     await waitFor(() => expect(log.lastSeq).toBe(1));
     const release = lock();
-    expect(await log.append(range(2, 4))).toBe("unlogged");
+    expect(await log.append(range(2, 3))).toBe("unlogged");
+    // On its way behind the one that will fail: it must not be written before the gap is told.
+    expect(await log.append(range(4, 4))).toBe("unlogged");
     await waitFor(() => expect(log.status().state).toBe("failing"));
-    expect(await log.append(range(5, 5))).toBe("unlogged");
     release();
+    expect(await log.append(range(5, 5))).toBe("unlogged");
     await waitFor(() =>
       expect(log.gap()).toMatchObject({ count: 4, reason: expect.stringMatching(/locked/), after: 1 }),
     );
@@ -287,6 +289,13 @@ describe("a log that is taken away", () => {
   test.each<[string, () => void]>([
     ["removed", () => rmSync(path)],
     ["moved", () => renameSync(path, `${path}.away`)],
+    [
+      "replaced",
+      () => {
+        renameSync(path, `${path}.away`);
+        writeFileSync(path, "");
+      },
+    ],
   ])("%s: a new one is begun, and its first row counts what went with the old one", async (_, take) => {
     const log = await open();
     await log.append(range(1, 5));
