@@ -36,7 +36,7 @@ export default defineBehaviour({
           performance.now() - labelled < 1_000,
           `${Math.round(performance.now() - labelled)} ms`,
         );
-        await pod.ask("report", { ...out, timeoutMs: 500 });
+        await pod.ask("report", { ...out, timeoutMs: 100 });
         await sleep(10);
       }
       await bed.agent.untilEnrolled(bed.l1);

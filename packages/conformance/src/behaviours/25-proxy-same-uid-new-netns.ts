@@ -33,7 +33,7 @@ export default defineBehaviour({
         performance.now() - published < 1_000,
         `${Math.round(performance.now() - published)} ms`,
       );
-      await client.ask("report", { ...to, timeoutMs: 300 });
+      await client.ask("report", { ...to, timeoutMs: 100 });
       await sleep(10);
     }
     await bed.agent.untilActive(pod);
