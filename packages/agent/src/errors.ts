@@ -10,7 +10,7 @@ interface ErrorKind {
 const KINDS = {
   ERR_AGENT_RUNNING: {
     exit: EXIT.conflict,
-    hint: "One agent serves a node. `millrace status` shows the one that runs; stop it first, or give this one a --run-dir of its own.",
+    hint: "One agent serves a node. `millrace status` shows the one that runs; stop it first, or give this one places of its own.",
   },
   ERR_AGENT_NOT_RUNNING: {
     exit: EXIT.notRunning,
@@ -24,18 +24,9 @@ const KINDS = {
     exit: EXIT.notCapable,
     hint: "Run as root, or with the capabilities that `millrace doctor` lists.",
   },
-  ERR_NO_BACKEND: {
-    exit: EXIT.notCapable,
-    hint: "`millrace doctor` shows what this host lacks for each backend.",
-  },
   ERR_NO_EVENT_LOG: {
     exit: EXIT.usage,
-    hint: "Has an agent run here? Give the log's place with --event-log FILE, or the agent's configuration with --config FILE.",
-  },
-  ERR_USAGE: { exit: EXIT.usage, hint: "See `millrace --help`." },
-  ERR_LEFTOVERS: {
-    exit: EXIT.unhealthy,
-    hint: "Run `millrace uninstall` again; it is safe to repeat. What stays then is described above, object by object.",
+    hint: "Has an agent run here? Give the log's place with --event-log-path, or the agent's configuration with --config.",
   },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -39,9 +39,9 @@ test.each<[string, unknown, number]>([
 });
 
 test("code, message, hint; no stack", async () => {
-  const { text } = await told(new AgentError("ERR_NO_BACKEND", "none of 2"));
+  const { text } = await told(new AgentError("ERR_NOT_PERMITTED", "root only"));
   expect(text).toBe(
-    "error ERR_NO_BACKEND: none of 2\nhint  `millrace doctor` shows what this host lacks for each backend.\n",
+    "error ERR_NOT_PERMITTED: root only\nhint  Run as root, or with the capabilities that `millrace doctor` lists.\n",
   );
 });
 
