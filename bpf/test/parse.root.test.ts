@@ -103,7 +103,12 @@ describe.each(["app_outbound", "app_inbound"] as const)("%s", (program) => {
 
   it("drops an IPv4 header shorter than one can be, or longer than the packet", () => {
     const payload = tcpSegment(IPV4);
-    expect(check(ipFrame({ ...IPV4, protocol: PROTOCOL.tcp, payload, first: 0x44 }))).toBe("dropped_unparsable");
+    // Read with four words of header, the packet below would be right: its data offset stands where that of `payload` is not.
+    const shifted = zeros(40);
+    shifted[8] = 0x50;
+    expect(check(ipFrame({ ...IPV4, protocol: PROTOCOL.tcp, payload: shifted, first: 0x44 }))).toBe(
+      "dropped_unparsable",
+    );
     expect(check(ipFrame({ ...IPV4, protocol: PROTOCOL.tcp, payload, length: 19 }))).toBe("dropped_unparsable");
     expect(check(ipFrame({ ...IPV4, protocol: PROTOCOL.udp, payload: zeros(20), first: 0x4f }))).toBe(
       "dropped_unparsable",

@@ -26,11 +26,12 @@ import { buildTestPrograms, sendFrames } from "./support/raw-frames.ts";
 let mesh: Mesh;
 let member: Pod;
 let plain: Pod;
+let proxy: Pod;
 
 beforeAll(buildTestPrograms);
 beforeEach(async () => {
   mesh = new Mesh();
-  const proxy = mesh.addProxy("z", 0);
+  proxy = mesh.addProxy("z", 0);
   member = mesh.addMember("m");
   plain = mesh.addPod("p");
   mesh.datapath.settings({ active: 1 });
@@ -73,6 +74,13 @@ describe.each([
     await expectOf(tagged(ETHERTYPE.vlan, 0x6000, ethertype, syn()), accepted);
     await expectOf(tagged(ETHERTYPE.vlan, 0, ethertype, syn()), accepted);
     await expectOf(tagged(ETHERTYPE.vlan, 0x6000, ethertype, udp()), passed);
+
+    const capture = mesh.start(proxy.netns, "tcpdump", "-i", "eth0", "-nec", "1", "vlan or dst port 80");
+    await until("the capture", () => capture.stderr.includes("listening"));
+    await expectOf(tagged(ETHERTYPE.vlan, 0x6000, ethertype, syn()), accepted);
+    const { stdout } = await capture.ended();
+    expect(stdout).toContain("Flags [S]");
+    expect(stdout).not.toContain("vlan");
   });
 
   it("are dropped in a VLAN if they are TCP", async () => {
