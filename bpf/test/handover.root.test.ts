@@ -86,6 +86,16 @@ describe.each(families)("$family", ({ v6, of }) => {
     expect((await client.ended()).stderr).toMatch(/reset by peer/i);
   });
 
+  it("lets a new connection use the ports of one that is in TIME_WAIT at the old proxy", async () => {
+    await listen(mesh, old.netns, "old", 15001, v6, "ip-transparent");
+    await listen(mesh, fresh.netns, "new", 15001, v6, "ip-transparent");
+    const bind = `${inUrl(of(member))}:4444`;
+    expect(await dialed(member.netns, of(plain), 8000, { bind })).toMatchObject({ name: "old", sourcePort: 4444 });
+    await until("TIME_WAIT", () => tcpSockets(old.netns.fd, { states: ["time-wait"] }).length > 0);
+    mesh.datapath.settings(OLD_DRAINS);
+    expect(await dialed(member.netns, of(plain), 8000, { bind })).toMatchObject({ name: "new", sourcePort: 4444 });
+  });
+
   it("finishes a connection whose handshake is under way", async () => {
     await startHaproxy(mesh, old.netns);
     await startHaproxy(mesh, fresh.netns);

@@ -60,13 +60,17 @@ describe.each(families)("$family connections", ({ v6, of, node }) => {
   it("to the proxy's own ports are answered by those, from anywhere", async () => {
     await listenAsProxy(mesh, proxy.netns);
     await listen(mesh, proxy.netns, "own", 15021, v6);
-    for (const netns of [mesh.node, plain.netns, member.netns, proxy.netns]) {
-      expect(await dialed(netns, of(proxy), 15021)).toMatchObject({ name: "own", destination: of(proxy) });
-    }
-    expect(await dialed(proxy.netns, v6 ? "::1" : "127.0.0.1", 15021)).toMatchObject({ name: "own" });
-    const verdicts = mesh.datapath.verdicts();
+    // From now on the inbound listener is known, and would take what is not the proxy's own.
+    await dialed(member.netns, of(plain), 8000);
+    const verdicts = await mesh.datapath.verdictsOf(async () => {
+      for (const netns of [mesh.node, plain.netns, member.netns, proxy.netns]) {
+        expect(await dialed(netns, of(proxy), 15021)).toMatchObject({ name: "own", destination: of(proxy) });
+      }
+      expect(await dialed(proxy.netns, v6 ? "::1" : "127.0.0.1", 15021)).toMatchObject({ name: "own" });
+    });
     expect(verdicts["app_outbound.captured"]).toBeUndefined();
     expect(verdicts["ztunnel_tproxy.captured"]).toBeUndefined();
+    expect(verdicts["ztunnel_lookup.passed"]).toBeGreaterThan(4);
   });
 
   it("fail closed when the listener of their direction is gone, and come back with it", async () => {

@@ -75,11 +75,12 @@ describe.each([
     await expectOf(tagged(ETHERTYPE.vlan, 0, ethertype, syn()), accepted);
     await expectOf(tagged(ETHERTYPE.vlan, 0x6000, ethertype, udp()), passed);
 
-    const capture = mesh.start(proxy.netns, "tcpdump", "-i", "eth0", "-nec", "1", "vlan or dst port 80");
+    const capture = mesh.start(proxy.netns, "tcpdump", "-i", "eth0", "-nec", "1", "tcp dst port 80 or vlan");
     await until("the capture", () => capture.stderr.includes("listening"));
     await expectOf(tagged(ETHERTYPE.vlan, 0x6000, ethertype, syn()), accepted);
+    await until("the captured frame", () => !capture.running);
     const { stdout } = await capture.ended();
-    expect(stdout).toContain("Flags [S]");
+    expect(stdout).toMatch(/80.*Flags \[S\]/);
     expect(stdout).not.toContain("vlan");
   });
 
