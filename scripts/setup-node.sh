@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CACHE=${MILLRACE_CACHE:-$HOME/.cache/millrace}
-PNPM_VERSION=$(sed -n 's/.*"packageManager": "pnpm@\([0-9.]*\)".*/\1/p' package.json)
+# Not in package.json's "packageManager": pnpm would then want to fetch and lock itself, which differs from machine to machine.
+PNPM_VERSION=12.21.0
 pnpm=$CACHE/pnpm/node_modules/.bin/pnpm
 
 if ! command -v npm >/dev/null 2>&1; then
