@@ -143,7 +143,8 @@ function removeOwnQdisc(hook: Hook): void {
     (direction) => tcFilters({ ...targetOf(hook), direction }).length === 0,
   );
   if (!isEmpty) return;
-  deleteClsact(targetOf(hook));
+  // The note comes before the qdisc, so a crash may have left it alone.
+  if (hasClsact(targetOf(hook))) deleteClsact(targetOf(hook));
   removePins(ownQdiscOf(hook));
 }
 

@@ -95,6 +95,8 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill("SIGKILL");
+    // Behind strace it would live on, but for this.
+    this.#child.stdin?.destroy();
     await once(this.#child, "exit");
   }
 }
