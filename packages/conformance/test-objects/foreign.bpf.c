@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Programs of somebody else on a pod's interface: they count what they see and do nothing else. */
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -32,6 +35,16 @@ int foreign_unspec(struct __sk_buff *skb)
 SEC("tc")
 int foreign_ok(struct __sk_buff *skb)
 {
+	count();
+	return TC_ACT_OK;
+}
+
+/* Ends the chain for IPv6 only. */
+SEC("tc")
+int foreign_ok_ipv6(struct __sk_buff *skb)
+{
+	if (skb->protocol != bpf_htons(ETH_P_IPV6))
+		return TC_ACT_UNSPEC;
 	count();
 	return TC_ACT_OK;
 }

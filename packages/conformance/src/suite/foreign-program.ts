@@ -15,8 +15,11 @@ import type { Namespace } from "../lab/namespace.ts";
 
 const OBJECT = fileURLToPath(new URL("../../build/foreign.bpf.o", import.meta.url));
 
+/** `foreign_unspec` leaves the decision to the next program, `foreign_ok` ends the chain, `foreign_ok_ipv6` ends it for IPv6 only. */
+export type ForeignName = "foreign_unspec" | "foreign_ok" | "foreign_ok_ipv6";
+
 /**
- * A program of somebody else: `foreign_unspec` leaves the decision to the next one, `foreign_ok` ends the chain. What it is
+ * A program of somebody else. What it is
  * attached to by tcx goes when it is disposed of.
  */
 export class ForeignProgram implements Disposable {
@@ -24,7 +27,7 @@ export class ForeignProgram implements Disposable {
   readonly #program: BpfProgram;
   readonly #stack = new DisposableStack();
 
-  constructor(name: "foreign_unspec" | "foreign_ok") {
+  constructor(name: ForeignName) {
     if (!existsSync(OBJECT)) {
       throw new LabError("ERR_LAB_COMMAND", `${OBJECT} is not built: run make -C packages/conformance`);
     }
@@ -41,6 +44,15 @@ export class ForeignProgram implements Disposable {
     this.#stack.use(made);
   }
 
+  /** Puts it behind all other tcx programs of the interface; returns what takes it off again. */
+  attachTcxLast(namespace: Namespace, interfaceName: string, direction: Direction): BpfLink {
+    using netns = openNetns(namespace.path);
+    const ifindex = indexOf(netns.fd, interfaceName);
+    return this.#stack.use(
+      attachTcx({ program: this.#program, ifindex, direction, netns: netns.fd, position: "last" }),
+    );
+  }
+
   /** As a legacy filter, where many tools put theirs: priority 1, handle 1. */
   attachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
     using netns = openNetns(namespace.path);
@@ -51,6 +63,11 @@ export class ForeignProgram implements Disposable {
   detachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
     using netns = openNetns(namespace.path);
     detachClsact({ ifindex: indexOf(netns.fd, interfaceName), direction, priority: 1, handle: 1, netns: netns.fd });
+  }
+
+  /** What tells it from other programs in the kernel. */
+  get id(): number {
+    return this.#program.info.id;
   }
 
   /** Packets it has seen. */
