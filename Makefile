@@ -40,10 +40,10 @@ clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 ##@ Parts
 
 build: ## Build native addons, BPF objects and TypeScript (after `make setup`)
-	@$(MAKE) --no-print-directory -C packages/libbpf-ts
-	@$(MAKE) --no-print-directory -C packages/linux-ts
-	@$(MAKE) --no-print-directory -C bpf
-	@$(MAKE) --no-print-directory -C packages/conformance
+	@$(MAKE) -s --no-print-directory -C packages/libbpf-ts
+	@$(MAKE) -s --no-print-directory -C packages/linux-ts
+	@$(MAKE) -s --no-print-directory -C bpf
+	@$(MAKE) -s --no-print-directory -C packages/conformance
 	@tsc -b
 
 test-unit: setup ## Pure tests only, no root needed
