@@ -7,20 +7,31 @@ CACHE=${MILLRACE_CACHE:-$HOME/.cache/millrace}
 
 # Command or file that shows a package is there → Debian package. One line each, with what it is for.
 needs=(
-	"cc:gcc"                                            # the native addons
+	# The native addons
+	"cc:gcc"
 	"/usr/include/stdio.h:libc6-dev"
 	"pkg-config:pkg-config"
-	"clang:clang"                                       # the BPF programs
-	"clang-format:clang-format"                         # their style
+	# The BPF programs and their style
+	"clang:clang"
+	"clang-format:clang-format"
+	"llvm-objdump:llvm"
 	"/usr/include/bpf/libbpf.h:libbpf-dev"
-	"ip:iproute2"                                       # the lab's namespaces
-	"nft:nftables"                                      # Service addresses and counters in the lab
-	"bpftool:bpftool"                                   # what the kernel holds, in tests and the demo
-	"curl:curl"                                         # real clients
+	# The lab: namespaces, Service addresses, what stands for other owners, and what the kernel holds
+	"ip:iproute2"
+	"nft:nftables"
+	"iptables:iptables"
+	"ipset:ipset"
+	"conntrack:conntrack"
+	"bpftool:bpftool"
+	# Clients, servers and observers in tests
+	"curl:curl"
 	"ping:iputils-ping"
 	"traceroute:traceroute"
+	"socat:socat"
+	"tcpdump:tcpdump"
+	"strace:strace"
 	"setpriv:util-linux"
-	"ps:procps"
+	"sysctl:procps"
 )
 
 # HAProxy is the lab's node proxy. Its package would enable a service, so only its libraries are installed by apt and the
