@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -391,8 +391,8 @@ test("only root may connect, and a process that gets in all the same is refused"
 
 test("replaces a socket that nobody answers on", async () => {
   execFileSync("mkdir", ["-p", join(directory, "run/millrace")]);
-  const bind = "import socket,sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])";
-  execFileSync("python3", ["-c", bind, path]);
+  const dies = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+  expect(spawnSync(process.execPath, ["-e", dies, path]).signal).toBe("SIGKILL");
   expect(statSync(path).isSocket()).toBe(true);
   await start();
   expect(await ask(del)).toEqual({ ok: true });
