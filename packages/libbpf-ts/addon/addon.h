@@ -189,6 +189,7 @@ napi_value link_update(napi_env env, napi_callback_info info);
 napi_value link_detach(napi_env env, napi_callback_info info);
 napi_value link_detach_async(napi_env env, napi_callback_info info);
 napi_value link_attach_netns(napi_env env, napi_callback_info info);
+napi_value link_query_netns(napi_env env, napi_callback_info info);
 
 napi_value tcx_attach(napi_env env, napi_callback_info info);
 napi_value tcx_attach_async(napi_env env, napi_callback_info info);

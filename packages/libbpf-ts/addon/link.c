@@ -133,3 +133,28 @@ napi_value link_attach_netns(napi_env env, napi_callback_info info)
 	fd = bpf_link_create(prog->fd, netns, type, NULL);
 	return fd < 0 ? fail(env, "bpf_link_create", fd) : handle_new(env, KIND_LINK, fd);
 }
+
+/* A namespace holds at most 64 programs of one attach type (kernel/bpf/net_namespace.c, netns_bpf_max_progs()). */
+#define MAX_NETNS_PROGRAMS 64
+
+/* linkQueryNetns(netnsFd, attachType): ids of the programs there, in running order */
+napi_value link_query_netns(napi_env env, napi_callback_info info)
+{
+	uint32_t ids[MAX_NETNS_PROGRAMS], count = MAX_NETNS_PROGRAMS, type;
+	napi_value list;
+	int netns, err;
+
+	if (!get_args(env, info, "iu", &netns, &type))
+		return NULL;
+	err = bpf_prog_query(netns, type, 0, NULL, ids, &count);
+	if (err)
+		return fail(env, "bpf_prog_query", err);
+	napi_create_array_with_length(env, count, &list);
+	for (uint32_t i = 0; i < count; i++) {
+		napi_value id;
+
+		napi_create_uint32(env, ids[i], &id);
+		napi_set_element(env, list, i, id);
+	}
+	return list;
+}

@@ -41,6 +41,7 @@ static const struct {
 	{ "linkDetach", link_detach },
 	{ "linkDetachAsync", link_detach_async },
 	{ "linkAttachNetns", link_attach_netns },
+	{ "linkQueryNetns", link_query_netns },
 	{ "tcxAttach", tcx_attach },
 	{ "tcxAttachAsync", tcx_attach_async },
 	{ "tcxQuery", tcx_query },

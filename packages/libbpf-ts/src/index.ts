@@ -22,6 +22,6 @@ export {
 } from "./probes.ts";
 export { BpfProgram, type ProgramInfo, type TestRunInput, type TestRunResult } from "./program.ts";
 export { RingBuffer } from "./ring-buffer.ts";
-export { attachSkLookup } from "./sk-lookup.ts";
+export { attachSkLookup, querySkLookup } from "./sk-lookup.ts";
 // Hooks
 export { attachTcx, attachTcxAsync, queryTcx, type TcxAttachment, type TcxHook, type TcxPrograms } from "./tcx.ts";

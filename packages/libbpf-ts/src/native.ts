@@ -109,6 +109,7 @@ export interface Native {
   linkDetach(link: LinkHandle): void;
   linkDetachAsync(link: LinkHandle): Promise<void>;
   linkAttachNetns(program: ProgramHandle, netns: number, attachType: number): LinkHandle;
+  linkQueryNetns(netns: number, attachType: number): number[];
 
   tcxAttach(program: ProgramHandle, ifindex: number, attachType: number, flags: number, netns: number): LinkHandle;
   tcxAttachAsync(

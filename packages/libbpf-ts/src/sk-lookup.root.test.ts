@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { BpfLink } from "./link.ts";
 import { BpfMap } from "./map.ts";
 import { BpfObject } from "./object.ts";
-import { attachSkLookup } from "./sk-lookup.ts";
+import { attachSkLookup, querySkLookup } from "./sk-lookup.ts";
 import { currentNetns, testObject } from "./testing/kernel.ts";
 import { TestBpffs } from "./testing/test-bpffs.ts";
 import { TestNetns } from "./testing/test-netns.ts";
@@ -85,4 +85,17 @@ test("what is no namespace, and a program of another type", () => {
   const refused = expect.objectContaining({ code: "EINVAL", syscall: "bpf_link_create" });
   expect(() => attachSkLookup({ program: object.program("pass"), netns: map.fd })).toThrow(refused);
   expect(() => attachSkLookup({ program: other.program("count"), netns: netns.fd })).toThrow(refused);
+  expect(() => querySkLookup({ netns: map.fd })).toThrow(expect.objectContaining({ code: "EINVAL" }));
+});
+
+test("the programs of a namespace are listed in running order", () => {
+  using object = load();
+  using netns = new TestNetns();
+  expect(querySkLookup({ netns: netns.fd })).toEqual([]);
+  const ids = ["pass", "refuse"].map((name) => object.program(name).info.id);
+  using first = attachSkLookup({ program: object.program("pass"), netns: netns.fd });
+  using _second = attachSkLookup({ program: object.program("refuse"), netns: netns.fd });
+  expect(querySkLookup({ netns: netns.fd })).toEqual(ids);
+  first.detach();
+  expect(querySkLookup({ netns: netns.fd })).toEqual(ids.slice(1));
 });

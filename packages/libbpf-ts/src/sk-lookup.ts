@@ -13,3 +13,12 @@ import type { BpfProgram } from "./program.ts";
 export function attachSkLookup({ program, netns }: { program: BpfProgram; netns: NetnsFd }): BpfLink {
   return new BpfLink(native.linkAttachNetns(program[HANDLE], netnsArgument(netns), ATTACH_TYPES.sk_lookup));
 }
+
+/**
+ * Ids of the `sk_lookup` programs of a network namespace, in running order: each of them may choose another socket or refuse the
+ * connection (Documentation/bpf/prog_sk_lookup.rst).
+ * @throws {LibbpfError} EINVAL (not a namespace), EPERM
+ */
+export function querySkLookup({ netns }: { netns: NetnsFd }): number[] {
+  return native.linkQueryNetns(netnsArgument(netns), ATTACH_TYPES.sk_lookup);
+}

@@ -108,7 +108,8 @@ function describe(programId: number, hook: Hook): ForeignObject {
   return shadow("tcx program", placeOf(hook), `${programName(programId)}, program id ${programId}`, hook.program);
 }
 
-function programName(id: number): string {
+/** For messages. */
+export function programName(id: number): string {
   try {
     using program = BpfProgram.byId(id);
     return program.info.name || "unnamed";

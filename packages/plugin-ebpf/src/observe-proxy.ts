@@ -9,20 +9,11 @@ import { ADDRESS_PROXY, type ProgramName } from "./layout.ts";
 import { findNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems, shadowProblems } from "./observe.ts";
+import { ownAddresses } from "./proxy-addresses.ts";
 import { routingProblems } from "./proxy-routing.ts";
-import {
-  hostHolder,
-  hostHook,
-  innerHook,
-  lookupPin,
-  ownAddresses,
-  type Slot,
-  type SlotIdentity,
-  SYSCTL_HOLDER,
-} from "./proxy-slots.ts";
 import { looseReversePath } from "./proxy-sysctls.ts";
-
-type NamedSlot = Slot & { identity: SlotIdentity };
+import { foreignLookups, lookupPin } from "./sk-lookup-link.ts";
+import { hostHolder, hostHook, innerHook, type NamedSlot, SYSCTL_HOLDER } from "./slot-identity.ts";
 
 /** What the kernel holds for one proxy, on the node's side and in the proxy's namespace. */
 export function observeProxy(kernel: NodeKernel, slot: NamedSlot, role: "active" | "draining"): ProxyObservation {
@@ -71,7 +62,7 @@ function innerProblems(
   return [
     ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
     ...shadowProblems(hook, state),
-    ...lookupProblems(slot, netns.inode),
+    ...lookupProblems(slot, netns),
     ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifName }, config.routing),
     ...journal.drifted(SYSCTL_HOLDER, netns),
@@ -81,11 +72,15 @@ function innerProblems(
   ];
 }
 
-function lookupProblems(slot: NamedSlot, netnsInode: number): string[] {
+function lookupProblems(slot: NamedSlot, netns: { readonly fd: number; readonly inode: number }): string[] {
   using lookup = openLink(lookupPin(slot));
   const info = lookup?.info();
-  if (info?.netnsInode !== netnsInode) return ["ztunnel_lookup is not attached"];
-  return info.programId === pinnedProgramId(slot, "ztunnel_lookup") ? [] : ["ztunnel_lookup is another version"];
+  const foreign = foreignLookups(netns.fd, info?.programId);
+  if (info?.netnsInode !== netns.inode) return ["ztunnel_lookup is not attached", ...foreign];
+  return [
+    ...(info.programId === pinnedProgramId(slot, "ztunnel_lookup") ? [] : ["ztunnel_lookup is another version"]),
+    ...foreign,
+  ];
 }
 
 /** What a proxy's hooks have to run; undefined when somebody removed the pin. */

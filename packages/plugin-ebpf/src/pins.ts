@@ -138,7 +138,8 @@ export function removeEmpty(...directories: string[]): void {
       rmdirSync(directory);
     } catch (error) {
       const code = errorCode(error);
-      if (code === "ENOTEMPTY") return;
+      // EBUSY: a mount point, for instance a volume of the agent's container.
+      if (code === "ENOTEMPTY" || code === "EBUSY") return;
       if (code !== "ENOENT") throw error;
     }
   }

@@ -1,9 +1,10 @@
 import type { NodeProxy, Proxies } from "@millrace/core";
 import { flagged, setFlag } from "./address-flags.ts";
 import { ADDRESS_PROXY, SETTING_FAIL_OPEN, SETTING_ROUTED } from "./layout.ts";
-import { findNetns, isGone } from "./netns-lookup.ts";
+import { isGone } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { ownAddresses, type ProxySlots } from "./proxy-slots.ts";
+import { proxyAddresses } from "./proxy-addresses.ts";
+import type { ProxySlots } from "./proxy-slots.ts";
 
 /**
  * Makes the node send to these proxies. Everything is prepared before anything is sent, and nothing is taken down before sending to it
@@ -51,19 +52,4 @@ export function settingFlags({ policy, config }: NodeKernel): number {
   return (
     (policy.failurePolicy === "open" ? SETTING_FAIL_OPEN : 0) | (config.localDelivery === "routed" ? SETTING_ROUTED : 0)
   );
-}
-
-/** What the proxies say of themselves, and what their namespaces have. */
-function proxyAddresses(
-  slots: ProxySlots,
-  used: ReadonlySet<number>,
-  proxies: readonly (NodeProxy | undefined)[],
-): Set<string> {
-  const addresses = new Set(proxies.flatMap((proxy) => proxy?.addresses ?? []));
-  for (const { index, identity } of slots.all()) {
-    if (!identity || !used.has(index)) continue;
-    using netns = findNetns(identity.netns, identity.netnsInode);
-    for (const address of netns ? ownAddresses(netns.fd) : []) addresses.add(address);
-  }
-  return addresses;
 }

@@ -1,75 +1,28 @@
 import { join } from "node:path";
-import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
-import { attachSkLookup } from "libbpf-ts";
-import { addresses, link, links, type Netns, netnsId } from "linux-ts";
-import { z } from "zod";
-import { openLink } from "./attach-tcx.ts";
-import type { Hook } from "./attachment.ts";
-import { attempt, EbpfError, explainFailure } from "./errors.ts";
+import type { NodeProxy } from "@millrace/core";
+import { link, links, type Netns, netnsId } from "linux-ts";
+import { EbpfError, explainFailure } from "./errors.ts";
 import { MAX_PROXIES } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
 import { findNetns, requireHostLink, requireNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { PROXY_OBJECT } from "./objects.ts";
-import { makeDirectory, readNote, removePins, writeNote } from "./pins.ts";
+import { makeDirectory, removePins } from "./pins.ts";
 import { ensureRouting, removeRouting } from "./proxy-routing.ts";
 import { looseReversePath, noForwarding } from "./proxy-sysctls.ts";
-
-/** Holder of the sysctls that a slot needs changed. */
-export const SYSCTL_HOLDER = "ebpf";
-
-const identitySchema = z.strictObject({
-  key: z.string(),
-  name: z.string(),
-  netns: z.string(),
-  netnsInode: z.int(),
-  ifName: z.string(),
-  hostName: z.string(),
-  hostIndex: z.int(),
-});
-
-/** Whom a slot is for, and how to find its namespace again after a restart. */
-export type SlotIdentity = z.output<typeof identitySchema>;
-
-export interface Slot {
-  readonly index: number;
-  readonly directory: string;
-  /** Undefined: the crash came before the slot had one. */
-  readonly identity: SlotIdentity | undefined;
-}
-
-/** Hook on the outer end of a proxy's veth, in the node's namespace. */
-export function hostHook({ directory, identity }: Slot & { identity: SlotIdentity }): Hook {
-  return {
-    netns: undefined,
-    ifindex: identity.hostIndex,
-    ifName: identity.hostName,
-    direction: "ingress",
-    program: "ztunnel_host_in",
-    directory: join(directory, "links", "host"),
-  };
-}
-
-/** Hook on its inner end, in the proxy's namespace. */
-export function innerHook(
-  { directory, identity }: Slot & { identity: SlotIdentity },
-  netns: number,
-  ifindex: number,
-): Hook {
-  const ifName = `${identity.ifName} of proxy ${identity.name}`;
-  return {
-    netns,
-    ifindex,
-    ifName,
-    direction: "ingress",
-    program: "ztunnel_tproxy",
-    directory: join(directory, "links", "inner"),
-  };
-}
-
-export function lookupPin({ directory }: Slot): string {
-  return join(directory, "links", "lookup");
-}
+import { detachLookup, ensureLookup } from "./sk-lookup-link.ts";
+import {
+  hostHolder,
+  hostHook,
+  identityOf,
+  innerHook,
+  type NamedSlot,
+  readIdentity,
+  type Slot,
+  type SlotIdentity,
+  SYSCTL_HOLDER,
+  writeIdentity,
+} from "./slot-identity.ts";
 
 /**
  * The proxies that the node's programs can send to, each in a slot of the map `proxies`. A slot belongs to a network namespace, not to
@@ -163,7 +116,7 @@ export class ProxySlots {
   }
 
   async #build(
-    slot: Slot & { identity: SlotIdentity },
+    slot: NamedSlot,
     proxy: NodeProxy,
     netns: { readonly fd: number; readonly inode: number },
   ): Promise<void> {
@@ -171,7 +124,7 @@ export class ProxySlots {
     const { identity, directory } = slot;
     const inner = requireInner(netns.fd, identity);
     for (const part of ["host", "inner"]) makeDirectory(join(directory, "links", part));
-    writeNote(join(directory, "identity"), JSON.stringify(identity));
+    writeIdentity(slot);
 
     const interfaces = links(netns.fd).map(({ name }) => name);
     journal.change(hostHolder(identity), this.#node, looseReversePath(this.#node, identity.hostName));
@@ -232,34 +185,6 @@ export class ProxySlots {
   }
 }
 
-/** Addresses by which a proxy's namespace can be reached: those of its interfaces, but for loopback and link-local ones. */
-export function ownAddresses(netns: number): string[] {
-  const found = addresses(netns)
-    .filter(({ scope }) => scope === "global" || scope === "site")
-    .map(({ address }) => canonicalAddress(address) ?? address);
-  return sortedUnique(found);
-}
-
-function ensureLookup(slot: Slot, object: LoadedObject, netns: { readonly fd: number; readonly inode: number }): void {
-  const pin = lookupPin(slot);
-  const program = object.program("ztunnel_lookup");
-  attempt("attaching ztunnel_lookup to the proxy's network namespace", () => {
-    using present = openLink(pin);
-    if (present?.info().netnsInode === netns.inode) {
-      if (present.info().programId !== program.info.id) present.update(program);
-      return;
-    }
-    removePins(pin);
-    using fresh = attachSkLookup({ program, netns: netns.fd });
-    fresh.pin(pin);
-  });
-}
-
-function detachLookup(slot: Slot): void {
-  using present = openLink(lookupPin(slot));
-  if (present && present.info().netnsInode !== 0) present.detach();
-}
-
 function requireInner(netns: number, { ifName }: SlotIdentity) {
   const inner = link(netns, ifName);
   if (inner) return inner;
@@ -267,28 +192,6 @@ function requireInner(netns: number, { ifName }: SlotIdentity) {
     "ERR_INTERFACE_GONE",
     `the proxy's network namespace has no interface ${ifName}: wait for its new one`,
   );
-}
-
-function identityOf({ key, name, interface: pod }: NodeProxy): SlotIdentity {
-  return {
-    key,
-    name,
-    netns: pod.netns,
-    netnsInode: pod.netnsInode,
-    ifName: pod.name,
-    hostName: pod.hostName,
-    hostIndex: pod.hostIndex,
-  };
-}
-
-function readIdentity(directory: string): SlotIdentity | undefined {
-  const text = readNote(join(directory, "identity"));
-  return text === undefined ? undefined : identitySchema.parse(JSON.parse(text));
-}
-
-/** The node's namespace has sysctls of several proxies, so each slot holds its own by the name of its interface. */
-export function hostHolder({ hostName }: SlotIdentity): string {
-  return `${SYSCTL_HOLDER}/${hostName}`;
 }
 
 function hostNetworkProxy({ namespace, name }: NodeProxy): EbpfError {

@@ -25,18 +25,19 @@ export function looseReversePath(netns: NetnsHandle, ifName: string): SysctlChan
 export function noForwarding(netns: NetnsHandle, ifName: string, interfaces: readonly string[]): SysctlChange[] {
   const changes: SysctlChange[] = [{ path: `net/ipv4/conf/${ifName}/forwarding`, value: "0" }];
   if (!hasIpv6(netns, ifName)) return changes;
-  if (readSysctl(netns.fd, "net/ipv6/conf/all/forwarding") !== "0") {
+  const isOn = readSysctl(netns.fd, "net/ipv6/conf/all/forwarding") !== "0";
+  if (isOn) {
     changes.push(
-      ...["all", "default", ...interfaces]
-        .filter((name) => exists(netns, `net/ipv6/conf/${name}/accept_ra`))
-        .filter((name) => name !== "all" && readSysctl(netns.fd, `net/ipv6/conf/${name}/accept_ra`) === "1")
-        .map((name) => ({ path: `net/ipv6/conf/${name}/accept_ra`, value: "0" })),
+      ...["default", ...interfaces]
+        .map((name) => `net/ipv6/conf/${name}/accept_ra`)
+        .filter((path) => exists(netns, path) && readSysctl(netns.fd, path) === "1")
+        .map((path) => ({ path, value: "0" })),
     );
   }
   changes.push({ path: "net/ipv6/conf/all/forwarding", value: "0" });
   for (const name of ["default", ...interfaces]) {
     const path = `net/ipv6/conf/${name}/forwarding`;
-    if (exists(netns, path)) changes.push({ path, value: "0" });
+    if (exists(netns, path)) changes.push({ path, value: "0", always: isOn });
   }
   return changes;
 }

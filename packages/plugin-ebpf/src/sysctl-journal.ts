@@ -1,5 +1,5 @@
 import { readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
 import { readSysctl, writeSysctl } from "linux-ts";
 import { z } from "zod";
@@ -17,6 +17,8 @@ export interface NetnsHandle {
 export interface SysctlChange {
   readonly path: string;
   readonly value: string;
+  /** Note it also where it has the value already: putting back another one would change it. */
+  readonly always?: boolean;
 }
 
 const entrySchema = z.strictObject({
@@ -54,9 +56,9 @@ export class SysctlJournal {
     const entries = this.#entriesOf(netns.inode);
     const readings = changes.map((change) => ({ ...change, present: readSysctl(netns.fd, change.path) }));
     // Note all before writing any: writing conf/all/forwarding changes the value of every interface.
-    for (const [order, { path, value, present }] of readings.entries()) {
+    for (const [order, { path, value, present, always }] of readings.entries()) {
       const entry = entries.find((candidate) => candidate.path === path);
-      if (!entry && present === value) continue;
+      if (!entry && present === value && !always) continue;
       const holders = [...new Set([...(entry?.holders ?? []), holder])].sort();
       const before = entry?.before ?? present;
       const next = {
@@ -111,9 +113,9 @@ export class SysctlJournal {
     }
   }
 
-  /** Removes the journal's directory once nothing is noted in it. */
+  /** Removes the journal's directories once nothing is noted in them. */
   close(): void {
-    removeEmpty(this.#directory);
+    removeEmpty(this.#directory, dirname(this.#directory));
   }
 
   #target(netns: NetnsHandle, { path, before, written }: Entry): string | undefined {

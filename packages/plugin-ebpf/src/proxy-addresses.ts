@@ -1,0 +1,27 @@
+import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
+import { addresses } from "linux-ts";
+import { findNetns } from "./netns-lookup.ts";
+import type { ProxySlots } from "./proxy-slots.ts";
+
+/** Addresses by which a proxy's namespace can be reached: those of its interfaces, but for loopback and link-local ones. */
+export function ownAddresses(netns: number): string[] {
+  const found = addresses(netns)
+    .filter(({ scope }) => scope === "global" || scope === "site")
+    .map(({ address }) => canonicalAddress(address) ?? address);
+  return sortedUnique(found);
+}
+
+/** What the proxies say of themselves, and what their namespaces have. */
+export function proxyAddresses(
+  slots: ProxySlots,
+  used: ReadonlySet<number>,
+  proxies: readonly (NodeProxy | undefined)[],
+): Set<string> {
+  const addresses = new Set(proxies.flatMap((proxy) => proxy?.addresses ?? []));
+  for (const { index, identity } of slots.all()) {
+    if (!identity || !used.has(index)) continue;
+    using netns = findNetns(identity.netns, identity.netnsInode);
+    for (const address of netns ? ownAddresses(netns.fd) : []) addresses.add(address);
+  }
+  return addresses;
+}
