@@ -38,6 +38,16 @@ export function discoveryFailed(state: State, { uid, attempts }: EventData["disc
   return state.pods.has(uid) ? { ...state, discovery: state.discovery.set(uid, attempts) } : state;
 }
 
+/**
+ * Interfaces that were found by the pod's addresses, now that the pod is gone. They were an inference from it, and nobody will
+ * announce their end; what CNI told us ends by CNI DEL.
+ */
+export function withoutInferred(state: State, uid: string): State {
+  return membersOf(state.containersByPod, uid)
+    .filter((container) => state.interfaces.get(container)?.source !== "cni")
+    .reduce(without, state);
+}
+
 function without(state: State, containerId: string): State {
   const found = state.interfaces.get(containerId);
   if (found === undefined) return state;

@@ -1,5 +1,6 @@
 import type { EventData } from "../events/event.ts";
 import { reclaimed } from "./claims.ts";
+import { withoutInferred } from "./evolve-interfaces.ts";
 import { addTo, removeFrom } from "./index-map.ts";
 import { isProxyPod } from "./queries.ts";
 import type { State } from "./state.ts";
@@ -27,12 +28,13 @@ export function podObserved(state: State, pod: EventData["pod.observed"]): State
 export function podRemoved(state: State, { uid }: EventData["pod.removed"]): State {
   const before = state.pods.get(uid);
   if (before === undefined) return state;
-  return reclaimed(state, uid, {
-    ...state,
-    pods: state.pods.remove(uid),
-    podsByNamespace: removeFrom(state.podsByNamespace, before.namespace, uid),
-    proxyPods: state.proxyPods.remove(uid),
-    discovery: state.discovery.remove(uid),
+  const rest = withoutInferred(state, uid);
+  return reclaimed(rest, uid, {
+    ...rest,
+    pods: rest.pods.remove(uid),
+    podsByNamespace: removeFrom(rest.podsByNamespace, before.namespace, uid),
+    proxyPods: rest.proxyPods.remove(uid),
+    discovery: rest.discovery.remove(uid),
   });
 }
 
