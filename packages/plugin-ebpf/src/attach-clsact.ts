@@ -121,9 +121,13 @@ function foreignHandle(hook: Hook, holder: TcFilter): EbpfError {
   );
 }
 
-/** libbpf names a filter `<program>:[<id>]` (libbpf netlink.c, tc_add_fd_and_name()). */
 function isOurs(filter: TcFilter, hook: Hook): boolean {
-  return filter.kind === "bpf" && (filter.name ?? "").replace(/:\[\d+\]$/, "") === hook.program;
+  return filterProgram(filter) === hook.program;
+}
+
+/** The program's name in a filter's: libbpf makes that `<program>:[<id>]` (libbpf netlink.c, tc_add_fd_and_name()). */
+export function filterProgram({ kind, name }: TcFilter): string | undefined {
+  return kind === "bpf" ? name?.replace(/:\[\d+\]$/, "") : undefined;
 }
 
 export function describeFilter(filter: TcFilter): string {

@@ -1,9 +1,11 @@
 import { rmSync, unlinkSync } from "node:fs";
-import { BpfLink, BpfMap } from "libbpf-ts";
+import { attachClsact, BpfLink, BpfMap } from "libbpf-ts";
+import { openNetns } from "linux-ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeAddress } from "./address-codec.ts";
 import { proxyCodec, settingsCodec, u32Codec } from "./layout.ts";
 import { Agent } from "./testing/agent.ts";
+import { loadForeign } from "./testing/foreign.ts";
 import { type BoxPod, NodeBox, proxyOf, workloadOf } from "./testing/node-box.ts";
 import { runIn } from "./testing/run.ts";
 
@@ -183,6 +185,17 @@ const drifts: readonly Drift[] = [
     name: "a workload's directory is removed",
     strike: ({ pin }) => rmSync(pin("workloads/uid-member"), { recursive: true }),
     phrase: "nothing of it is enrolled",
+  },
+  {
+    name: "a filter of ours stands where it does not belong",
+    strike: ({ box, member }) => {
+      const { object, program } = loadForeign(box, "app_inbound");
+      using netns = openNetns(`/run/netns/${box.netns}`);
+      const place = { netns: netns.fd, ifindex: member.interface.hostIndex + 1, direction: "egress" } as const;
+      attachClsact({ ...place, program, priority: 1, handle: 0x4d52 });
+      object[Symbol.dispose]();
+    },
+    phrase: "app_inbound on h-proxy is left over",
   },
   {
     name: "all pins are removed",

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Agent } from "./testing/agent.ts";
 import { attachments } from "./testing/attachments.ts";
@@ -191,6 +192,25 @@ describe("things that are gone", () => {
     });
     await agent.uninstall();
   });
+});
+
+it("ends a redirection whose directories were removed", async () => {
+  const pod = box.addPod("a");
+  await using agent = await Agent.open(box, { config: { attach: "clsact", releaseSeconds: 0 } });
+  await agent.apply(workloadOf(pod));
+  rmSync(`${box.visibleBpffs}/millrace/v1/workloads`, { recursive: true });
+  await agent.remove("uid-a");
+  expect((await agent.observe()).problems).toEqual([
+    "app_inbound on h-a is left over",
+    "app_outbound on h-a is left over",
+    "entry in members for 198.18.1.11 is left over",
+    "entry in members for 2001:2:0:1::b is left over",
+    "entry in workloads for h-a is left over",
+  ]);
+  await agent.useProxies({ draining: [] });
+  expect(attachments(box)).toEqual([]);
+  expect((await agent.observe()).problems).toEqual([]);
+  await agent.uninstall();
 });
 
 it("refuses a proxy in the node's own network", async () => {

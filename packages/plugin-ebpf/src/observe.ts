@@ -15,6 +15,7 @@ import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
 import { settingFlags } from "./proxies.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
+import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
 /** Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. */
@@ -36,7 +37,12 @@ export function observe(kernel: NodeKernel, slots: ProxySlots, wanted: ReadonlyM
   return {
     workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)),
     proxies,
-    problems: sortedUnique([...problems, ...settingProblems(kernel, slots), ...mapProblems(kernel)]),
+    problems: sortedUnique([
+      ...problems,
+      ...settingProblems(kernel, slots),
+      ...mapProblems(kernel),
+      ...filterProblems(kernel, slots),
+    ]),
     nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
     counters: maps.counters(),
   };
@@ -124,6 +130,10 @@ function settingProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
       .filter((slot) => !existing.has(slot))
       .map((slot) => `settings name proxy slot ${slot}, which does not exist`),
   ];
+}
+
+function filterProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
+  return strayFilters(kernel, slots.all()).map(({ program, ifName }) => `${program} on ${ifName} is left over`);
 }
 
 /** Entries that no directory accounts for, and pins that are gone. */

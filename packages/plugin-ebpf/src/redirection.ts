@@ -8,6 +8,7 @@ import { observe } from "./observe.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { untilReleased } from "./released.ts";
+import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
 import { Workloads } from "./workloads.ts";
 
@@ -36,6 +37,7 @@ export class EbpfRedirection implements Redirection {
     if (settings.flags !== settingFlags(kernel)) maps.writeSettings({ ...settings, flags: settingFlags(kernel) });
     for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
     await redirection.#workloads.adopt();
+    removeStrayFilters(kernel, redirection.#slots.all());
     return redirection;
   }
 
@@ -44,6 +46,7 @@ export class EbpfRedirection implements Redirection {
       this.#kernel.object.repin();
       this.#workloads.sweepEntries();
       await useProxies(this.#kernel, this.#slots, proxies);
+      removeStrayFilters(this.#kernel, this.#slots.all());
     });
   }
 
