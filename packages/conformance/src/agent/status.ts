@@ -4,7 +4,9 @@ import { z } from "zod";
 /** The part of the agent's status document that the lab rests on; see `millrace status --json`. */
 const Status = z.looseObject({
   agent: z.looseObject({ backend: z.string().optional(), problem: z.string().optional() }),
-  observation: z.looseObject({ time: z.string(), problems: z.array(z.string()) }).optional(),
+  observation: z
+    .looseObject({ time: z.string(), problems: z.array(z.string()), nodeAddresses: z.array(z.string()) })
+    .optional(),
   workloads: z.array(
     z.looseObject({
       uid: z.string(),

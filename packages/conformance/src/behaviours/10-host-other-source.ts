@@ -1,4 +1,4 @@
-import { defineBehaviour } from "../suite/behaviour.ts";
+import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { contact, expectUntouched } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
@@ -16,9 +16,7 @@ export default defineBehaviour({
     const { bed, family, expect } = trial;
     await bed.node.namespace.ip(`addr add ${ADDED[4]}/32 dev lo`, `addr add ${ADDED[6]}/128 dev lo nodad`);
     try {
-      await bed.agent.until("notice of the new address", ({ observation }) =>
-        ((observation as { nodeAddresses?: string[] } | undefined)?.nodeAddresses ?? []).includes(ADDED[family]),
-      );
+      await untilNoticed(trial, true);
       for (const localAddress of [bed.node.address(family), ADDED[family]]) {
         const to = { host: bed.m1.address(family), port: SERVER_PORT };
         const made = await contact(trial, bed.node, to, { localAddress });
@@ -28,6 +26,16 @@ export default defineBehaviour({
       }
     } finally {
       await bed.node.namespace.ip(`addr del ${ADDED[4]}/32 dev lo`, `addr del ${ADDED[6]}/128 dev lo`);
+      // Else the next trial takes what the agent still shows for what it has noticed.
+      await untilNoticed(trial, false);
     }
   },
 });
+
+/** Waits until the kernel was seen to have the new addresses among the node's, or no longer. */
+async function untilNoticed({ bed }: Trial, there: boolean): Promise<void> {
+  await bed.agent.until(`notice of the new addresses ${there ? "coming" : "going"}`, ({ observation }) => {
+    const seen = observation?.nodeAddresses ?? [];
+    return Object.values(ADDED).every((address) => seen.includes(address) === there);
+  });
+}

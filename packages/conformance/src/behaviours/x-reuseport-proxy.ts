@@ -1,5 +1,7 @@
+import { hostInterface } from "../lab/lab-pod.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, expectCaptured, recordsSince } from "../suite/contact.ts";
+import { countEscapes } from "../suite/packet-counter.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 const CONNECTIONS = 40;
@@ -19,13 +21,17 @@ export default defineBehaviour({
       const made = await contact(trial, bed.m1, to);
       await expectCaptured(trial, made, { frontend: "outbound", source: bed.m1.address(family), destination: to });
       const since = bed.proxy.records.length;
+      await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), ["eth0"]);
       const result = await (await bed.m1.endpoint()).ask("load", {
         targets: [to],
         rate: 200,
         seconds: CONNECTIONS / 200,
       });
       expect.equal("failed", result.failures, []);
-      expect.equal("captured", (await recordsSince(trial, since, CONNECTIONS)).length, CONNECTIONS);
+      expect.equal("SYNs past the proxy", await escapes.count(), 0);
+      // HAProxy's threads share one standard output and rather lose a line than wait for each other (src/fd.c, fd_write_frag_line()).
+      const recorded = (await recordsSince(trial, since)).length;
+      expect.that("recorded", recorded > CONNECTIONS / 2 && recorded <= CONNECTIONS, recorded);
     } finally {
       await bed.proxy.stop();
       await bed.restartProxy();
