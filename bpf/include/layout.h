@@ -45,11 +45,11 @@ struct proxy {
 struct workload {
 	__u32 flags; /* WORKLOAD_*, written by user space only */
 	/*
-	 * Set by app_inbound: the map `via_host` has entries for this member. A word of its own, so that setting it never
-	 * rewrites `flags`. If user space clears it, the next packet that the host delivers for a proxy sets it again.
+	 * Set by app_inbound: the map `via_host` has entries for this member. A word of its own, so that setting it
+	 * never rewrites `flags`. If user space clears it, the next packet that the host delivers for a proxy sets it.
 	 */
 	__u32 via_host;
-	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then non-SYN that no proxy owns passes: older than the enrolment */
+	__u64 adopt_until_ns; /* CLOCK_MONOTONIC; until then, what is older than the enrolment passes */
 };
 
 /*

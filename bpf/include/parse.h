@@ -94,7 +94,7 @@ static __always_inline bool parse_ipv4(struct cursor *cursor, struct packet *pac
 		return false;
 	if (ip.version != 4 || ip.ihl < 5)
 		return false;
-	/* 0 is BIG TCP, a length above 65535; anywhere else the stack refuses it (net/ipv4/ip_input.c, iph_totlen()). */
+	/* 0 is BIG TCP, a length above 65535; the stack refuses any other (include/linux/ip.h, iph_totlen()). */
 	total = bpf_ntohs(ip.tot_len);
 	if (total && cursor->offset + total < cursor->end)
 		cursor->end = cursor->offset + total;
@@ -217,7 +217,7 @@ static __always_inline enum frame parse(struct __sk_buff *skb, struct packet *pa
 		if (!parse_ipv6(&cursor, packet))
 			return FRAME_UNPARSABLE;
 	} else if (ethernet.h_proto == bpf_htons(ETH_P_8021Q) || ethernet.h_proto == bpf_htons(ETH_P_8021AD)) {
-		/* The kernel takes the outer tag off a received frame, so this is a second one: TCP could hide behind it. */
+		/* The kernel takes a received frame's outer tag off, so this is a second: TCP could hide behind it. */
 		return FRAME_UNPARSABLE;
 	} else {
 		return FRAME_OTHER;

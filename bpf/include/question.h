@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Our own lookups in a proxy's socket tables run that proxy's sk_lookup program like a packet does when they find no
- * connection. This note to it, on the CPU that asks, says that no packet is to be steered, nor counted: the answer comes
- * on the same CPU before the asking program goes on, which cannot be interrupted by another packet (softirqs are off).
+ * connection. This note to it, on the CPU that asks, says that no packet is to be steered, nor counted: the answer
+ * comes on the same CPU before the asking program goes on, which no other packet interrupts (softirqs are off).
  */
 #ifndef MILLRACE_QUESTION_H
 #define MILLRACE_QUESTION_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Answers a SYN with RST on the veth it came from (RFC 9293 section 3.10.7.1: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>).
+ * Answers a SYN with RST on the veth it came from (RFC 9293 section 3.10.7.1):
+ * <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.
  *
  * The frame is turned round in place. IP options and extension headers stay, so that offsets do; they came from the
  * proxy's own stack, and go back to it.

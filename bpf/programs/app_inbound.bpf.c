@@ -28,9 +28,9 @@ static __always_inline void remember_via_host(const struct packet *packet, enum 
 }
 
 /*
- * Whether a socket of the node sent the packet: a forwarded one has none (net/ipv4/ip_forward.c drops it otherwise). The
- * stack answers for sockets in TIME_WAIT without one in IPv6 (net/ipv6/tcp_ipv6.c, tcp_v6_send_response()), so ask the
- * socket table too; not for a SYN, which could be a forwarded one from a port that the node used before.
+ * Whether a socket of the node sent the packet: a forwarded one has none (net/ipv4/ip_forward.c would drop it). On
+ * older kernels IPv6 answers for a socket in TIME_WAIT without one, too (net/ipv6/tcp_ipv6.c, tcp_v6_send_response()),
+ * so the socket table is asked as well; not for a SYN, which could be forwarded, from a port that the node used before.
  */
 static __always_inline bool is_sent_by_node(struct __sk_buff *skb, const struct packet *packet, enum frame frame)
 {

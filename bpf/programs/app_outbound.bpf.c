@@ -50,8 +50,8 @@ int app_outbound(struct __sk_buff *skb)
 			return send_outbound(skb, owner, VERDICT_DRAINED);
 
 		/*
-		 * To the node: the answer to a probe if a socket of the node has the connection and the proxy has not. A
-		 * SYN is a new connection of the member, captured like any other.
+		 * To the node: the answer to a probe if a socket of the node has the connection and the proxy has not.
+		 * A SYN is a new connection of the member, captured like any other.
 		 */
 		if ((destination & ADDRESS_NODE) && !is_syn(packet) &&
 		    !(active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)) &&

@@ -38,8 +38,8 @@ static __always_inline bool collides(struct __sk_buff *skb, const struct packet 
 }
 
 /*
- * With SETTING_ROUTED, what a proxy sends to a member goes through the host's stack, but not its answers to a connection
- * that it took from the member: the host has never seen that one, and its conntrack would call them invalid.
+ * With SETTING_ROUTED, what a proxy sends to a member goes through the host's stack, but not its answers to a
+ * connection that it took from the member: the host never saw that one, and its conntrack would call them invalid.
  */
 static __always_inline bool goes_by_host(const struct packet *packet, enum frame frame)
 {

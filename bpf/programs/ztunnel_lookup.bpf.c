@@ -24,55 +24,35 @@
 #define FAMILY_IPV6 10
 
 /* clang merges loads of the context across branches into one at a computed address, which the verifier refuses. */
-#define KEEP_LOAD(value) asm volatile("" : "+r"(value))
-
-static __always_inline void read_ipv6(struct address *address, __u32 a, __u32 b, __u32 c, __u32 d)
-{
-	__be32 *word = words(address);
-
-	word[0] = a;
-	word[1] = b;
-	word[2] = c;
-	word[3] = d;
-}
+#define LOAD(field)                                                                                                    \
+	({                                                                                                             \
+		__u32 value = (field);                                                                                 \
+		asm volatile("" : "+r"(value));                                                                        \
+		value;                                                                                                 \
+	})
 
 static __always_inline void read_flow(struct bpf_sk_lookup *ctx, struct flow *flow)
 {
+	__be32 *remote = words(&flow->source), *local = words(&flow->destination);
+
 	if (ctx->family == FAMILY_IPV4) {
-		__u32 remote = ctx->remote_ip4, local;
-
-		KEEP_LOAD(remote);
-		local = ctx->local_ip4;
-		KEEP_LOAD(local);
-		set_ipv4(&flow->source, remote);
-		set_ipv4(&flow->destination, local);
+		set_ipv4(&flow->source, LOAD(ctx->remote_ip4));
+		set_ipv4(&flow->destination, LOAD(ctx->local_ip4));
 	} else {
-		__u32 a, b, c, d;
-
-		a = ctx->remote_ip6[0];
-		KEEP_LOAD(a);
-		b = ctx->remote_ip6[1];
-		KEEP_LOAD(b);
-		c = ctx->remote_ip6[2];
-		KEEP_LOAD(c);
-		d = ctx->remote_ip6[3];
-		KEEP_LOAD(d);
-		read_ipv6(&flow->source, a, b, c, d);
-		a = ctx->local_ip6[0];
-		KEEP_LOAD(a);
-		b = ctx->local_ip6[1];
-		KEEP_LOAD(b);
-		c = ctx->local_ip6[2];
-		KEEP_LOAD(c);
-		d = ctx->local_ip6[3];
-		KEEP_LOAD(d);
-		read_ipv6(&flow->destination, a, b, c, d);
+		remote[0] = LOAD(ctx->remote_ip6[0]);
+		remote[1] = LOAD(ctx->remote_ip6[1]);
+		remote[2] = LOAD(ctx->remote_ip6[2]);
+		remote[3] = LOAD(ctx->remote_ip6[3]);
+		local[0] = LOAD(ctx->local_ip6[0]);
+		local[1] = LOAD(ctx->local_ip6[1]);
+		local[2] = LOAD(ctx->local_ip6[2]);
+		local[3] = LOAD(ctx->local_ip6[3]);
 	}
 	flow->source_port = ctx->remote_port;
 	flow->destination_port = bpf_htons(ctx->local_port);
 }
 
-/* Addresses whose listeners are found as always. Packets to any other address are here only because we redirected them. */
+/* Addresses whose listeners are found as always. Packets to any other are here only because we redirected them. */
 static __always_inline bool is_own(struct address *address)
 {
 	__be32 *word = words(address);
@@ -132,9 +112,9 @@ int ztunnel_lookup(struct bpf_sk_lookup *ctx)
 	if (is_own(&flow.destination))
 		goto not_ours;
 	/*
-	 * Redirected, but of no connection that this proxy knows. A transparent listener lets the stack answer with RST from
-	 * an address that is not its own (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset()); without one IPv4 would stay silent. The
-	 * inbound one, because there the proxy checks that the destination is a workload of its node.
+	 * Redirected, but of no connection that this proxy knows. A transparent listener lets the stack answer with RST
+	 * from an address that is not its own (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset()); without one IPv4 would stay
+	 * silent. The inbound one, because there the proxy checks that the destination is a workload of its node.
 	 */
 	if (assign(ctx, DIRECTION_INBOUND)) {
 		count(self, VERDICT_REFUSED_ORPHAN);

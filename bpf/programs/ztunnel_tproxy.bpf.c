@@ -3,8 +3,8 @@
  * Ingress of eth0 in a proxy's network namespace: prepares ztunnel_lookup's choice for each redirected SYN.
  *
  * A redirected frame is known by its source MAC. Only the node's programs put frames with these MACs on a veth that the
- * host routes to. On a bridge, a neighbour of the proxy could forge one; it gains a direction, not an identity: the proxy
- * decides by the source address, and answers go there.
+ * host routes to. On a bridge, a neighbour of the proxy could forge one; it gains a direction, not an identity: the
+ * proxy decides by the source address, and answers go there.
  */
 
 #include <stdbool.h>
