@@ -18,7 +18,7 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
       --config <json>        the backend's configuration
       --plugin <path>        a plugin the agent is to load; may be repeated
       --agent <command>      how to run millrace; default: this repository's sources
-      --only <id>            one behaviour by id or number; may be repeated
+      --only <id>[,<id>…]    these behaviours, by id or number
       --family 4|6           one family only
       --temperature cold|warm
       --report <file.json>   every result with its evidence
@@ -66,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     backend: values.backend,
     backendConfig,
     plugins: values.plugin,
-    behaviours: chosen(values.only),
+    behaviours: chosen(values.only.flatMap((list) => list.split(","))),
     ...(values.agent === undefined ? {} : { agentCommand: values.agent.split(" ") }),
     ...(values.family === undefined ? {} : { families: [family(values.family)] }),
     ...(values.temperature === undefined ? {} : { temperatures: [temperature(values.temperature)] }),
