@@ -34,9 +34,10 @@ static __always_inline bool is_same(const __u8 *a, const __u8 *b)
 static __always_inline enum direction redirected_from(struct __sk_buff *skb)
 {
 	const __u8 outbound[ETH_ALEN] = DIRECTION_MAC_OUTBOUND, inbound[ETH_ALEN] = DIRECTION_MAC_INBOUND;
+	const struct cursor cursor = { .skb = skb, .offset = offsetof(struct ethhdr, h_source), .end = skb->len };
 	__u8 source[ETH_ALEN];
 
-	if (bpf_skb_load_bytes(skb, ETH_ALEN, source, sizeof(source)))
+	if (!peek(&cursor, source, sizeof(source)))
 		return DIRECTION_COUNT;
 	if (is_same(source, outbound))
 		return DIRECTION_OUTBOUND;
