@@ -25,7 +25,7 @@ export function isNews(state: State, { type, data }: EventInput): boolean {
       return differs(state.hostAddresses, data.addresses);
     case "interface.added": {
       const { seq: _, ...known } = state.interfaces.get(data.containerId) ?? { seq: 0 };
-      return differs(known, data);
+      return (data.source === "cni" || state.pods.has(data.uid)) && differs(known, data);
     }
     case "interface.removed":
       return (

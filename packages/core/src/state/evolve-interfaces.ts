@@ -4,7 +4,9 @@ import { reclaimed } from "./claims.ts";
 import { addTo, membersOf, removeFrom } from "./index-map.ts";
 import type { State } from "./state.ts";
 
+/** An interface that was sought for a pod and found after the pod had gone is none: it was an inference from that pod. */
 export function interfaceAdded(state: State, { seq, data }: EventRecord<"interface.added">): State {
+  if (data.source !== "cni" && !state.pods.has(data.uid)) return state;
   const rest = without(state, data.containerId);
   return reclaimed(rest, data.uid, {
     ...rest,

@@ -19,6 +19,14 @@ describe("a pod's object that goes", () => {
     expect(describeWorkloads(state)).toMatchObject([{ uid: "uid-1", addresses: [], requested: "remove" }]);
   });
 
+  test("makes void what is found for it afterwards", () => {
+    const run = after("route");
+    run.feed(veth(1, { source: "peer" }));
+    expect(interfaceOf(run.state, "uid-1")).toBeUndefined();
+    run.feed(pod(1), veth(1, { source: "peer" }));
+    expect(interfaceOf(run.state, "uid-1")?.source).toBe("peer");
+  });
+
   test("leaves what CNI told us to CNI", () => {
     const { state } = after("cni");
     expect(interfaceOf(state, "uid-1")?.source).toBe("cni");
