@@ -82,6 +82,20 @@ it("refuses only the address that another workload holds", async () => {
   await agent.uninstall();
 });
 
+it("gives an address to its new owner when the old one's interface is gone, removed or not", async () => {
+  const [a, b] = [box.addPod("a"), box.addPod("b")];
+  await using agent = await Agent.open(box, { config: { releaseSeconds: 0 } });
+  await agent.apply(workloadOf(a));
+  box.removePod(a);
+  await agent.apply(workloadOf(b, { addresses: [a.ipv4, a.ipv6] }));
+  await agent.remove("uid-a");
+  expect(await agent.observe()).toMatchObject({
+    workloads: [{ uid: "uid-b", state: "complete", addresses: [a.ipv4, a.ipv6] }],
+    problems: [],
+  });
+  await agent.uninstall();
+});
+
 it("follows changed addresses and a new interface, and sweeps the old ones", async () => {
   const pod = box.addPod("a");
   const other = box.addPod("other");

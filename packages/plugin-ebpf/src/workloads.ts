@@ -1,5 +1,5 @@
 import { sortedUnique, type Workload } from "@millrace/core";
-import { links } from "linux-ts";
+import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
 import { WORKLOAD_PASSING } from "./layout.ts";
@@ -125,14 +125,14 @@ export class Workloads {
     }
   }
 
-  /** Splits the workload's addresses into those it can have, and those another enrolled workload holds, with their holder. */
+  /** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
   #claim(workload: Workload, enrolled: readonly WorkloadPin[]): { free: string[]; taken: Map<string, string> } {
     const free: string[] = [];
     const taken = new Map<string, string>();
     for (const address of workload.addresses) {
       const held = this.#kernel.maps.members.get(address);
       const holder = enrolled.find(({ ifindex, uid }) => ifindex === held?.ifindex && uid !== workload.uid);
-      if (holder) taken.set(address, holder.uid);
+      if (holder && link(undefined, holder.ifindex)) taken.set(address, holder.uid);
       else free.push(address);
     }
     return { free, taken };
