@@ -54,4 +54,11 @@ static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packe
 	return proxy_owns(skb, &packet->flow, packet->is_ipv6, active) == OWNS_NOTHING;
 }
 
+/* Keeps the proxy from a connection that is_adopted(). `inbound` is as packets to the member show it. */
+static __always_inline void remember_adopted(const struct flow *inbound, const struct workload *workload)
+{
+	if (workload && !bpf_map_lookup_elem(&adopted, inbound))
+		bpf_map_update_elem(&adopted, inbound, &workload->adopt_until_ns, BPF_ANY);
+}
+
 #endif

@@ -62,4 +62,27 @@ struct {
 	__type(value, __u32);
 } begun SEC(".maps");
 
+/*
+ * Connections whose SYN came to a member through the host's stack and went to a proxy, as the proxy's answers show them.
+ * The client may be a member of this node by now: its answers still go through the host, which may have rewritten the
+ * member's address (a Service's VIP). Value: always 1.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow);
+	__type(value, __u32);
+} by_host SEC(".maps");
+
+/*
+ * Connections from before their member's enrolment that still pass, as packets to the member show them. A proxy that
+ * speaks for the member must not choose such a one's source port. Value: until when they pass, as in struct workload.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow);
+	__type(value, __u64);
+} adopted SEC(".maps");
+
 #endif

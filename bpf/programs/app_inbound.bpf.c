@@ -21,10 +21,22 @@ static __always_inline void remember_via_host(const struct packet *packet, enum 
 
 	if (workload && !workload->via_host)
 		workload->via_host = 1;
-	if (frame != FRAME_TCP || !is_syn(packet))
+	if (frame != FRAME_TCP)
 		return;
 	reverse(&answer, &packet->flow);
-	bpf_map_update_elem(&via_host, &answer, &one, BPF_ANY);
+	/* Asking keeps the entry young, and one that was pushed out all the same comes back with the next packet. */
+	if (is_syn(packet) || !bpf_map_lookup_elem(&via_host, &answer))
+		bpf_map_update_elem(&via_host, &answer, &one, BPF_ANY);
+}
+
+/* Lets ztunnel_host_in send the answers of a connection that begins here back through the host. */
+static __always_inline void remember_by_host(const struct packet *packet)
+{
+	struct flow answer;
+	__u32 one = 1;
+
+	reverse(&answer, &packet->flow);
+	bpf_map_update_elem(&by_host, &answer, &one, BPF_ANY);
 }
 
 /*
@@ -90,7 +102,11 @@ int app_inbound(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
-	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active))
+	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
+		remember_adopted(&packet->flow, workload);
 		return pass(self, VERDICT_ADOPTED);
+	}
+	if (frame == FRAME_TCP && is_syn(packet))
+		remember_by_host(packet);
 	return send_inbound(skb, active, VERDICT_CAPTURED);
 }

@@ -20,6 +20,7 @@ int app_outbound(struct __sk_buff *skb)
 	struct settings settings;
 	struct workload *workload;
 	struct proxy *active, *owner;
+	struct flow answer;
 	__u32 destination, ifindex = skb->ifindex;
 	enum frame frame;
 
@@ -63,7 +64,15 @@ int app_outbound(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 	if (!active)
 		return without_proxy(self, &settings);
-	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active))
+	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
+		reverse(&answer, &packet->flow);
+		remember_adopted(&answer, workload);
 		return pass(self, VERDICT_ADOPTED);
+	}
+	if (frame == FRAME_TCP && is_syn(packet)) {
+		/* An earlier connection of the same ports may have come by the host; this one's answers must not. */
+		reverse(&answer, &packet->flow);
+		bpf_map_delete_elem(&by_host, &answer);
+	}
 	return send_outbound(skb, active, VERDICT_CAPTURED);
 }

@@ -37,6 +37,17 @@ static __always_inline bool collides(struct __sk_buff *skb, const struct packet 
 	return false;
 }
 
+/* Whether a SYN of the proxy is for a connection that its member has had since before the enrolment. */
+static __always_inline bool is_taken(const struct packet *packet)
+{
+	struct flow answer;
+	__u64 *until;
+
+	reverse(&answer, &packet->flow);
+	until = bpf_map_lookup_elem(&adopted, &answer);
+	return until && bpf_ktime_get_ns() < *until;
+}
+
 /*
  * With SETTING_ROUTED, what a proxy sends to a member goes through the host's stack, but not its answers to a
  * connection that it took from the member: the host never saw that one, and its conntrack would call them invalid.
@@ -70,11 +81,15 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 
 	settings = read_settings();
-	if (settings.draining && frame == FRAME_TCP && is_syn(packet) && collides(skb, packet, &settings))
+	if (frame == FRAME_TCP && is_syn(packet) &&
+	    (is_taken(packet) || (settings.draining && collides(skb, packet, &settings))))
 		return refuse(skb, packet);
 
 	member = bpf_map_lookup_elem(&members, &packet->flow.destination);
 	if (!member)
+		return pass(self, VERDICT_PASSED);
+	/* The answer of a connection that came by the host, which may have to undo an address translation. */
+	if (frame == FRAME_TCP && !is_syn(packet) && bpf_map_lookup_elem(&by_host, &packet->flow))
 		return pass(self, VERDICT_PASSED);
 	if ((settings.flags & SETTING_ROUTED) && goes_by_host(packet, frame))
 		return pass(self, VERDICT_PASSED);
