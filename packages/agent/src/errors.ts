@@ -16,6 +16,22 @@ const KINDS = {
     exit: EXIT.notRunning,
     hint: "Redirection goes on without an agent. Start it with `millrace agent`; `millrace log` reads the event log meanwhile.",
   },
+  ERR_AGENT_STUCK: {
+    exit: EXIT.notRunning,
+    hint: "The agent may be stuck: see its log. If that tells nothing, restart it; redirection goes on meanwhile.",
+  },
+  ERR_SOCKET_IN_USE: {
+    exit: EXIT.conflict,
+    hint: "An agent may be stuck there: `ss -xlp` names the process. Stop it first, or give this one places of its own.",
+  },
+  ERR_SOCKET_PATH: {
+    exit: EXIT.usage,
+    hint: "It was left alone. Remove it, or name another place with --sockets-admin.",
+  },
+  ERR_LOCK_PATH: {
+    exit: EXIT.usage,
+    hint: "It was left alone. Remove it, or name another directory with --sockets-admin: the lock is beside the socket.",
+  },
   ERR_AGENT_ANSWER: {
     exit: EXIT.unexpected,
     hint: "The agent and this command may be of different versions: compare `millrace version` with the agent's log.",

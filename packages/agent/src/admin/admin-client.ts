@@ -20,22 +20,36 @@ function unreachable(path: string, error: NodeJS.ErrnoException): AgentError {
       return new AgentError("ERR_AGENT_NOT_RUNNING", `there is no agent's socket at ${path}`, cause);
     case "ECONNREFUSED":
       return new AgentError("ERR_AGENT_NOT_RUNNING", `nothing listens on ${path}: the agent has ended`, cause);
+    case "ECONNRESET":
+    case "EPIPE":
+    case "ERR_STREAM_PREMATURE_CLOSE":
+      return new AgentError("ERR_AGENT_NOT_RUNNING", `the agent at ${path} broke off while answering`, cause);
     default:
+      // llhttp's codes: what came is no HTTP
+      if (error.code?.startsWith("HPE_")) {
+        return new AgentError("ERR_AGENT_ANSWER", `what answers at ${path} is not the agent`, cause);
+      }
       return new AgentError("ERR_AGENT_NOT_RUNNING", `the agent's socket ${path} cannot be used`, cause);
   }
 }
 
+/** Only these say that nobody is behind a socket: unix(7). Anything else, silence too, is a sign of life. */
+const NOBODY: readonly unknown[] = ["ENOENT", "ECONNREFUSED"];
+
 /** Talks to the agent of this node through its admin socket. */
 export class AdminClient {
   readonly #path: string;
+  readonly #timeoutMs: number;
 
-  constructor(path: string) {
+  /** `timeoutMs`: longest wait for an answer that needs no reading of the kernel. */
+  constructor(path: string, timeoutMs = STATUS_TIMEOUT_MS) {
     this.#path = path;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** The last known status. Throws `ERR_AGENT_NOT_RUNNING`, `ERR_NOT_PERMITTED`, `ERR_AGENT_ANSWER`. */
+  /** The last known status. Throws `ERR_AGENT_NOT_RUNNING`, `ERR_AGENT_STUCK`, `ERR_NOT_PERMITTED`, `ERR_AGENT_ANSWER`. */
   async status(): Promise<Status> {
-    return this.#parse(await this.#call("GET", "/status", STATUS_TIMEOUT_MS));
+    return this.#parse(await this.#call("GET", "/status", this.#timeoutMs));
   }
 
   /** As {@link status}, after a fresh reading of the kernel. */
@@ -43,14 +57,17 @@ export class AdminClient {
     return this.#parse(await this.#call("POST", "/observe", OBSERVE_TIMEOUT_MS));
   }
 
-  /** Whether an agent answers there. Never throws: a socket that cannot be asked has no agent of ours behind it. */
-  async answers(): Promise<boolean> {
+  /**
+   * Whether an agent answers there: true, false when nobody is behind the socket, or the error when somebody is who does not answer
+   * as an agent: an agent that is stuck, another program, another user's.
+   */
+  async answers(): Promise<boolean | AgentError> {
     try {
-      await this.#call("GET", "/healthz", STATUS_TIMEOUT_MS);
+      await this.#call("GET", "/healthz", this.#timeoutMs);
       return true;
     } catch (error) {
-      if (error instanceof AgentError) return error.code !== "ERR_AGENT_NOT_RUNNING";
-      throw error;
+      if (!(error instanceof AgentError)) throw error;
+      return NOBODY.includes((error.cause as NodeJS.ErrnoException | undefined)?.code) ? false : error;
     }
   }
 
@@ -63,17 +80,15 @@ export class AdminClient {
   async #call(method: "GET" | "POST", path: string, timeoutMs: number): Promise<unknown> {
     const signal = AbortSignal.timeout(timeoutMs);
     const { promise, resolve, reject } = Promise.withResolvers<{ code: number; body: string }>();
+    const failed = (error: NodeJS.ErrnoException) => {
+      if (!signal.aborted) return reject(unreachable(this.#path, error));
+      const message = `the agent at ${this.#path} did not answer within ${timeoutMs} ms`;
+      reject(new AgentError("ERR_AGENT_STUCK", message, { cause: error }));
+    };
     request({ socketPath: this.#path, method, path, signal, agent: false }, (response) => {
-      text(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), reject);
+      text(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), failed);
     })
-      .on("error", (error: NodeJS.ErrnoException) => {
-        if (!signal.aborted) return reject(unreachable(this.#path, error));
-        reject(
-          new AgentError("ERR_AGENT_NOT_RUNNING", `the agent at ${this.#path} did not answer within ${timeoutMs} ms`, {
-            cause: error,
-          }),
-        );
-      })
+      .on("error", failed)
       .end();
     const { code, body } = await promise;
     let json: unknown;

@@ -1,6 +1,6 @@
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -113,6 +113,32 @@ test("no socket, a dead socket and something else behind it are told apart", asy
     await expect(client.status()).rejects.toMatchObject({ code: "ERR_AGENT_ANSWER" });
   } finally {
     other.close();
+  }
+});
+
+test.each<[string, (socket: Socket) => void, string]>([
+  ["is silent", () => undefined, "ERR_AGENT_STUCK"],
+  [
+    "stops in the middle",
+    (socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
+    "ERR_AGENT_STUCK",
+  ],
+  ["breaks off", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"), "ERR_AGENT_NOT_RUNNING"],
+  ["hangs up", (socket) => socket.destroy(), "ERR_AGENT_NOT_RUNNING"],
+  ["speaks no HTTP", (socket) => socket.end("hello\n"), "ERR_AGENT_ANSWER"],
+])("what %s is somebody, and told", async (_what, behave, code) => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket.on("error", () => undefined)); // the client goes away first
+    socket.once("data", () => behave(socket));
+  }).listen(path);
+  try {
+    const client = new AdminClient(path, 200);
+    await expect(client.status()).rejects.toMatchObject({ name: "AgentError", code });
+    expect(await client.answers()).toMatchObject({ code });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
   }
 });
 

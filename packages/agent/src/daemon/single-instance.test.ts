@@ -1,7 +1,18 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { becomeOnlyInstance, lockPath } from "./single-instance.ts";
 
@@ -38,9 +49,51 @@ test("an agent that answers is respected even when somebody removed its lock", a
   using _next = await becomeOnlyInstance(socket); // and the failed one let go of its lock
 });
 
+/** A socket that nobody listens on, as a killed process leaves it. */
+function deadSocket(path: string): void {
+  execFileSync(process.execPath, [
+    "-e",
+    `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
+  ]);
+}
+
 test("what a dead agent left is removed", async () => {
   (await becomeOnlyInstance(socket))[Symbol.dispose]();
-  writeFileSync(socket, "");
+  expect(() => deadSocket(socket)).toThrow();
+  expect(lstatSync(socket).isSocket()).toBe(true);
   using _next = await becomeOnlyInstance(socket);
   expect(existsSync(socket)).toBe(false);
+});
+
+test("what is no socket is somebody's and stays", async () => {
+  mkdirSync(dirname(socket));
+  writeFileSync(socket, "precious");
+  await expect(becomeOnlyInstance(socket)).rejects.toMatchObject({ code: "ERR_SOCKET_PATH", exit: 2 });
+  expect(readFileSync(socket, "utf8")).toBe("precious");
+  rmSync(socket);
+  using _next = await becomeOnlyInstance(socket);
+});
+
+test("what is no lock is somebody's and stays", async () => {
+  mkdirSync(dirname(socket));
+  const precious = join(directory, "precious");
+  writeFileSync(precious, "12\n");
+  symlinkSync(precious, lockPath(socket));
+  await expect(becomeOnlyInstance(socket)).rejects.toMatchObject({ code: "ERR_LOCK_PATH", exit: 2 });
+  expect(readFileSync(precious, "utf8")).toBe("12\n");
+  rmSync(lockPath(socket));
+  writeFileSync(lockPath(socket), "precious");
+  await expect(becomeOnlyInstance(socket)).rejects.toMatchObject({ code: "ERR_LOCK_PATH" });
+  expect(readFileSync(lockPath(socket), "utf8")).toBe("precious");
+});
+
+test("somebody who does not answer as an agent is respected", async () => {
+  mkdirSync(dirname(socket));
+  const server = createTcpServer((connection) => connection.end("hello\n")).listen(socket);
+  try {
+    await expect(becomeOnlyInstance(socket)).rejects.toMatchObject({ code: "ERR_SOCKET_IN_USE", exit: 6 });
+    expect(existsSync(socket)).toBe(true);
+  } finally {
+    server.close();
+  }
 });

@@ -1,12 +1,24 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tryLockFile } from "linux-ts";
 import { AdminClient } from "../admin/admin-client.ts";
 import { AgentError } from "../errors.ts";
+import { find, removeStaleSocket } from "./stale-socket.ts";
+
+/** More than the digits of any PID (the kernel's PID_MAX_LIMIT is 2^22) and a line feed. */
+const MAX_LOCK_BYTES = 16;
 
 /** The lock is beside the admin socket: who may own the one owns the other. */
 export function lockPath(adminSocket: string): string {
   return join(dirname(adminSocket), "agent.lock");
+}
+
+/** Throws `ERR_LOCK_PATH` unless the file is absent, empty or holds a PID: the PID is written over what is there. */
+function refuseForeign(path: string): void {
+  const found = find(path);
+  if (found.kind === "nothing") return;
+  const ours = found.kind === "file" && found.size <= MAX_LOCK_BYTES && /^(\d+\n)?$/.test(readFileSync(path, "utf8"));
+  if (!ours) throw new AgentError("ERR_LOCK_PATH", `${path} is there and is no agent's lock`);
 }
 
 function holder(path: string): string {
@@ -17,24 +29,48 @@ function holder(path: string): string {
   }
 }
 
+/** The lock alone would do, if nobody ever removed the file while an agent runs. */
+async function refuseAnother(adminSocket: string, lock: string): Promise<void> {
+  const answer = await new AdminClient(adminSocket).answers();
+  if (answer === true) {
+    throw new AgentError("ERR_AGENT_RUNNING", `an agent answers on ${adminSocket}, without holding ${lock}`);
+  }
+  if (answer === false) return;
+  throw new AgentError("ERR_SOCKET_IN_USE", `somebody is behind ${adminSocket}, without holding ${lock}`, {
+    cause: answer,
+  });
+}
+
 /**
- * Makes this process the only agent (or the only `uninstall`) of the node, until disposed or ended, however it ends. A socket that
- * a dead agent left behind is removed, so that it can be bound again.
+ * Takes the node's lock, until disposed or the process ends, however it ends. Removes nothing.
  *
- * Throws `ERR_AGENT_RUNNING` when another process holds the lock or answers on the admin socket.
+ * Throws `ERR_AGENT_RUNNING` when another process holds the lock or answers on the admin socket; `ERR_SOCKET_IN_USE` when something
+ * is behind the socket that does not answer as an agent would, which a stuck agent does not either; `ERR_LOCK_PATH`.
  */
-export async function becomeOnlyInstance(adminSocket: string): Promise<Disposable> {
+export async function lockNode(adminSocket: string): Promise<Disposable> {
   const path = lockPath(adminSocket);
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  refuseForeign(path);
   const lock = tryLockFile(path);
   if (lock === undefined) throw new AgentError("ERR_AGENT_RUNNING", `${holder(path)} holds ${path}`);
   try {
-    // The lock alone would do, if nobody ever removed the file while an agent runs.
-    if (await new AdminClient(adminSocket).answers()) {
-      throw new AgentError("ERR_AGENT_RUNNING", `an agent answers on ${adminSocket}, without holding ${path}`);
-    }
-    rmSync(adminSocket, { force: true });
+    await refuseAnother(adminSocket, path);
     writeFileSync(path, `${process.pid}\n`);
+    return lock;
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Makes this process the only agent of the node: {@link lockNode}, and the socket that a dead agent left behind is removed, so that
+ * it can be bound again. Throws `ERR_SOCKET_PATH` besides.
+ */
+export async function becomeOnlyInstance(adminSocket: string): Promise<Disposable> {
+  const lock = await lockNode(adminSocket);
+  try {
+    removeStaleSocket(adminSocket);
     return lock;
   } catch (error) {
     lock[Symbol.dispose]();

@@ -1,3 +1,6 @@
+import { rmSync } from "node:fs";
+import { describeError } from "../logging/describe-error.ts";
+
 /** What an uninstall did. The shape of `millrace uninstall --json`; fields are only ever added. */
 export interface Removal {
   /** What was there and is gone, one phrase each. Empty when there was nothing. */
@@ -13,4 +16,22 @@ export class Ledger implements Removal {
   readonly removed: string[] = [];
   readonly left: string[] = [];
   readonly kept: string[] = [];
+
+  /** Does a part of the uninstall; when it throws, `what` counts as left and the rest goes on. */
+  attempt(what: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      const { code, message } = describeError(error);
+      this.left.push(`${what}: ${code === undefined || message.includes(code) ? message : `${code}: ${message}`}`);
+    }
+  }
+
+  /** Removes a file and notes it. */
+  remove(what: string, path: string): void {
+    this.attempt(`${what} ${path}`, () => {
+      rmSync(path);
+      this.removed.push(`${what} ${path}`);
+    });
+  }
 }

@@ -1,84 +1,84 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type Configuration, errorCode } from "@millrace/core";
 import { z } from "zod";
 import { lockPath } from "../daemon/single-instance.ts";
-import { describeError } from "../logging/describe-error.ts";
+import { find } from "../daemon/stale-socket.ts";
 import type { Ledger } from "./removal.ts";
+import { removeEventLog } from "./remove-event-log.ts";
 
 /** Exactly what the agent writes, and nothing beside it. */
 const ambientConfig = z.strictObject({ ztunnelReady: z.boolean(), redirectMode: z.string() });
-
-function removeFile(path: string, what: string, ledger: Ledger): void {
-  if (!existsSync(path)) return;
-  try {
-    rmSync(path);
-    ledger.removed.push(`${what} ${path}`);
-  } catch (error) {
-    ledger.left.push(`${what} ${path}: ${describeError(error).message}`);
-  }
-}
+/** The names of backends are short: what is longer was not written by the agent, and is not read. */
+const MAX_AMBIENT_BYTES = 4096;
 
 /** A directory that is not empty holds something of somebody else's, and stays. */
-function removeIfEmpty(path: string): void {
+function removeIfEmpty(path: string, ledger: Ledger): void {
+  ledger.attempt(`directory ${path}`, () => {
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (!["ENOENT", "ENOTEMPTY", "EBUSY", "EEXIST"].includes(errorCode(error))) throw error;
+    }
+  });
+}
+
+function removeSocket(path: string, ledger: Ledger): void {
+  ledger.attempt(`socket ${path}`, () => {
+    const { kind } = find(path);
+    if (kind === "socket") ledger.remove("socket", path);
+    else if (kind !== "nothing") ledger.kept.push(`${path}: it is no socket`);
+  });
+}
+
+function isAmbientConfig(path: string): boolean {
+  const text = readFileSync(path, "utf8");
   try {
-    rmdirSync(path);
-  } catch (error) {
-    if (!["ENOENT", "ENOTEMPTY", "EBUSY", "EEXIST"].includes(errorCode(error))) throw error;
+    return ambientConfig.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false; // no JSON: the agent writes nothing else
   }
 }
 
 function removeAmbientConfig(path: string, ledger: Ledger): void {
-  if (!existsSync(path)) return;
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-    ambientConfig.parse(JSON.parse(text));
-  } catch {
-    ledger.kept.push(`${path}: it is not as the agent writes it`);
-    return;
-  }
-  removeFile(path, "ambient config", ledger);
-  removeIfEmpty(dirname(path));
-}
-
-/** The log, what SQLite keeps beside it, and damaged ones that were moved aside. */
-function eventLogFiles(path: string): string[] {
-  const directory = dirname(path);
-  if (!existsSync(directory)) return [];
-  const name = basename(path);
-  return readdirSync(directory)
-    .filter((file) => [name, `${name}-wal`, `${name}-shm`].includes(file) || file.startsWith(`${name}.damaged-`))
-    .map((file) => join(directory, file));
-}
-
-function removeEventLog(path: string, purge: boolean, ledger: Ledger): void {
-  for (const file of eventLogFiles(path)) {
-    if (purge) removeFile(file, "event log", ledger);
-    else if (file === path) ledger.kept.push(`event log ${file}: --purge removes it`);
-  }
-  removeIfEmpty(dirname(path));
+  ledger.attempt(`ambient config ${path}`, () => {
+    const found = find(path);
+    if (found.kind === "nothing") return;
+    if (found.kind === "file" && found.size <= MAX_AMBIENT_BYTES && isAmbientConfig(path)) {
+      ledger.remove("ambient config", path);
+      removeIfEmpty(dirname(path), ledger);
+    } else {
+      ledger.kept.push(`${path}: it is not as the agent writes it`);
+    }
+  });
 }
 
 /** What the backends noted about the host must be empty by now: what is in it was not put back. */
 function removeJournal(path: string, ledger: Ledger): void {
-  if (!existsSync(path)) return;
-  for (const file of readdirSync(path)) ledger.left.push(`journal ${join(path, file)}: it was not put back`);
-  removeIfEmpty(path);
+  ledger.attempt(`journal ${path}`, () => {
+    if (find(path).kind === "nothing") return;
+    for (const file of readdirSync(path)) ledger.left.push(`journal ${join(path, file)}: it was not put back`);
+    removeIfEmpty(path, ledger);
+  });
 }
 
-/** Sockets, ambient config, journal, and the event log if wanted. The caller holds the lock, and removes it last. */
+/**
+ * Sockets, ambient config, journal, and the event log if wanted; of each only what is recognised as ours. The caller holds the lock,
+ * and removes it last.
+ */
 export function removeFiles({ sockets, paths, eventLog }: Configuration, purge: boolean, ledger: Ledger): void {
-  removeFile(sockets.cni, "socket", ledger);
-  removeFile(sockets.admin, "socket", ledger);
+  removeSocket(sockets.cni, ledger);
+  removeSocket(sockets.admin, ledger);
   removeAmbientConfig(paths.ambientConfig, ledger);
   removeJournal(paths.journal, ledger);
   removeEventLog(eventLog.path, purge, ledger);
+  removeIfEmpty(dirname(eventLog.path), ledger);
 }
 
-/** The lock file and the directory of the sockets, while the lock is still held. */
-export function removeRunDirectory({ sockets }: Configuration): void {
-  rmSync(lockPath(sockets.admin), { force: true });
-  removeIfEmpty(dirname(sockets.cni));
-  removeIfEmpty(dirname(sockets.admin));
+/** The lock file and the directory of the sockets, while the lock is still held: which says that the file is ours. */
+export function removeRunDirectory({ sockets }: Configuration, ledger: Ledger): void {
+  const lock = lockPath(sockets.admin);
+  ledger.attempt(`lock ${lock}`, () => rmSync(lock, { force: true }));
+  removeIfEmpty(dirname(sockets.cni), ledger);
+  removeIfEmpty(dirname(sockets.admin), ledger);
 }

@@ -21,9 +21,11 @@ export async function removeRedirections({ plugins, create }: Backends, ledger: 
       ledger.left.push(`redirection of backend ${plugin.name}, perhaps: it cannot be opened to look: ${why(error)}`);
     }
   }
-  for (const { interface: where, direction, by, name } of attachedPrograms().filter(isOurs)) {
-    ledger.left.push(`program ${name} on ${where} ${direction}, attached by ${by}`);
-  }
+  ledger.attempt("programs on interfaces, perhaps: they cannot be listed", () => {
+    for (const { interface: where, direction, by, name } of attachedPrograms().filter(isOurs)) {
+      ledger.left.push(`program ${name} on ${where} ${direction}, attached by ${by}`);
+    }
+  });
 }
 
 async function removeRedirection(plugin: Plugin, open: () => Promise<Redirection>, ledger: Ledger): Promise<void> {

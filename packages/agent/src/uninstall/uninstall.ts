@@ -1,7 +1,7 @@
 import { destination } from "pino";
 import { loadBackends } from "../backends/backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
-import { becomeOnlyInstance } from "../daemon/single-instance.ts";
+import { lockNode } from "../daemon/single-instance.ts";
 import { createLogger } from "../logging/logger.ts";
 import { Ledger, type Removal } from "./removal.ts";
 import { removeFiles, removeRunDirectory } from "./remove-files.ts";
@@ -15,16 +15,16 @@ export interface UninstallOptions {
 
 /**
  * Removes everything of Millrace from this node and looks again. Holds the node's lock meanwhile, so that no agent starts half way.
- * Throws `ERR_AGENT_RUNNING`, and for mistakes of configuration; what could not be removed is told in the result.
+ * Throws as {@link lockNode}, and for mistakes of configuration; what could not be removed is told in the result.
  */
 export async function uninstall(setup: Setup, { purge, signal }: UninstallOptions): Promise<Removal> {
   const { configuration } = setup;
   const log = createLogger({ format: "text", level: "warn", output: destination({ fd: 2, sync: true }) });
   const backends = await loadBackends(setup, log, signal);
   const ledger = new Ledger();
-  using _only = await becomeOnlyInstance(configuration.sockets.admin);
+  using _only = await lockNode(configuration.sockets.admin);
   await removeRedirections(backends, ledger);
   removeFiles(configuration, purge, ledger);
-  removeRunDirectory(configuration);
+  removeRunDirectory(configuration, ledger);
   return ledger;
 }
