@@ -6,19 +6,18 @@ import { link, netnsId } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import { openLink } from "./attach-tcx.ts";
 import { ADDRESS_PROXY, type ProgramName } from "./layout.ts";
-import { findNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems, shadowProblems } from "./observe.ts";
 import { ownAddresses } from "./proxy-addresses.ts";
 import { routingProblems } from "./proxy-routing.ts";
 import { looseReversePath } from "./proxy-sysctls.ts";
 import { foreignLookups, lookupPin } from "./sk-lookup-link.ts";
-import { hostHolder, hostHook, innerHook, type NamedSlot, SYSCTL_HOLDER } from "./slot-identity.ts";
+import { hostHolder, hostHook, innerHook, type NamedSlot, netnsOf, SYSCTL_HOLDER } from "./slot-identity.ts";
 
 /** What the kernel holds for one proxy, on the node's side and in the proxy's namespace. */
 export function observeProxy(kernel: NodeKernel, slot: NamedSlot, role: "active" | "draining"): ProxyObservation {
   const { identity } = slot;
-  using netns = findNetns(identity.netns, identity.netnsInode);
+  using netns = netnsOf(identity);
   const inner = netns && link(netns.fd, identity.ifName);
   const problems = [
     ...hostProblems(kernel, slot),

@@ -14,11 +14,17 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
   const { maps, log } = kernel;
   const before = maps.settings();
   const failures: unknown[] = [];
-  const prepare = (proxy: NodeProxy) =>
-    slots.ensure(proxy).catch((error: unknown) => {
+  const prepared: NodeProxy[] = [];
+  const prepare = async (proxy: NodeProxy): Promise<number | undefined> => {
+    try {
+      const slot = await slots.ensure(proxy);
+      prepared.push(proxy);
+      return slot;
+    } catch (error) {
       failures.push(error);
       return undefined;
-    });
+    }
+  };
 
   const activeSlot = active && (await prepare(active));
   const keepsPresent = active !== undefined && activeSlot === undefined;
@@ -32,7 +38,8 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
   }
 
   const used = new Set([...drainingSlots, ...(nextActive > 0 ? [nextActive - 1] : [])]);
-  const addresses = proxyAddresses(slots, used, [active, ...draining]);
+  // Not of a proxy that is gone: its address may be an ordinary pod's by now, and TCP to a proxy's own address is let by.
+  const addresses = proxyAddresses(slots, used, prepared);
   setFlag(maps, ADDRESS_PROXY, addresses, true);
 
   const drainingBits = [...drainingSlots].reduce((bits, slot) => bits | (1 << slot), 0);

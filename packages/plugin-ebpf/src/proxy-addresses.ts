@@ -1,7 +1,7 @@
 import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
 import { addresses } from "linux-ts";
-import { findNetns } from "./netns-lookup.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
+import { netnsOf } from "./slot-identity.ts";
 
 /** Addresses by which a proxy's namespace can be reached: those of its interfaces, but for loopback and link-local ones. */
 export function ownAddresses(netns: number): string[] {
@@ -15,12 +15,12 @@ export function ownAddresses(netns: number): string[] {
 export function proxyAddresses(
   slots: ProxySlots,
   used: ReadonlySet<number>,
-  proxies: readonly (NodeProxy | undefined)[],
+  proxies: readonly NodeProxy[],
 ): Set<string> {
-  const addresses = new Set(proxies.flatMap((proxy) => proxy?.addresses ?? []));
+  const addresses = new Set(proxies.flatMap((proxy) => proxy.addresses));
   for (const { index, identity } of slots.all()) {
     if (!identity || !used.has(index)) continue;
-    using netns = findNetns(identity.netns, identity.netnsInode);
+    using netns = netnsOf(identity);
     for (const address of netns ? ownAddresses(netns.fd) : []) addresses.add(address);
   }
   return addresses;

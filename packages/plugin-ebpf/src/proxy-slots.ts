@@ -4,7 +4,7 @@ import { link, links, type Netns, netnsId } from "linux-ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { MAX_PROXIES } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
-import { findNetns, requireHostLink, requireNetns } from "./netns-lookup.ts";
+import { requireHostLink, requireNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { PROXY_OBJECT } from "./objects.ts";
 import { makeDirectory, removePins } from "./pins.ts";
@@ -17,6 +17,7 @@ import {
   identityOf,
   innerHook,
   type NamedSlot,
+  netnsOf,
   readIdentity,
   type Slot,
   type SlotIdentity,
@@ -37,7 +38,7 @@ export class ProxySlots {
 
   /** The network namespaces of the proxies that are still there. The caller closes them. */
   openAll(): Netns[] {
-    return this.all().flatMap(({ identity }) => (identity && findNetns(identity.netns, identity.netnsInode)) ?? []);
+    return this.all().flatMap(({ identity }) => (identity && netnsOf(identity)) ?? []);
   }
 
   all(): Slot[] {
@@ -81,7 +82,7 @@ export class ProxySlots {
     maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" });
     if (identity) {
       await this.#leaveHost(slot, identity);
-      using netns = findNetns(identity.netns, identity.netnsInode);
+      using netns = netnsOf(identity);
       const inner = netns && link(netns.fd, identity.ifName);
       if (netns && inner) await hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
       detachLookup(slot);
@@ -99,7 +100,7 @@ export class ProxySlots {
   async adopt(slot: Slot): Promise<void> {
     const { maps, hooks, object, log } = this.#kernel;
     const { identity } = slot;
-    using netns = identity && findNetns(identity.netns, identity.netnsInode);
+    using netns = identity && netnsOf(identity);
     const inner = identity && netns && link(netns.fd, identity.ifName);
     if (!identity || !netns || !inner || maps.proxy(slot.index).ifindex === 0) {
       log.info({ slot: slot.index, proxy: identity?.name }, "clearing away a proxy that is gone or was half prepared");

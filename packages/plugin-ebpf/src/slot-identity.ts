@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import type { NodeProxy } from "@millrace/core";
+import { link, type Netns } from "linux-ts";
 import { z } from "zod";
 import type { Hook } from "./attachment.ts";
+import { findNetns } from "./netns-lookup.ts";
 import { readNote, writeNote } from "./pins.ts";
 
 /** Holder of the sysctls that a slot needs changed. */
@@ -29,6 +31,14 @@ export interface Slot {
 
 export interface NamedSlot extends Slot {
   readonly identity: SlotIdentity;
+}
+
+/**
+ * The proxy's network namespace, while its veth is there. Inode numbers of namespaces are given out again soon: without the veth, what
+ * has the number now may be anybody's. The caller closes it.
+ */
+export function netnsOf({ netns, netnsInode, hostName, hostIndex }: SlotIdentity): Netns | undefined {
+  return link(undefined, hostIndex)?.name === hostName ? findNetns(netns, netnsInode) : undefined;
 }
 
 /** Hook on the outer end of a proxy's veth, in the node's namespace. */
