@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where a program keeps what it parsed. Not on its stack: the verifier follows every value there along every path
- * through the parser, and would walk the rest of the program once for each; in a map it forgets. (A program of 400,000
- * steps takes 20,000.) One per CPU is enough: tc programs run with softirqs off, and none is left in the middle for
+ * through the parser, and would walk the rest of the program once for each; in a map it forgets. (app_outbound took 400,000
+ * steps, and takes 20,000.) One per CPU is enough: tc programs run with softirqs off, and none is left in the middle for
  * another packet.
  */
 #ifndef MILLRACE_PACKET_MEMORY_H
