@@ -12,6 +12,9 @@ export type Layer = { [key: string]: unknown };
 const SERVICE_LINK =
   /^MILLRACE_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
+/** Variables of this repository's Makefile and tests. They set nothing of the agent, which is often run where they are set. */
+const DEVELOPMENT: readonly string[] = ["MILLRACE_CACHE", "MILLRACE_HAPROXY", "MILLRACE_SEED"];
+
 /** Reads `MILLRACE_*`. Throws ERR_CONFIG_INVALID for a variable that is no setting. */
 export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
   const byVariable = new Map(settings.map((setting) => [setting.variable, setting]));
@@ -21,7 +24,7 @@ export function environmentLayer(environment: Readonly<Record<string, string | u
     const setting = byVariable.get(name);
     if (setting !== undefined) {
       assign(layer, setting, fromText(setting, value, name));
-    } else if (!SERVICE_LINK.test(name)) {
+    } else if (!SERVICE_LINK.test(name) && !DEVELOPMENT.includes(name)) {
       throw new CoreError("ERR_CONFIG_INVALID", `${name} is no setting.${hint(name, byVariable.keys())}`);
     }
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +76,9 @@ describe("sources", () => {
       MILLRACE_PORT: "tcp://198.18.0.1:80",
       MILLRACE_WEB_PORT_80_TCP_ADDR: "198.18.0.1",
       MILLRACE_CONFIG: "/etc/x",
+      MILLRACE_CACHE: "/root/.cache/millrace", // and these are the Makefile's
+      MILLRACE_HAPROXY: "/usr/sbin/haproxy",
+      MILLRACE_SEED: "1",
     };
     expect(() => loadConfiguration({ environment })).not.toThrow();
   });
@@ -103,6 +107,12 @@ describe("mistakes are told with their place and with what was probably meant", 
     ["redirectMode: eBPF", "redirectMode: must be `auto` or a plugin's name"],
     ["resync: { intervalSeconds: 0 }", "resync.intervalSeconds"],
     ["proxy: { labels: {} }", "proxy.labels: must have at least one label"],
+    ["resync: { intervalSeconds: 86401 }", "resync.intervalSeconds: Too big"],
+    ["cni: { deadlineSeconds: 2147484 }", "cni.deadlineSeconds: Too big"],
+    ["eventLog: { appendDeadlineMs: 60001 }", "eventLog.appendDeadlineMs: Too big"],
+    ["node: { name: !secret x }", "is not YAML: Unresolved tag: !secret"],
+    ["node: &n { name: *n }", "is not YAML: Converting circular structure"],
+    ["node: { name: *n }", "is not YAML: Unresolved alias"],
   ])("%s", (content, message) => {
     const path = file(content);
     expect(() => loadConfiguration({ file: path })).toThrow(
@@ -126,16 +136,49 @@ describe("mistakes are told with their place and with what was probably meant", 
     expect(() => loadConfiguration({ environment })).toThrow(message);
   });
 
+  test("with the variable or the flag it came from, not the file", () => {
+    const path = file("log: { level: loud }");
+    const environment = { MILLRACE_REDIRECT_MODE: "eBPF", MILLRACE_FAILURE_POLICY: "shut" };
+    const flags = { failurePolicy: "shut", "sockets.cni": "x" };
+    let message = "";
+    try {
+      loadConfiguration({ file: path, environment, flags });
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message.split("\n").map((line) => / \(from (\S+)\)$/.exec(line)?.[1])).toEqual([
+      "MILLRACE_REDIRECT_MODE",
+      "--failure-policy",
+      "--sockets-cni",
+      undefined,
+    ]);
+  });
+
   test("flags", () => {
     expect(() => loadConfiguration({ flags: { redirectmode: "x" } })).toThrow(
       'redirectmode is no setting. Did you mean "redirectMode"?',
     );
   });
 
+  test("a FIFO that nobody writes to is refused, not waited for", () => {
+    const path = join(directory, "fifo");
+    execFileSync("mkfifo", [path]);
+    expect(() => loadConfiguration({ file: path })).toThrow("it is no regular file");
+  });
+
   test("a file that is not there, is no YAML, or is a list", () => {
     expect(() => loadConfiguration({ file: join(directory, "none.yaml") })).toThrow(
       expect.objectContaining({ code: "ERR_CONFIG_UNREADABLE", message: expect.stringContaining("ENOENT") }),
     );
+    for (const [other, why] of [
+      [directory, "no regular file"],
+      ["/dev/zero", "no regular file"],
+      [file(`# ${"x".repeat(1024 * 1024)}`), "larger than"],
+    ] as const) {
+      expect(() => loadConfiguration({ file: other })).toThrow(
+        expect.objectContaining({ code: "ERR_CONFIG_UNREADABLE", message: expect.stringContaining(why) }),
+      );
+    }
     expect(() => loadConfiguration({ file: file("a: [") })).toThrow(/is not YAML/);
     expect(() => loadConfiguration({ file: file("- a") })).toThrow(/must be a mapping/);
   });

@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
-import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
-import { CoreError, errorMessage } from "../errors.ts";
+import { CoreError } from "../errors.ts";
 import { hint } from "./closest.ts";
+import { fileLayer } from "./file-layer.ts";
 import { environmentLayer, flagLayer, isLayer, type Layer, overlay } from "./layers.ts";
 import { type Configuration, configurationSchema } from "./schema.ts";
+import { settings } from "./settings.ts";
 
 export interface ConfigurationSources {
   /** Path of a YAML file. A file that is named must be there. */
@@ -20,33 +20,39 @@ export interface ConfigurationSources {
  */
 export function loadConfiguration(sources: ConfigurationSources = {}): Configuration {
   const file = sources.file === undefined ? {} : fileLayer(sources.file);
-  const merged = overlay(overlay(file, environmentLayer(sources.environment ?? {})), flagLayer(sources.flags ?? {}));
-  return parseConfiguration(merged, sources.file);
+  const environment = environmentLayer(sources.environment ?? {});
+  const flags = flagLayer(sources.flags ?? {});
+  return check(overlay(overlay(file, environment), flags), sources.file ?? "configuration", { environment, flags });
 }
 
 /** Checks a configuration that is already an object. `source` is named in messages. Throws ERR_CONFIG_INVALID. */
 export function parseConfiguration(value: unknown, source = "configuration"): Configuration {
+  return check(value, source);
+}
+
+/** The layers above the file, in which a mistake is told with the variable's or the flag's name. */
+interface Above {
+  readonly environment: Layer;
+  readonly flags: Layer;
+}
+
+function check(value: unknown, source: string, above?: Above): Configuration {
   const result = configurationSchema.safeParse(value);
   if (result.success) return result.data;
-  const lines = result.error.issues.flatMap((issue) => describe(issue, value));
+  const lines = result.error.issues.flatMap((issue) => {
+    const origin = above === undefined ? "" : originOf(issue.path, above);
+    return describe(issue, value).map((line) => line + origin);
+  });
   throw new CoreError("ERR_CONFIG_INVALID", `${source}: ${lines.join("\n")}`, { cause: result.error });
 }
 
-function fileLayer(path: string): Layer {
-  let content: string;
-  try {
-    content = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new CoreError("ERR_CONFIG_UNREADABLE", `${path}: ${errorMessage(cause)}`, { cause });
-  }
-  let value: unknown;
-  try {
-    value = parseYaml(content) ?? {};
-  } catch (cause) {
-    throw new CoreError("ERR_CONFIG_INVALID", `${path} is not YAML: ${errorMessage(cause)}`, { cause });
-  }
-  if (isLayer(value)) return value;
-  throw new CoreError("ERR_CONFIG_INVALID", `${path} must be a mapping of settings at its top level.`);
+/** ` (from MILLRACE_…)` or ` (from --…)` for a setting that did not come from the file; else nothing. */
+function originOf(path: readonly PropertyKey[], { environment, flags }: Above): string {
+  const setting = settings.find((one) => path.join(".") === one.path || path.join(".").startsWith(`${one.path}.`));
+  if (setting === undefined) return "";
+  const keys = setting.path.split(".");
+  if (valueAt(flags, keys) !== undefined) return ` (from ${setting.flag})`;
+  return valueAt(environment, keys) === undefined ? "" : ` (from ${setting.variable})`;
 }
 
 function describe(issue: z.core.$ZodIssue, root: unknown): string[] {

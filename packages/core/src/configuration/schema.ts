@@ -6,7 +6,9 @@ const text = z.string().min(1);
 const path = text.refine(isAbsolute, "must be an absolute path");
 const names = z.array(text);
 const labels = z.record(text, z.string());
-const seconds = z.number().positive();
+/** Bounded well below what a timer can wait: setTimeout takes 2^31 - 1 ms at most and makes 1 ms of anything longer. */
+const seconds = z.number().positive().max(86_400);
+const milliseconds = z.number().positive().max(60_000);
 
 /** A redirectMode: `auto` or a plugin's name. Whether a plugin of that name exists is known only after the plugins are loaded. */
 const mode = z
@@ -66,9 +68,7 @@ export const configurationSchema = z.strictObject({
   eventLog: z
     .strictObject({
       path: path.default("/var/lib/millrace/events.db").describe("event log"),
-      appendDeadlineMs: z
-        .number()
-        .positive()
+      appendDeadlineMs: milliseconds
         .default(500)
         .describe("longest a decision waits for the log, in milliseconds; past it the agent goes on unlogged"),
       keepEvents: z
