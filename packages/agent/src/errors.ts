@@ -36,6 +36,10 @@ const KINDS = {
     exit: EXIT.unexpected,
     hint: "The agent and this command may be of different versions: compare `millrace version` with the agent's log.",
   },
+  ERR_OUTPUT: {
+    exit: EXIT.unexpected,
+    hint: "What was printed is not complete. Is there room where standard output goes?",
+  },
   ERR_NOT_PERMITTED: {
     exit: EXIT.notCapable,
     hint: "Run as root, or with the capabilities that `millrace doctor` lists.",

@@ -1,22 +1,22 @@
 #!/usr/bin/env node
+import { Interruption } from "./cli/interruption.ts";
 import { Output } from "./cli/output.ts";
 import { buildProgram } from "./cli/program.ts";
 import { reportError } from "./cli/report-error.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
-const stop = new AbortController();
-const abort = (reason: string) => stop.abort(new Error(reason));
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort(signal));
-
-const readerGone = () => abort("nobody reads the output");
+const interruption = new Interruption();
 const io = {
-  out: new Output(process.stdout, process.env, readerGone),
+  out: new Output(process.stdout, process.env, () => interruption.abort("nobody reads the output")),
   err: new Output(process.stderr, process.env, () => undefined),
   env: process.env,
-  signal: stop.signal,
+  get signal() {
+    return interruption.signal;
+  },
 };
 
 let code: ExitCode = EXIT.ok;
+let failure: unknown;
 try {
   const program = buildProgram(io, (result) => {
     code = result;
@@ -24,7 +24,13 @@ try {
   if (process.argv.length <= 2) program.help({ error: true });
   await program.parseAsync(process.argv);
 } catch (error) {
-  code = await reportError(error, io.err, process.argv.includes("--debug"));
+  failure = error;
 }
+try {
+  await io.out.finish();
+} catch (error) {
+  failure = error; // instead of what may have failed because of it
+}
+if (failure !== undefined) code = await reportError(failure, io.err, process.argv.includes("--debug"));
 // Not process.exit(): what is still to be written to a pipe would be lost.
 process.exitCode = code;

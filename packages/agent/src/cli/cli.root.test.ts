@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT, EXIT_MEANINGS } from "../exit-codes.ts";
-import { commandLine, environment, millrace } from "../testing/millrace.ts";
+import { commandLine, environment, millrace, spawnMillrace } from "../testing/millrace.ts";
 import { VERSION } from "../version.ts";
 
 let directory: string;
@@ -106,4 +107,43 @@ test("a reader that goes away is no error", async () => {
   });
   const code = await new Promise((resolve) => child.on("close", resolve));
   expect({ code, stderr }).toEqual({ code: EXIT.ok, stderr: "" });
+});
+
+test("output that cannot be written is one line of error", async () => {
+  const prefix = ["sh", "-c", 'exec "$@" >/dev/full', "sh"];
+  for (const args of [["version"], ["--help"], ["agent", "--help"]]) {
+    const { code, stderr } = await millrace(args, { prefix });
+    expect(code).toBe(EXIT.unexpected);
+    expect(stderr).toMatch(/^error ERR_OUTPUT: the output cannot be written: .*ENOSPC.*\nhint {2}.*\n$/);
+  }
+});
+
+test("an interrupt ends a command that waits for an agent that does not answer", async () => {
+  const socket = join(directory, "silent.sock");
+  const server = createServer();
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const connections: Socket[] = [];
+  server.on("connection", (connection) => {
+    connections.push(connection);
+    resolve();
+  });
+  server.listen(socket);
+  try {
+    const child = spawnMillrace(["status", "--sockets-admin", socket]);
+    const closed = new Promise((done) => child.on("close", (code, signal) => done({ code, signal })));
+    await asked;
+    child.kill("SIGINT");
+    expect(await closed).toEqual({ code: null, signal: "SIGINT" });
+  } finally {
+    for (const connection of connections) connection.destroy();
+    server.close();
+  }
+});
+
+test("a path on the command line is meant from the working directory; an empty MILLRACE_CONFIG is none", async () => {
+  const { code, stderr } = await millrace(["replay", "--event-log-path", "./none.db"], {
+    env: { MILLRACE_CONFIG: "" },
+  });
+  expect(code).toBe(EXIT.usage);
+  expect(stderr).toContain(`error ERR_NO_EVENT_LOG: there is no event log at ${join(process.cwd(), "none.db")}\n`);
 });

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { AgentError } from "../errors.ts";
 import { type Palette, paletteFor } from "./colour.ts";
 
 /** What a command may use of the process it runs in. */
@@ -6,7 +7,10 @@ export interface Io {
   readonly out: Output;
   readonly err: Output;
   readonly env: NodeJS.ProcessEnv;
-  /** Aborted by SIGINT and SIGTERM, and when nobody reads the output any more. */
+  /**
+   * Aborted by SIGINT and SIGTERM, and when the output cannot be written any more. Whoever reads this property has to end on it:
+   * from then on the two signals do nothing else.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -16,33 +20,52 @@ export class Output {
   readonly isTerminal: boolean;
   readonly #stream: Writable;
   #closed = false;
+  #used = false;
+  #failure: NodeJS.ErrnoException | undefined;
 
-  /** `onClosed` is called once when the reader has gone away (EPIPE), as in `millrace log | head`: that is no error. */
+  /**
+   * `onClosed` is called once when nothing more can be written: the reader has gone away (EPIPE), as in `millrace log | head`, which
+   * is no error, or the write failed, which {@link finish} tells.
+   */
   constructor(stream: Writable & { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv, onClosed: () => void) {
     this.#stream = stream;
     this.palette = paletteFor(stream, env);
     this.isTerminal = stream.isTTY === true;
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE") this.#failure ??= error;
       if (!this.#closed) onClosed();
       this.#closed = true;
     });
   }
 
-  /** Whether anybody may still be reading. */
+  /** Whether what is written may still arrive. */
   get open(): boolean {
     return !this.#closed;
   }
 
   /** Writes, and waits while the reader is slower than we are. Text for a reader that has gone is dropped. */
   async write(text: string): Promise<void> {
-    if (this.#closed || text === "" || this.#stream.write(text)) return;
+    if (this.#closed || text === "") return;
+    this.#used = true;
+    if (this.#stream.write(text)) return;
     // An error or an end also ends the wait: a reader that goes away drains nothing.
     const { promise, resolve } = Promise.withResolvers<void>();
     const events = ["drain", "error", "close"] as const;
     for (const event of events) this.#stream.once(event, resolve);
     await promise;
     for (const event of events) this.#stream.off(event, resolve);
+  }
+
+  /** Waits until everything is written. Throws `ERR_OUTPUT` when something could not be. */
+  async finish(): Promise<void> {
+    if (this.#used && !this.#closed) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#stream.write("", () => resolve()); // an error is told by the event
+      await promise;
+    }
+    const cause = this.#failure;
+    if (cause === undefined) return;
+    throw new AgentError("ERR_OUTPUT", `the output cannot be written: ${cause.message}`, { cause });
   }
 
   json(value: unknown): Promise<void> {

@@ -16,6 +16,7 @@ const DEFAULT_FILE = "/etc/millrace/config.yaml";
 /** Where the value of a flag comes from, when it is not given in full. */
 const PLACEHOLDERS = {
   text: "<value>",
+  path: "<path>",
   number: "<number>",
   boolean: "<true|false>",
   list: "<a,b>",
@@ -70,9 +71,11 @@ export function setupOf(command: Command, io: Io): Setup {
   const flags: Record<string, string> = {};
   for (const setting of settings) {
     const value = given[optionFor(setting).attributeName()];
-    if (value !== undefined) flags[setting.path] = value;
+    // A path that is typed is meant from here, as with any command; in files and variables nobody knows from where.
+    if (value !== undefined) flags[setting.path] = setting.kind === "path" && value !== "" ? resolve(value) : value;
   }
-  const named = given.config ?? io.env[CONFIG_VARIABLE];
+  const variable = io.env[CONFIG_VARIABLE];
+  const named = given.config ?? (variable === "" ? undefined : variable);
   const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   return {
     configuration: loadConfiguration({ file, environment: io.env, flags }),

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { EventLogReader, type EventRecord, type LogFilter } from "@millrace/core";
 import { AgentError } from "../errors.ts";
 import { EventFilter, type EventQuery } from "./event-filter.ts";
@@ -7,10 +8,12 @@ export interface ReadOptions {
   readonly query: EventQuery;
   /** Only the newest so many of what is there already. */
   readonly limit?: number;
-  /** Goes on with what is written from then on, until aborted. */
-  readonly follow: boolean;
-  readonly signal: AbortSignal;
+  /** Goes on with what is written from then on, until this is aborted. */
+  readonly follow?: AbortSignal;
 }
+
+/** So many events are decoded in a few milliseconds. */
+const TURN_EVENTS = 256;
 
 /** What SQL can do by itself, which spares decoding the rest: all but pods, whose names are learnt by reading everything. */
 function pushedDown({ since, types, subject, pod }: EventQuery, limit: number | undefined): LogFilter {
@@ -23,14 +26,16 @@ function pushedDown({ since, types, subject, pod }: EventQuery, limit: number | 
  * Throws `ERR_NO_EVENT_LOG`, and core's `ERR_LOG_UNREADABLE`, `ERR_LOG_NEWER_SCHEMA`.
  */
 export async function* readEvents(path: string, options: ReadOptions): AsyncGenerator<EventRecord> {
-  const { query, limit, follow, signal } = options;
+  const { query, limit, follow } = options;
   if (!existsSync(path)) throw new AgentError("ERR_NO_EVENT_LOG", `there is no event log at ${path}`);
   using reader = EventLogReader.open(path);
   const filter = new EventFilter(query);
   const newest: EventRecord[] = [];
   let next = reader.lastSeq() + 1;
+  let read = 0;
   for (const event of reader.read(pushedDown(query, limit))) {
-    if (signal.aborted) return;
+    if (follow !== undefined && ++read % TURN_EVENTS === 0) await setImmediate(); // signals are heard between turns only
+    if (follow?.aborted) return;
     next = Math.max(next, event.seq + 1);
     if (!filter.matches(event)) continue;
     if (limit === undefined) {
@@ -41,6 +46,6 @@ export async function* readEvents(path: string, options: ReadOptions): AsyncGene
     }
   }
   yield* newest;
-  if (!follow) return;
-  for await (const event of reader.follow({ since: next }, { signal })) if (filter.matches(event)) yield event;
+  if (follow === undefined) return;
+  for await (const event of reader.follow({ since: next }, { signal: follow })) if (filter.matches(event)) yield event;
 }

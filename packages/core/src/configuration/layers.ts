@@ -77,6 +77,7 @@ function assign(layer: Layer, setting: Setting, value: unknown): void {
 function fromText(setting: Setting, value: string, source: string): unknown {
   switch (setting.kind) {
     case "text":
+    case "path":
       return value;
     case "number":
       if (value.trim() !== "" && Number.isFinite(Number(value))) return Number(value);

@@ -89,6 +89,16 @@ describe("sources", () => {
       flag: "--event-log-append-deadline-ms",
       kind: "number",
     });
+    const paths = settings.filter(({ kind }) => kind === "path").map(({ path }) => path);
+    expect(paths).toEqual([
+      "manifests.directory",
+      "sockets.admin",
+      "sockets.cni",
+      "eventLog.path",
+      "paths.bpffs",
+      "paths.journal",
+      "paths.ambientConfig",
+    ]);
     expect(settings.every(({ description }) => description !== "")).toBe(true);
     expect(settings.some(({ path }) => path.startsWith("backends"))).toBe(false);
     expect(new Set(settings.map(({ variable }) => variable)).size).toBe(settings.length);

@@ -3,7 +3,8 @@ import { isAbsolute } from "node:path";
 import { z } from "zod";
 
 const text = z.string().min(1);
-const path = text.refine(isAbsolute, "must be an absolute path");
+/** Told apart from other text by identity: flags may give it relative to the working directory. */
+export const pathSchema = text.refine(isAbsolute, "must be an absolute path");
 const names = z.array(text);
 const labels = z.record(text, z.string());
 /** Bounded well below what a timer can wait: setTimeout takes 2^31 - 1 ms at most and makes 1 ms of anything longer. */
@@ -56,18 +57,18 @@ export const configurationSchema = z.strictObject({
   manifests: z
     .strictObject({
       enabled: z.boolean().default(true).describe("read Kubernetes objects from a directory of manifests"),
-      directory: path.default("/etc/millrace/manifests").describe("directory of the manifests"),
+      directory: pathSchema.default("/etc/millrace/manifests").describe("directory of the manifests"),
     })
     .prefault({}),
   sockets: z
     .strictObject({
-      admin: path.default("/run/millrace/admin.sock").describe("admin socket"),
-      cni: path.default("/run/millrace/cni.sock").describe("socket of the CNI plugin"),
+      admin: pathSchema.default("/run/millrace/admin.sock").describe("admin socket"),
+      cni: pathSchema.default("/run/millrace/cni.sock").describe("socket of the CNI plugin"),
     })
     .prefault({}),
   eventLog: z
     .strictObject({
-      path: path.default("/var/lib/millrace/events.db").describe("event log"),
+      path: pathSchema.default("/var/lib/millrace/events.db").describe("event log"),
       appendDeadlineMs: milliseconds
         .default(500)
         .describe("longest a decision waits for the log, in milliseconds; past it the agent goes on unlogged"),
@@ -80,9 +81,11 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   paths: z
     .strictObject({
-      bpffs: path.default("/sys/fs/bpf").describe("mount point of the BPF file system"),
-      journal: path.default("/var/lib/millrace/journal").describe("journal of what was changed on the host"),
-      ambientConfig: path.default("/etc/ambient-config/config.json").describe("where readiness and mode are published"),
+      bpffs: pathSchema.default("/sys/fs/bpf").describe("mount point of the BPF file system"),
+      journal: pathSchema.default("/var/lib/millrace/journal").describe("journal of what was changed on the host"),
+      ambientConfig: pathSchema
+        .default("/etc/ambient-config/config.json")
+        .describe("where readiness and mode are published"),
     })
     .prefault({}),
   resync: z

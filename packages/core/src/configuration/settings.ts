@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { configurationSchema } from "./schema.ts";
+import { configurationSchema, pathSchema } from "./schema.ts";
 
-/** `text` settings are taken as they stand; `list` is `a,b`; `labels` is `key=value,key=value`. */
-export type SettingKind = "text" | "number" | "boolean" | "list" | "labels";
+/** `text` and `path` settings are taken as they stand; `list` is `a,b`; `labels` is `key=value,key=value`. */
+export type SettingKind = "text" | "path" | "number" | "boolean" | "list" | "labels";
 
 /** One leaf of the configuration, and its names at the three places it can be set. */
 export interface Setting {
@@ -44,6 +44,7 @@ function unwrap(schema: z.ZodType): z.ZodType {
 
 /** Undefined for what one string cannot say: a plugin's own configuration is set in the file only. */
 function kindOf(schema: z.ZodType): SettingKind | undefined {
+  if (schema === pathSchema) return "path";
   if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return "text";
   if (schema instanceof z.ZodNumber) return "number";
   if (schema instanceof z.ZodBoolean) return "boolean";

@@ -15,9 +15,10 @@ export function agentCommand(io: Io, finish: Finish): Command {
         "own; what may (a kernel that is busy) is tried again with growing pauses, up to 30 seconds.",
     );
   addSettings(command).action(async (options: { debug?: boolean }) => {
+    const { signal } = io; // from here on, for what follows must not be left half done
     const setup = setupOf(command, io);
     const { runAgent } = await import("../../daemon/run-agent.ts");
-    await runAgent(setup, { signal: io.signal, stacks: options.debug === true });
+    await runAgent(setup, { signal, stacks: options.debug === true });
     finish(EXIT.ok);
   });
   return addHelp(command, [

@@ -47,8 +47,8 @@ export function logCommand(io: Io, finish: Finish): Command {
       ...(subject !== undefined && { subject }),
       ...(pod !== undefined && { pod }),
     };
-    const { signal } = io;
-    for await (const event of readEvents(path, { query, follow, signal, ...(limit !== undefined && { limit }) })) {
+    const how = { ...(follow && { follow: io.signal }), ...(limit !== undefined && { limit }) };
+    for await (const event of readEvents(path, { query, ...how })) {
       await io.out.write(options.jsonl === true ? `${JSON.stringify(event)}\n` : eventLine(event, io.out.palette));
       if (!io.out.open) break;
     }

@@ -26,10 +26,11 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
     "plugins",
   ]);
   command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
+    const { signal } = io; // from here on, for what follows must not be left half done
     const setup = setupOf(command, io);
     const { uninstall } = await import("../../uninstall/uninstall.ts");
     const { renderRemoval } = await import("../../uninstall/render-removal.ts");
-    const removal = await uninstall(setup, { purge: purge === true, signal: io.signal });
+    const removal = await uninstall(setup, { purge: purge === true, signal });
     await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
     finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
   });
