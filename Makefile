@@ -33,9 +33,8 @@ lint: setup ## Check formatting, lint rules, types and the C style
 	@scripts/lint.sh
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
-	rm -rf node_modules packages/*/node_modules bpf/node_modules packages/*/dist packages/*/build packages/*/*.tsbuildinfo artefacts
-	rm -rf packages/plugin-ebpf/objects
-	find packages bpf -name '*.bpf.o' -not -path '*/node_modules/*' -delete
+	rm -rf node_modules packages/plugin-ebpf/objects artefacts
+	rm -rf $(foreach part,bpf packages/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
 
 ##@ Parts
 
