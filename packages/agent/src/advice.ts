@@ -50,6 +50,10 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   ERR_SOCKET_IN_USE: { exit: EXIT.conflict },
   EACCES: { exit: EXIT.notCapable, hint: NOT_ROOT },
   EPERM: { exit: EXIT.notCapable, hint: NOT_ROOT },
+  ENOSPC: {
+    exit: EXIT.unexpected,
+    hint: "Nothing more can be written there: make room, or send the output elsewhere.",
+  },
   EROFS: { exit: EXIT.notCapable },
 };
 

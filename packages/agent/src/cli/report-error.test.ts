@@ -25,6 +25,8 @@ const coded = (code: string, message: string, cause?: unknown) =>
 
 test.each<[string, unknown, number]>([
   ["an agent that runs", new AgentError("ERR_AGENT_RUNNING", "x"), EXIT.conflict],
+  ["a full disk", coded("ENOSPC", "x"), EXIT.unexpected],
+  ["a stuck agent", new AgentError("ERR_AGENT_STUCK", "x"), EXIT.notRunning],
   ["no agent", new AgentError("ERR_AGENT_NOT_RUNNING", "x"), EXIT.notRunning],
   ["a mistake in the configuration", new CoreError("ERR_CONFIG_INVALID", "x"), EXIT.usage],
   ["no capable backend", new CoreError("ERR_NO_CAPABLE_BACKEND", "x"), EXIT.notCapable],
