@@ -56,6 +56,8 @@ describe("node.bpf.o", () => {
         members: { ...address, type: "hash", valueSize: 12, maxEntries: 4096 },
         addresses: { ...address, type: "hash", valueSize: 4, maxEntries: 4096 },
         via_host: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
+        by_host: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
+        adopted: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 8, maxEntries: 16384 },
         begun: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
         counters: { ...index, type: "percpu_array", valueSize: 8, maxEntries: PROGRAMS.length * VERDICTS.length },
         questions: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },

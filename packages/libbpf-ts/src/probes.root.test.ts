@@ -53,8 +53,10 @@ test("refused bpf(2): each probe carries the error instead of a wrong no or yes"
        bpf.probeHelper("sched_cls", "redirect"), bpf.probeTcx()];
      console.log(JSON.stringify(probes.map(({ available, error }) => [available, error?.name, error?.code, error?.errno])));`,
     "setpriv",
-    "--bounding-set=-all",
-    "--inh-caps=-all",
+    // May read this checkout wherever it lies, and nothing else.
+    "--bounding-set=-all,+dac_read_search",
+    "--inh-caps=-all,+dac_read_search",
+    "--ambient-caps=-all,+dac_read_search",
     "--reuid=65534",
     "--clear-groups",
   );

@@ -15,6 +15,7 @@ export const ERRORS = {
   ERR_LAYOUT_MISMATCH: "a pinned map has another key or value size than this layout version says",
   ERR_INTERFACE_GONE: "the pod's interface or network namespace is not there any more, or is another one now",
   ERR_HOST_NETWORK_PROXY: "the proxy lives in the node's own network namespace, so nothing can be redirected into it",
+  ERR_INTERFACE_IN_USE: "another workload is enrolled on the interface",
   ERR_ADDRESS_IN_USE: "another workload holds the address",
   ERR_MAP_FULL: "a BPF map has no room left",
   ERR_PROXY_SLOTS_FULL: "every proxy slot is taken by an active or draining proxy",

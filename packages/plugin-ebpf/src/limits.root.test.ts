@@ -211,6 +211,7 @@ describe("things that are gone", () => {
 it("ends a redirection whose directories were removed", async () => {
   const pod = box.addPod("a");
   await using agent = await Agent.open(box, { config: { attach: "clsact", releaseSeconds: 0 } });
+  await agent.useProxies({ draining: [] });
   await agent.apply(workloadOf(pod));
   rmSync(`${box.visibleBpffs}/millrace/v1/workloads`, { recursive: true });
   await agent.remove("uid-a");
@@ -225,6 +226,43 @@ it("ends a redirection whose directories were removed", async () => {
   expect(attachments(box)).toEqual([]);
   expect((await agent.observe()).problems).toEqual([]);
   await agent.uninstall();
+});
+
+it("refuses a second workload on an interface, and the first stays captured", async () => {
+  const pod = box.addPod("a");
+  await using agent = await Agent.open(box);
+  await agent.apply(workloadOf(pod));
+  await expect(agent.apply({ ...workloadOf(pod), uid: "uid-twin" })).rejects.toMatchObject({
+    code: "ERR_INTERFACE_IN_USE",
+    message: expect.stringContaining("uid-a"),
+  });
+  expect((await agent.observe()).workloads).toMatchObject([
+    { uid: "uid-a", state: "complete" },
+    { uid: "uid-twin", state: "partial" },
+  ]);
+  await agent.remove("uid-a");
+  await agent.apply({ ...workloadOf(pod), uid: "uid-twin" });
+  expect(await agent.observe()).toMatchObject({ workloads: [{ uid: "uid-twin", state: "complete" }], problems: [] });
+  await agent.uninstall();
+});
+
+it("keeps a member captured whose directories were lost while no agent ran, until it is applied again", async () => {
+  const pod = box.addPod("a");
+  {
+    await using first = await Agent.open(box, { config: { attach: "clsact" } });
+    await first.apply(workloadOf(pod));
+  }
+  const before = attachments(box);
+  rmSync(`${box.visibleBpffs}/millrace`, { recursive: true });
+  await using agent = await Agent.open(box, { config: { attach: "clsact" } });
+  await agent.useProxies({ draining: [] });
+  expect(before).toHaveLength(2);
+  expect(attachments(box)).toHaveLength(2);
+  await agent.apply(workloadOf(pod));
+  await agent.useProxies({ draining: [] });
+  expect(await agent.observe()).toMatchObject({ workloads: [{ uid: "uid-a", state: "complete" }], problems: [] });
+  await agent.uninstall();
+  expect(attachments(box)).toEqual([]);
 });
 
 it("refuses a proxy in the node's own network", async () => {

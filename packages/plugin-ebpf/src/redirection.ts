@@ -20,6 +20,7 @@ export class EbpfRedirection implements Redirection {
   readonly #mutex = new Mutex();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
+  #hasChosen = false;
   #isClosed = false;
 
   private constructor(kernel: NodeKernel) {
@@ -37,7 +38,6 @@ export class EbpfRedirection implements Redirection {
     if (settings.flags !== settingFlags(kernel)) maps.writeSettings({ ...settings, flags: settingFlags(kernel) });
     for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
     await redirection.#workloads.adopt();
-    removeStrayFilters(kernel, redirection.#slots.all());
     return redirection;
   }
 
@@ -46,7 +46,9 @@ export class EbpfRedirection implements Redirection {
       this.#kernel.object.repin();
       this.#workloads.sweepEntries();
       await useProxies(this.#kernel, this.#slots, proxies);
-      removeStrayFilters(this.#kernel, this.#slots.all());
+      // Not the first time: where the directories were lost, they are members' that apply() is about to take over.
+      if (this.#hasChosen) removeStrayFilters(this.#kernel, this.#slots.all());
+      this.#hasChosen = true;
     });
   }
 

@@ -42,7 +42,7 @@ export class Workloads {
   }
 
   /**
-   * Throws `ERR_INTERFACE_GONE`, `ERR_MAP_FULL` and `ERR_FOREIGN_OBJECT`, after which a pod that was not enrolled before is not now
+   * Throws `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE`, `ERR_MAP_FULL` and `ERR_FOREIGN_OBJECT`, after which a pod that was not enrolled before is not now
    * either; and `ERR_ADDRESS_IN_USE`, after which it is enrolled with its other addresses.
    */
   async apply(workload: Workload): Promise<void> {
@@ -53,6 +53,7 @@ export class Workloads {
 
     const pin = { uid: workload.uid, ifindex: hostIndex, directory: pins.workload(workload.uid, hostIndex) };
     const enrolled = pins.workloads();
+    requireFree(workload, enrolled);
     const isNew = !enrolled.some(({ directory }) => directory === pin.directory);
     const { free, taken } = this.#claim(workload, enrolled);
     try {
@@ -187,6 +188,16 @@ export class Workloads {
     removePins(pin.directory);
     removeEmpty(pins.workloadParent(pin.uid));
   }
+}
+
+/** A veth is one pod's. Whoever is enrolled on it stays: taking it over would let its connections pass for a moment. */
+function requireFree({ uid, namespace, name, interface: pod }: Workload, enrolled: readonly WorkloadPin[]): void {
+  const holder = enrolled.find((pin) => pin.ifindex === pod.hostIndex && pin.uid !== uid);
+  if (holder === undefined) return;
+  throw new EbpfError(
+    "ERR_INTERFACE_IN_USE",
+    `${namespace}/${name}: ${pod.hostName} is the interface of workload ${holder.uid}, which is enrolled; this one is when that one is removed`,
+  );
 }
 
 function addressesInUse(workload: Workload, taken: ReadonlyMap<string, string>): EbpfError {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import type { AttachedProgram } from "../kernel/attached-programs.ts";
 import { type Status, statusSchema } from "../status/status-document.ts";
+import { AS_NOBODY } from "../testing/as-nobody.ts";
 import { eventually } from "../testing/eventually.ts";
 import type { Finished } from "../testing/millrace.ts";
 import { objects, PrivateNode } from "../testing/private-node.ts";
@@ -91,7 +92,7 @@ test("start, status, log, stop, start again, uninstall: a node's whole life", as
     expect(uninstall.code).toBe(EXIT.conflict);
     expect(uninstall.stderr).toMatch(/^error ERR_AGENT_RUNNING: process \d+ holds /);
 
-    const outsider = await node.millrace(["status"], { prefix: ["setpriv", "--reuid=65534", "--clear-groups", "--"] });
+    const outsider = await node.millrace(["status"], { prefix: ["setpriv", ...AS_NOBODY, "--"] });
     expect(outsider.code).toBe(EXIT.notCapable);
     expect(outsider.stderr).toMatch(/^error ERR_NOT_PERMITTED: .*\nhint {2}/);
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
+import { AS_NOBODY } from "../testing/as-nobody.ts";
 import { millrace } from "../testing/millrace.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 
@@ -58,7 +59,7 @@ test("the table names every feature, with what it is needed for", async () => {
 });
 
 test("not root: says so, and that no backend serves", async () => {
-  const prefix = withBpffs("", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--");
+  const prefix = withBpffs("", "setpriv", ...AS_NOBODY, "--");
   const { code, diagnosis } = await diagnose(prefix);
   expect(code).toBe(EXIT.notCapable);
   expect(finding(diagnosis, "user")).toMatchObject({ state: "bad", detail: expect.stringContaining("not root") });
