@@ -24,9 +24,11 @@ static __always_inline void remember_via_host(const struct packet *packet, enum 
 	if (frame != FRAME_TCP)
 		return;
 	reverse(&answer, &packet->flow);
-	/* Asking keeps the entry young, and one that was pushed out all the same comes back with the next packet. */
-	if (is_syn(packet) || !bpf_map_lookup_elem(&via_host, &answer))
+	/* Only what a proxy begins: its answers to the member's own connections come this way too if `members` lacks it. */
+	if (is_syn(packet))
 		bpf_map_update_elem(&via_host, &answer, &one, BPF_ANY);
+	else
+		bpf_map_lookup_elem(&via_host, &answer); /* keeps the entry young */
 }
 
 /* Lets ztunnel_host_in send the answers of a connection that begins here back through the host. */
