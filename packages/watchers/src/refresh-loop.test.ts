@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { RefreshLoop } from "./refresh-loop.ts";
@@ -57,7 +58,7 @@ test("tells an error and tries again", async () => {
 test("stopping waits for the run, aborts its signal and allows no other", async () => {
   let ended = false;
   const refresh = vi.fn(async (signal: AbortSignal) => {
-    await sleep(10_000, undefined, { signal }).catch(() => undefined);
+    await once(signal, "abort");
     await sleep(10);
     ended = true;
     return 0;
