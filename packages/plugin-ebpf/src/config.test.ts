@@ -7,7 +7,6 @@ describe("configuration", () => {
       attach: "auto",
       clsact: { priority: 1, handle: 0x4d52 },
       routing: { table: 15_001, priority: 20_000 },
-      localDelivery: "direct",
       maxWorkloads: 1024,
       maxMembers: 4096,
       maxAddresses: 1024,

@@ -39,12 +39,6 @@ export const configSchema = z
       .describe(
         "Policy routing that makes redirected packets local to the proxy; in the proxy's network namespace only",
       ),
-    localDelivery: z
-      .enum(["direct", "routed"])
-      .default("direct")
-      .describe(
-        "direct: straight into a local member's netns. routed: through the node's stack, so that its NetworkPolicy sees it",
-      ),
     maxWorkloads: z.int().min(1).max(65_536).default(1024).describe("Members that a node may have"),
     maxMembers: z
       .int()

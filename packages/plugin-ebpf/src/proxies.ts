@@ -55,8 +55,8 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
 }
 
 /** The part of `settings` that the configuration decides. */
-export function settingFlags({ policy, config }: NodeKernel): number {
+export function settingFlags({ policy }: NodeKernel): number {
   return (
-    (policy.failurePolicy === "open" ? SETTING_FAIL_OPEN : 0) | (config.localDelivery === "routed" ? SETTING_ROUTED : 0)
+    (policy.failurePolicy === "open" ? SETTING_FAIL_OPEN : 0) | (policy.localDelivery === "routed" ? SETTING_ROUTED : 0)
   );
 }

@@ -30,11 +30,11 @@ export interface Backends {
  * a backend that cannot. Throws `ERR_CONFIG_INVALID`, `ERR_PLUGIN_…`.
  */
 export async function loadBackends(setup: Setup, log: Logger, signal: AbortSignal): Promise<Backends> {
-  const { plugins: names, backends, failurePolicy, paths, redirectMode } = setup.configuration;
+  const { plugins: names, backends, failurePolicy, localDelivery, paths, redirectMode } = setup.configuration;
   const plugins = await loadPlugins(BUILT_IN, names, setup.directory);
   const host: PluginHost = {
     backends,
-    policy: { failurePolicy },
+    policy: { failurePolicy, localDelivery },
     host: { bpffs: paths.bpffs, journal: paths.journal },
     log,
     signal,

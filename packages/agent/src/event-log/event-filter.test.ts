@@ -21,6 +21,8 @@ const workload = {
     hostIndex: 3,
   },
   enrolExisting: "drain" as const,
+  dnsCapture: false,
+  exclusions: { outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] },
 };
 const proxy = { ...workload, uid: "proxy-uid-1", namespace: "istio-system", name: "ztunnel-1", key: "k" };
 

@@ -34,6 +34,24 @@ export interface Workload {
   readonly interface: PodInterface;
   /** What happens to connections that are older than the enrolment: see {@link EnrolExisting}. */
   readonly enrolExisting: EnrolExisting;
+  /** What it asks of a nameserver, UDP and TCP to port 53, goes to the proxy too: to its port 15053, the server's address in the answer. */
+  readonly dnsCapture: boolean;
+  readonly exclusions: Exclusions;
+}
+
+/**
+ * Connections of a workload that are not captured, and whose answers are not either. Which they are is decided by their first packet.
+ * Every list is sorted, canonical and without duplicates.
+ */
+export interface Exclusions {
+  /** TCP to these ports of anybody, 1 to 65535. */
+  readonly outboundPorts: readonly number[];
+  /** TCP to these networks, both families, as `198.18.0.0/15`. */
+  readonly outboundCidrs: readonly string[];
+  /** TCP from anybody to these ports of the workload. */
+  readonly inboundPorts: readonly number[];
+  /** TCP from these networks to the workload. */
+  readonly inboundCidrs: readonly string[];
 }
 
 /**
@@ -163,6 +181,11 @@ export interface PluginContext<Config> {
 export interface NodePolicy {
   /** `closed`: without a proxy, members' new TCP is dropped. `open`: it passes, which is logged as a choice. */
   readonly failurePolicy: "closed" | "open";
+  /**
+   * How what a proxy sends reaches a member of the same node. `direct`: straight into its namespace. `routed`: through the node's stack,
+   * with the true source and destination, so that the node's NetworkPolicy engine sees it.
+   */
+  readonly localDelivery: "direct" | "routed";
 }
 
 /** Whatever is installed on the node by one backend. Two of them may be open at once. */

@@ -10,11 +10,12 @@ export function decisionConfiguration(
   configuration: Configuration,
   watches: readonly string[] = configuration.manifests.enabled ? [WATCHES.manifests] : [],
 ): DecisionConfiguration {
-  const { redirectMode, failurePolicy, enrolExisting, proxy, membership } = configuration;
+  const { redirectMode, failurePolicy, enrolExisting, dnsCapture, proxy, membership } = configuration;
   return {
     redirectMode,
     failurePolicy,
     enrolExisting,
+    dnsCapture,
     proxy,
     membership: { ...membership, excludeNamespaces: sortedUnique(membership.excludeNamespaces) },
     watches: sortedUnique(watches),

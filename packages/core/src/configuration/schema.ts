@@ -32,6 +32,16 @@ export const configurationSchema = z.strictObject({
     .enum(["drain", "reset"])
     .default("drain")
     .describe("connections older than the enrolment go on for a bounded time (drain) or are reset (reset)"),
+  localDelivery: z
+    .enum(["direct", "routed"])
+    .default("direct")
+    .describe(
+      "what a proxy sends to a member of its node goes straight there (direct) or through the node's stack and NetworkPolicy (routed)",
+    ),
+  dnsCapture: z
+    .boolean()
+    .default(false)
+    .describe("members' DNS, UDP and TCP to port 53, goes to port 15053 of the proxy; a pod's annotation overrides it"),
   proxy: z
     .strictObject({
       namespace: text.default("istio-system").describe("namespace of the node proxy's pods"),

@@ -54,6 +54,8 @@ describe("enrolment", () => {
           hostIndex: 101,
         },
         enrolExisting: "drain",
+        dnsCapture: false,
+        exclusions: { outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] },
       },
     });
     expect(run.feed(pod(1, { ready: false }), veth(1))).toEqual([]);

@@ -1,6 +1,7 @@
 import type { Workload } from "../backend/contract.ts";
 import { addressesOf, interfaceOf, ownerOf } from "../state/queries.ts";
 import type { Interface, State } from "../state/state.ts";
+import { captureOf } from "./capture.ts";
 import { membershipOf } from "./membership.ts";
 
 /** What a workload should have, and why. */
@@ -27,6 +28,7 @@ export function wantedWorkload(state: State, uid: string): WantedWorkload {
   const addresses = addressesOf(state, uid);
   if (addresses.length === 0) return { kind: "pending", reason: "no address" };
   const conflicts = conflictsOf(state, uid);
+  const capture = captureOf(pod.annotations, state.agent?.config.dnsCapture ?? false);
   const spec: Workload = {
     uid,
     namespace: pod.namespace,
@@ -34,6 +36,8 @@ export function wantedWorkload(state: State, uid: string): WantedWorkload {
     addresses: addresses.filter((address) => !conflicts.some((conflict) => conflict.address === address)),
     interface: podInterface(found),
     enrolExisting: state.agent?.config.enrolExisting ?? "drain",
+    dnsCapture: capture.dnsCapture,
+    exclusions: capture.exclusions,
   };
   return { kind: "redirect", spec, conflicts };
 }

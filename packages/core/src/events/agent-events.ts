@@ -6,6 +6,8 @@ export const decisionConfiguration = z.strictObject({
   redirectMode: text,
   failurePolicy: z.enum(["closed", "open"]),
   enrolExisting: z.enum(["drain", "reset"]),
+  /** Absent in logs of versions that did not know it. */
+  dnsCapture: z.boolean().default(false),
   proxy: z.strictObject({ namespace: text, labels }),
   membership: z.strictObject({
     namespaceLabel: z.strictObject({ key: text, value: z.string() }),

@@ -12,6 +12,16 @@ const podInterface = z.strictObject({
   hostIndex: count,
 });
 
+const ports = z.array(z.int().min(1).max(65_535));
+
+/** The contract's {@link Exclusions}. */
+const exclusions = z.strictObject({
+  outboundPorts: ports,
+  outboundCidrs: z.array(text),
+  inboundPorts: ports,
+  inboundCidrs: z.array(text),
+});
+
 /** The contract's {@link Workload}, as an intent carries it. */
 export const workloadSpec = z.strictObject({
   uid: text,
@@ -20,6 +30,9 @@ export const workloadSpec = z.strictObject({
   addresses: addressList,
   interface: podInterface,
   enrolExisting: z.enum(["drain", "reset"]),
+  // Logs of versions that did not know the two say nothing about them, and meant these.
+  dnsCapture: z.boolean().default(false),
+  exclusions: exclusions.default({ outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] }),
 });
 
 /** The contract's {@link NodeProxy}, as an intent carries it. */

@@ -131,7 +131,7 @@ describe("validation", () => {
 describe("a backend", () => {
   const host: PluginHost = {
     backends: { good: { depth: 5 } },
-    policy: { failurePolicy: "closed" },
+    policy: { failurePolicy: "closed", localDelivery: "direct" },
     host: { bpffs: "/sys/fs/bpf", journal: "/tmp/journal" },
     log: silentLogger,
     signal: new AbortController().signal,
@@ -181,6 +181,8 @@ describe("a backend", () => {
       addresses: [],
       interface: { netns: data.netns, netnsInode: 1, name: "eth0", mac: data.mac, hostName: "v", hostIndex: 1 },
       enrolExisting: "drain" as const,
+      dnsCapture: false,
+      exclusions: { outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] },
     };
     await opened.apply(workload);
     await opened.useNode({ addresses: ["198.19.0.1"] });

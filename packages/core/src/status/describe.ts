@@ -1,3 +1,4 @@
+import { captureOf } from "../decide/capture.ts";
 import { wantedProxies } from "../decide/proxies.ts";
 import { type AddressConflict, conflictsOf, wantedWorkload } from "../decide/workload.ts";
 import { byCodeUnit } from "../events/address.ts";
@@ -21,7 +22,7 @@ export interface WorkloadStatus {
   readonly outcome?: Outcome;
   /** An earlier run asked for it; this one has not seen enough to confirm or undo it. */
   readonly carried: boolean;
-  /** Address conflicts, drift and failed discovery, one phrase each. */
+  /** Annotations that cannot be read, address conflicts, drift and failed discovery, one phrase each. */
   readonly problems: readonly string[];
 }
 
@@ -42,6 +43,7 @@ export function describeWorkload(state: State, uid: string): WorkloadStatus {
   const found = interfaceOf(state, uid);
   const outcome = state.outcomes.get(subject);
   const wanted = wantedWorkload(state, uid);
+  const isMember = wanted.kind === "redirect" || wanted.kind === "pending";
   const named = state.pods.get(uid) ?? found ?? (requested?.action === "apply" ? requested.spec : undefined);
   return {
     uid,
@@ -55,6 +57,7 @@ export function describeWorkload(state: State, uid: string): WorkloadStatus {
     ...(outcome && { outcome }),
     carried: state.carried.has(subject),
     problems: [
+      ...(isMember ? captureOf(state.pods.get(uid)?.annotations ?? {}, false).problems : []),
       ...conflictsOf(state, uid).map((conflict) => describeConflict(state, conflict)),
       ...(state.drift.get(subject) ?? []),
       ...(state.discovery.get(uid) ?? []).map(({ method, outcome: how }) => `no interface found by ${method}: ${how}`),

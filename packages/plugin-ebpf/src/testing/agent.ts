@@ -11,7 +11,7 @@ const DRIVER = fileURLToPath(new URL("./agent-driver.ts", import.meta.url));
 
 export interface AgentOptions {
   readonly config?: z.input<typeof configSchema>;
-  readonly policy?: NodePolicy;
+  readonly policy?: Partial<NodePolicy>;
   /** Put before the node command, for instance setpriv or strace. */
   readonly wrap?: readonly string[];
   readonly bpffs?: string;
@@ -35,8 +35,9 @@ export class Agent implements AsyncDisposable {
   #log = "";
 
   private constructor(box: NodeBox, options: AgentOptions) {
-    const { config = {}, policy = { failurePolicy: "closed" }, wrap = [], bpffs = box.bpffs } = options;
-    const setup = JSON.stringify({ config, policy, host: { bpffs, journal: box.journal } });
+    const { config = {}, policy = {}, wrap = [], bpffs = box.bpffs } = options;
+    const wholePolicy: NodePolicy = { failurePolicy: "closed", localDelivery: "direct", ...policy };
+    const setup = JSON.stringify({ config, policy: wholePolicy, host: { bpffs, journal: box.journal } });
     const command = [
       ...wrap,
       process.execPath,

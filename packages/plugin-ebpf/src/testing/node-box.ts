@@ -150,7 +150,14 @@ export class NodeBox implements Disposable {
 
 export function workloadOf(pod: BoxPod, more: Partial<Workload> = {}): Workload {
   const base = { uid: `uid-${pod.name}`, namespace: "test", name: pod.name, addresses: [...pod.addresses].sort() };
-  return { ...base, interface: pod.interface, enrolExisting: "drain", ...more };
+  return {
+    ...base,
+    interface: pod.interface,
+    enrolExisting: "drain",
+    dnsCapture: false,
+    exclusions: { outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] },
+    ...more,
+  };
 }
 
 export function proxyOf(pod: BoxPod, more: Partial<NodeProxy> = {}): NodeProxy {

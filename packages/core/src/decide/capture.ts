@@ -1,0 +1,23 @@
+import type { Workload } from "../backend/contract.ts";
+import { ANNOTATIONS } from "../kubernetes/annotations.ts";
+import { readExclusions } from "../kubernetes/exclusion-annotations.ts";
+
+/** What of a member's traffic is captured beyond its TCP, what of its TCP is not, and which annotations could not be read. */
+export interface Capture extends Pick<Workload, "dnsCapture" | "exclusions"> {
+  /** One phrase each. */
+  readonly problems: readonly string[];
+}
+
+/** Reads a pod's annotations. Where one cannot be read, `nodeDnsCapture` stands and nothing is excluded. */
+export function captureOf(annotations: Readonly<Record<string, string>>, nodeDnsCapture: boolean): Capture {
+  const { exclusions, problems } = readExclusions(annotations);
+  const unreadable: string[] = [];
+  let dnsCapture = nodeDnsCapture;
+  // The later one wins.
+  for (const key of [ANNOTATIONS.ambientDnsCapture, ANNOTATIONS.dnsCapture]) {
+    const value = annotations[key];
+    if (value === "true" || value === "false") dnsCapture = value === "true";
+    else if (value !== undefined) unreadable.push(`annotation ${key} is ${JSON.stringify(value)}, not true or false`);
+  }
+  return { dnsCapture, exclusions, problems: [...unreadable, ...problems] };
+}
