@@ -75,6 +75,7 @@ export { findDrift } from "./reconciler/drift.ts";
 export { type LastObservation, Reconciler, type ReconcilerOptions, reconcileRank } from "./reconciler/reconciler.ts";
 export { ResyncLoop, type ResyncOptions } from "./reconciler/resync-loop.ts";
 export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
+export { notTakenOver } from "./selection/taken-over.ts";
 export { evolve } from "./state/evolve.ts";
 export { addressesOf, hasSynced, interfaceOf, nodeAddresses, requestedProxies } from "./state/queries.ts";
 export { fromSnapshot, toSnapshot } from "./state/snapshot.ts";

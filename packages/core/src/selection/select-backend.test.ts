@@ -34,7 +34,7 @@ test("auto takes the first that is capable, and does not probe the rest", async 
     mode: "auto",
     backend: "ebpf",
     probes: [{ backend: "ebpf", capable: true, summary: "everything is there" }],
-    reason: "first of the list, and capable",
+    reason: "first of the list, and capable; comes after it in the order: iptables",
   });
 });
 
@@ -58,7 +58,7 @@ test("auto says why the others were passed over, one that cannot even be probed 
 
 test("a named one is taken, wherever it stands", async () => {
   const { selected } = await select("iptables", plugin("ebpf", true), plugin("iptables", true));
-  expect(selected).toMatchObject({ mode: "iptables", backend: "iptables", reason: "named by redirectMode" });
+  expect(selected).toMatchObject({ mode: "iptables", backend: "iptables", reason: "named by redirectMode; not considered: ebpf" });
 });
 
 test("a named one that is not capable is not replaced by another", async () => {
@@ -66,6 +66,11 @@ test("a named one that is not capable is not replaced by another", async () => {
     code: "ERR_NO_CAPABLE_BACKEND",
     message: "no backend can keep the contract on this host (redirectMode ebpf). ebpf: no sk_lookup",
   });
+});
+
+test("the only one there is needs no comparison", async () => {
+  expect((await select("auto", plugin("ebpf", true))).selected.reason).toBe("first of the list, and capable");
+  expect((await select("ebpf", plugin("ebpf", true))).selected.reason).toBe("named by redirectMode");
 });
 
 test("none at all", async () => {

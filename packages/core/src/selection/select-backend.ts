@@ -48,7 +48,8 @@ export async function selectBackend({ redirectMode, plugins, create }: SelectOpt
       capable,
       summary,
     }));
-    const reason = reasonFor(redirectMode, passedOver);
+    const others = plugins.filter((other) => other !== plugin && !passedOver.some((passed) => passed.plugin === other));
+    const reason = reasonFor(redirectMode, passedOver, others);
     return { plugin, backend, probe: result, selected: { mode: redirectMode, backend: plugin.name, probes, reason } };
   }
   const lines = passedOver.map(({ plugin: { name }, summary }) => `${name}: ${summary}`);
@@ -79,8 +80,12 @@ async function probe(plugin: Plugin, create: SelectOptions["create"]): Promise<C
   }
 }
 
-function reasonFor(redirectMode: string, passedOver: readonly Candidate[]): string {
-  if (redirectMode !== "auto") return "named by redirectMode";
-  if (passedOver.length === 0) return "first of the list, and capable";
-  return `first that is capable; passed over ${passedOver.map(({ plugin: { name }, summary }) => `${name} (${summary})`).join(", ")}`;
+/** One sentence that has every installed backend in it: the one that was taken, those passed over, those that were not looked at. */
+function reasonFor(redirectMode: string, passedOver: readonly Candidate[], others: readonly Plugin[]): string {
+  const names = others.map(({ name }) => name).join(", ");
+  if (redirectMode !== "auto") return `named by redirectMode${names === "" ? "" : `; not considered: ${names}`}`;
+  const rest = names === "" ? "" : `; comes after it in the order: ${names}`;
+  if (passedOver.length === 0) return `first of the list, and capable${rest}`;
+  const passed = passedOver.map(({ plugin: { name }, summary }) => `${name} (${summary})`).join(", ");
+  return `first that is capable; passed over ${passed}${rest}`;
 }
