@@ -11,7 +11,7 @@ export const ipLink = z.object({
   linkinfo: z
     .object({
       info_kind: z.string().optional(),
-      /** Of a geneve or vxlan device. An external one (`collect metadata`) has neither id nor remote. */
+      /** Of a geneve or vxlan device. An external one (`collect metadata`) has id 0 and no remote. */
       info_data: z
         .object({
           id: z.int().optional(),
@@ -51,10 +51,16 @@ export const ipRule = z.object({
   /** Hexadecimal, `0x1`. */
   fwmark: z.string().optional(),
   fwmask: z.string().optional(),
-  ipproto: z.string().optional(),
+  /** A number as text; lib/inet_proto.c prints `ipproto-6`. */
+  ipproto: z
+    .string()
+    .transform((text) => text.replace(/^ipproto-/, ""))
+    .optional(),
   /** A number as text. */
   table: z.string().optional(),
   goto: z.int().optional(),
+  /** There, and null, of a rule that does nothing. */
+  nop: z.null().optional(),
   action: z.string().optional(),
   protocol: z.string().optional(),
 });
