@@ -1,4 +1,5 @@
 import type { PluginContext, Probe, Redirection, RedirectionBackend } from "@millrace/core";
+import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
 import { explainFailure } from "./errors.ts";
@@ -10,7 +11,6 @@ import { Pins, preparePins } from "./pins.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
 import { SharedMaps } from "./shared-maps.ts";
-import { SysctlJournal } from "./sysctl-journal.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {

@@ -144,12 +144,12 @@ const drifts: readonly Drift[] = [
   {
     name: "the IPv4 rule is deleted",
     strike: (setting) => inProxy(setting, "ip", "rule", "del", "priority", "20000"),
-    phrase: "IPv4 rule 20000 is missing",
+    phrase: "IPv4 rule 20000 of eth0 is missing",
   },
   {
     name: "the IPv6 rule is deleted",
     strike: (setting) => inProxy(setting, "ip", "-6", "rule", "del", "priority", "20000"),
-    phrase: "IPv6 rule 20000 is missing",
+    phrase: "IPv6 rule 20000 of eth0 is missing",
   },
   {
     name: "the IPv4 table is flushed",

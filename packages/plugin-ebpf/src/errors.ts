@@ -1,4 +1,5 @@
 import { errorCode, errorMessage } from "@millrace/core";
+import { HostError } from "@millrace/host";
 
 /**
  * Everything this backend refuses or fails at. Codes are stable: people search for them, and the core decides by them. Each message
@@ -44,6 +45,7 @@ export class EbpfError extends Error {
  */
 export function explainFailure(doing: string, error: unknown): EbpfError {
   if (error instanceof EbpfError) return error;
+  if (error instanceof HostError) return new EbpfError(error.code, error.message, { cause: error });
   const detail = `${doing}: ${errorMessage(error)}`;
   switch (errorCode(error)) {
     case "EPERM":

@@ -1,10 +1,10 @@
 import type { NodePolicy, PluginLogger } from "@millrace/core";
+import type { SysctlJournal } from "@millrace/host";
 import type { EbpfConfig } from "./config.ts";
 import type { Hooks } from "./hooks.ts";
 import type { LoadedObject } from "./load-object.ts";
 import type { Pins } from "./pins.ts";
 import type { SharedMaps } from "./shared-maps.ts";
-import type { SysctlJournal } from "./sysctl-journal.ts";
 
 /** What every part of an open redirection works with: the node's programs and maps, and where things are kept. */
 export interface NodeKernel {

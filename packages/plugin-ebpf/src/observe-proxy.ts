@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ProxyObservation, sortedUnique } from "@millrace/core";
+import { looseReversePath, routingProblems } from "@millrace/host";
 import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
 import { flagged } from "./address-flags.ts";
@@ -9,8 +10,6 @@ import { ADDRESS_PROXY, type ProgramName } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems, shadowProblems } from "./observe.ts";
 import { ownAddresses } from "./proxy-addresses.ts";
-import { routingProblems } from "./proxy-routing.ts";
-import { looseReversePath } from "./proxy-sysctls.ts";
 import { foreignLookups, lookupPin } from "./sk-lookup-link.ts";
 import { hostHolder, hostHook, innerHook, type NamedSlot, netnsOf, SYSCTL_HOLDER } from "./slot-identity.ts";
 
@@ -63,7 +62,7 @@ function innerProblems(
     ...shadowProblems(hook, state),
     ...lookupProblems(slot, netns),
     ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
-    ...routingProblems({ netns, ifName }, config.routing),
+    ...routingProblems({ netns, ifNames: [ifName] }, config.routing),
     ...journal.drifted(SYSCTL_HOLDER, netns),
     ...ownAddresses(netns.fd)
       .filter((address) => !proxyAddresses.includes(address))

@@ -5,7 +5,6 @@ import {
   readdirSync,
   readlinkSync,
   renameSync,
-  rmdirSync,
   rmSync,
   statfsSync,
   symlinkSync,
@@ -129,20 +128,6 @@ export function makeDirectory(directory: string): void {
 /** Removes a pin or a whole directory of them. Links whose last reference a pin was are detached by that. */
 export function removePins(path: string): void {
   rmSync(path, { recursive: true, force: true });
-}
-
-/** Removes directories from the innermost outwards as long as they are empty. */
-export function removeEmpty(...directories: string[]): void {
-  for (const directory of directories) {
-    try {
-      rmdirSync(directory);
-    } catch (error) {
-      const code = errorCode(error);
-      // EBUSY: a mount point, for instance a volume of the agent's container.
-      if (code === "ENOTEMPTY" || code === "EBUSY") return;
-      if (code !== "ENOENT") throw error;
-    }
-  }
 }
 
 /** Keeps a small text beside pins, as the target of a symbolic link. Replaced in one step. */

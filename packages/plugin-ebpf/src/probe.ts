@@ -1,5 +1,6 @@
 import { release } from "node:os";
 import { errorCode, errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
+import { kernelHas } from "@millrace/host";
 import {
   BpfObject,
   libbpfVersion,
@@ -14,7 +15,6 @@ import {
 import { type Capability, hasCapability } from "./capabilities.ts";
 import type { EbpfConfig } from "./config.ts";
 import { explainFailure } from "./errors.ts";
-import { kernelHas } from "./kernel-module.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
 
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";

@@ -1,7 +1,7 @@
 import type { NodeProxy, Proxies } from "@millrace/core";
+import { isGone } from "@millrace/host";
 import { flagged, setFlag } from "./address-flags.ts";
 import { ADDRESS_PROXY, SETTING_FAIL_OPEN, SETTING_ROUTED } from "./layout.ts";
-import { isGone } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { proxyAddresses } from "./proxy-addresses.ts";
 import type { ProxySlots } from "./proxy-slots.ts";

@@ -1,15 +1,20 @@
 import { join } from "node:path";
 import type { NodeProxy } from "@millrace/core";
+import {
+  ensureRouting,
+  looseReversePath,
+  noForwarding,
+  removeRouting,
+  requireHostLink,
+  requireNetns,
+} from "@millrace/host";
 import { link, links, type Netns, netnsId } from "linux-ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { MAX_PROXIES } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
-import { requireHostLink, requireNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { PROXY_OBJECT } from "./objects.ts";
 import { makeDirectory, removePins } from "./pins.ts";
-import { ensureRouting, removeRouting } from "./proxy-routing.ts";
-import { looseReversePath, noForwarding } from "./proxy-sysctls.ts";
 import { detachLookup, ensureLookup } from "./sk-lookup-link.ts";
 import {
   hostHolder,
@@ -76,7 +81,7 @@ export class ProxySlots {
 
   /** Takes a slot down, after ending what is sent to it. What is gone is no hindrance. */
   async retire(slot: Slot): Promise<void> {
-    const { hooks, maps, journal } = this.#kernel;
+    const { config, hooks, maps, journal } = this.#kernel;
     const { identity } = slot;
     this.#stopSending(slot.index);
     maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" });
@@ -87,7 +92,7 @@ export class ProxySlots {
       if (netns && inner) await hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
       detachLookup(slot);
       if (netns) {
-        removeRouting({ netns, ifName: identity.ifName });
+        removeRouting(netns, config.routing);
         journal.restore(SYSCTL_HOLDER, netns);
       } else {
         journal.forget(identity.netnsInode);
@@ -133,7 +138,7 @@ export class ProxySlots {
       ...looseReversePath(netns, identity.ifName),
       ...noForwarding(netns, identity.ifName, interfaces),
     ]);
-    ensureRouting({ netns, ifName: identity.ifName }, config.routing);
+    ensureRouting({ netns, ifNames: [identity.ifName] }, config.routing);
 
     using proxyObject = this.#loadObject(directory);
     ensureLookup(slot, proxyObject, netns);

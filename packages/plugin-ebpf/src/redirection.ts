@@ -1,13 +1,12 @@
 import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
+import { Mutex, untilReleased } from "@millrace/host";
 import { setFlag } from "./address-flags.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { ADDRESS_NODE } from "./layout.ts";
-import { Mutex } from "./mutex.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observe } from "./observe.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
-import { untilReleased } from "./released.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
 import { Workloads } from "./workloads.ts";

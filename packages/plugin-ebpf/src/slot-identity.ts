@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { NodeProxy } from "@millrace/core";
+import { findNetns } from "@millrace/host";
 import { link, type Netns } from "linux-ts";
 import { z } from "zod";
 import type { Hook } from "./attachment.ts";
-import { findNetns } from "./netns-lookup.ts";
 import { readNote, writeNote } from "./pins.ts";
 
 /** Holder of the sysctls that a slot needs changed. */

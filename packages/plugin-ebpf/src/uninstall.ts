@@ -1,5 +1,6 @@
+import { removeEmpty } from "@millrace/host";
 import type { NodeKernel } from "./node-kernel.ts";
-import { removeEmpty, removePins } from "./pins.ts";
+import { removePins } from "./pins.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 
 /** Removes what is left when every workload and proxy is gone: filters that nothing accounts for, maps, programs, directories. */

@@ -1,11 +1,11 @@
 import { sortedUnique, type Workload } from "@millrace/core";
+import { removeEmpty, requireHostLink, requireNetns } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
 import { WORKLOAD_PASSING } from "./layout.ts";
-import { requireHostLink, requireNetns } from "./netns-lookup.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { makeDirectory, removeEmpty, removePins, type WorkloadPin } from "./pins.ts";
+import { makeDirectory, removePins, type WorkloadPin } from "./pins.ts";
 
 /** The programs of a member's host veth, in the order in which they are attached. */
 const WORKLOAD_HOOKS = [

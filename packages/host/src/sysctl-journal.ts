@@ -4,7 +4,7 @@ import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
 import { readSysctl, writeSysctl } from "linux-ts";
 import { z } from "zod";
 import { readAll, removeDurably, writeDurably } from "./journal-file.ts";
-import { removeEmpty } from "./pins.ts";
+import { removeEmpty } from "./remove-empty.ts";
 
 /** A network namespace for as long as it is open here. */
 export interface NetnsHandle {

@@ -10,8 +10,7 @@ import {
   routes,
   rules,
 } from "linux-ts";
-import type { EbpfConfig } from "./config.ts";
-import { EbpfError } from "./errors.ts";
+import { HostError } from "./errors.ts";
 import { hasIpv6 } from "./proxy-sysctls.ts";
 import type { NetnsHandle } from "./sysctl-journal.ts";
 
@@ -24,62 +23,68 @@ export const RTPROT_MILLRACE = 77;
 const FAMILIES: readonly Family[] = [4, 6];
 const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
-/** Where policy routing goes: the proxy's namespace and the name of its interface. */
+/** Where policy routing goes: the proxy's namespace and the names of the interfaces that redirected packets come in by. */
 export interface RoutingPlace {
   readonly netns: NetnsHandle & { readonly fd: number };
-  readonly ifName: string;
+  readonly ifNames: readonly string[];
+}
+
+/** The routing table and the priority of the rules to it: each backend has its own, because two may serve one proxy at once. */
+export interface LocalRouting {
+  readonly table: number;
+  readonly priority: number;
 }
 
 /**
- * Makes every packet that comes in at the proxy's interface local to it: `ip rule iif eth0 lookup T`, `ip route local default dev lo
- * table T`, in both families as far as the interface has them. In the proxy's namespace only.
+ * Makes every packet that comes in at these interfaces local to the namespace: `ip rule iif eth0 lookup T` for each, `ip route local
+ * default dev lo table T`, in both families as far as the interfaces have them.
  *
- * Throws `ERR_FOREIGN_OBJECT` when the rule's priority or the table is used by somebody else.
+ * Throws `ERR_FOREIGN_OBJECT` when the rules' priority or the table is used by somebody else.
  */
-export function ensureRouting(place: RoutingPlace, { table, priority }: EbpfConfig["routing"]): void {
+export function ensureRouting(place: RoutingPlace, routing: LocalRouting): void {
   for (const family of familiesOf(place)) {
-    const { rule, route, foreign } = inspectFamily(place, family, { table, priority });
+    const { missing, route, foreign } = inspectFamily(place, family, routing);
     if (foreign.length > 0) {
-      throw new EbpfError(
+      throw new HostError(
         "ERR_FOREIGN_OBJECT",
         `the proxy's network namespace has something else where our routing goes: ${foreign.join("; ")}. It is left alone; ` +
-          "set routing.table and routing.priority to values that nobody uses",
+          "set the backend's routing table and rule priority to values that nobody uses",
       );
     }
     // The route first: a rule that leads to an empty table goes on to the next rule, and packets would leave by the main table.
-    if (!route) addRoute(place.netns.fd, routeSpec(place, family, table));
-    if (!rule) addRule(place.netns.fd, ruleSpec(place, family, table, priority));
+    if (!route) addRoute(place.netns.fd, routeSpec(place, family, routing.table));
+    for (const iif of missing) addRule(place.netns.fd, { family, ...routing, iif, protocol: RTPROT_MILLRACE });
   }
 }
 
-export function removeRouting({ netns }: RoutingPlace): void {
+/** Removes what {@link ensureRouting} made, and no other backend's. */
+export function removeRouting(netns: RoutingPlace["netns"], { table }: LocalRouting): void {
   for (const family of FAMILIES) {
-    for (const rule of rules(netns.fd, family).filter(isOurs)) deleteRule(netns.fd, rule);
-    for (const route of routes(netns.fd, { family }).filter(isOurs)) deleteRoute(netns.fd, route);
+    const ours = ({ protocol, table: its }: Rule | Route) => protocol === RTPROT_MILLRACE && its === table;
+    for (const rule of rules(netns.fd, family).filter(ours)) deleteRule(netns.fd, rule);
+    for (const route of routes(netns.fd, { family, table }).filter(ours)) deleteRoute(netns.fd, route);
   }
 }
 
 /** What is missing or in the way, in short phrases. */
-export function routingProblems(place: RoutingPlace, routing: EbpfConfig["routing"]): string[] {
+export function routingProblems(place: RoutingPlace, routing: LocalRouting): string[] {
   return familiesOf(place).flatMap((family) => {
-    const { rule, route, foreign } = inspectFamily(place, family, routing);
+    const { missing, route, foreign } = inspectFamily(place, family, routing);
     return [
-      ...(rule ? [] : [`IPv${family} rule ${routing.priority} is missing`]),
+      ...missing.map((iif) => `IPv${family} rule ${routing.priority} of ${iif} is missing`),
       ...(route ? [] : [`IPv${family} local route in table ${routing.table} is missing`]),
       ...foreign.map((what) => `foreign ${what}`),
     ];
   });
 }
 
-function inspectFamily({ netns, ifName }: RoutingPlace, family: Family, { table, priority }: EbpfConfig["routing"]) {
-  const sameRule = (rule: Rule) =>
-    isOurs(rule) && rule.priority === priority && rule.table === table && rule.iif === ifName;
-  const sameRoute = (route: Route) => isOurs(route) && route.type === "local" && route.dst === DEFAULT_ROUTE[family];
+function inspectFamily({ netns, ifNames }: RoutingPlace, family: Family, { table, priority }: LocalRouting) {
   const atPriority = rules(netns.fd, family).filter((rule) => rule.priority === priority);
+  const ours = atPriority.filter((rule) => isOurs(rule) && rule.table === table);
   const inTable = routes(netns.fd, { family, table });
   return {
-    rule: atPriority.find(sameRule),
-    route: inTable.find(sameRoute),
+    missing: ifNames.filter((ifName) => !ours.some(({ iif }) => iif === ifName)),
+    route: inTable.find((route) => isOurs(route) && route.type === "local" && route.dst === DEFAULT_ROUTE[family]),
     foreign: [
       ...atPriority
         .filter((rule) => !isOurs(rule))
@@ -91,17 +96,13 @@ function inspectFamily({ netns, ifName }: RoutingPlace, family: Family, { table,
   };
 }
 
-function familiesOf({ netns, ifName }: RoutingPlace): Family[] {
-  return hasIpv6(netns, ifName) ? [4, 6] : [4];
-}
-
-function ruleSpec({ ifName }: RoutingPlace, family: Family, table: number, priority: number) {
-  return { family, priority, table, iif: ifName, protocol: RTPROT_MILLRACE };
+function familiesOf({ netns, ifNames }: RoutingPlace): Family[] {
+  return ifNames.some((ifName) => hasIpv6(netns, ifName)) ? [4, 6] : [4];
 }
 
 function routeSpec({ netns }: RoutingPlace, family: Family, table: number) {
   const loopback = links(netns.fd).find(({ name }) => name === "lo");
-  if (!loopback) throw new EbpfError("ERR_INTERFACE_GONE", "the proxy's network namespace has no loopback interface");
+  if (!loopback) throw new HostError("ERR_INTERFACE_GONE", "the proxy's network namespace has no loopback interface");
   return { dst: DEFAULT_ROUTE[family], table, type: "local" as const, oif: loopback.index, protocol: RTPROT_MILLRACE };
 }
 

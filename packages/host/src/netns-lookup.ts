@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { errorCode, type PodInterface } from "@millrace/core";
 import { type Link, link, type Netns, openNetns } from "linux-ts";
-import { attempt, EbpfError } from "./errors.ts";
+import { HostError } from "./errors.ts";
 
 /**
  * Opens the network namespace an interface names, if it still is that one. The caller closes it.
@@ -12,7 +12,7 @@ export function requireNetns(pod: PodInterface): Netns {
   const netns = openExisting(pod.netns);
   if (netns?.inode === pod.netnsInode) return netns;
   netns?.[Symbol.dispose]();
-  throw new EbpfError(
+  throw new HostError(
     "ERR_INTERFACE_GONE",
     `${pod.netns} is ${netns ? "another network namespace by now" : "gone"}: the pod has been deleted or restarted, wait for its new interface`,
   );
@@ -20,9 +20,9 @@ export function requireNetns(pod: PodInterface): Netns {
 
 /** The outer end of a pod's veth. Throws `ERR_INTERFACE_GONE` when no such interface is there, or another one under its index. */
 export function requireHostLink(pod: PodInterface): Link {
-  const found = attempt("looking for an interface", () => link(undefined, pod.hostIndex));
+  const found = link(undefined, pod.hostIndex);
   if (found?.name === pod.hostName) return found;
-  throw new EbpfError(
+  throw new HostError(
     "ERR_INTERFACE_GONE",
     `interface ${pod.hostIndex} (${pod.hostName}) is ${found ? `${found.name} by now` : "gone"}: the pod has been deleted or ` +
       "restarted, wait for its new interface",
