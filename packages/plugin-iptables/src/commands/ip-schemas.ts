@@ -31,7 +31,7 @@ export const ipRoute = z.object({
   dst: z.string(),
   gateway: z.string().optional(),
   dev: z.string().optional(),
-  /** A number as text. */
+  /** A number as text; left out where the query named one. */
   table: z.string().optional(),
   protocol: z.string(),
   metric: z.int().optional(),
@@ -67,7 +67,8 @@ export const ipRule = z.object({
 
 export const ipNeighbour = z.object({
   dst: z.string(),
-  dev: z.string(),
+  /** Left out where the query named one. */
+  dev: z.string().optional(),
   lladdr: z.string().optional(),
   state: z.array(z.string()),
 });
