@@ -44,6 +44,12 @@ const KINDS = {
     exit: EXIT.notCapable,
     hint: "Run as root, or with the capabilities that `millrace doctor` lists.",
   },
+  ERR_EARLIER_REDIRECTION: {
+    exit: EXIT.notCapable,
+    hint:
+      "Members stay captured by it meanwhile. Give it back what it lacks, name it by redirectMode, or let `millrace uninstall` remove " +
+      "it where it can run; after a reboot nothing of it is left.",
+  },
   ERR_NO_EVENT_LOG: {
     exit: EXIT.usage,
     hint: "Has an agent run here? Give the log's place with --event-log-path, or the agent's configuration with --config.",

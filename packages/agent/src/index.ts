@@ -7,6 +7,7 @@ export type { BackendDiagnosis, Diagnosis } from "./doctor/diagnosis.ts";
 export { AgentError, type AgentErrorCode } from "./errors.ts";
 export { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
 export {
+  type EarlierStatus,
   type ProxyStatus,
   STATUS_VERSION,
   type Status,

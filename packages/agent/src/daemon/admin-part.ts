@@ -9,6 +9,7 @@ import { VERSION } from "../version.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { ReconcilingPart } from "./reconciling-part.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
+import type { RetiringPart } from "./retiring-part.ts";
 import { Started } from "./started.ts";
 
 /** Serves the admin socket, from before there is a redirection: also an agent that waits for one can be asked why. */
@@ -18,6 +19,7 @@ export class AdminPart implements Part, AdminService {
   readonly #engine: EnginePart;
   readonly #redirection: RedirectionPart;
   readonly #reconciling: ReconcilingPart;
+  readonly #retiring: RetiringPart;
   readonly #view: KernelView;
   readonly #log: Logger;
   readonly #server = new Started<AdminServer>("the admin socket");
@@ -27,6 +29,7 @@ export class AdminPart implements Part, AdminService {
     engine: EnginePart,
     redirection: RedirectionPart,
     reconciling: ReconcilingPart,
+    retiring: RetiringPart,
     view: KernelView,
     log: Logger,
   ) {
@@ -34,6 +37,7 @@ export class AdminPart implements Part, AdminService {
     this.#engine = engine;
     this.#redirection = redirection;
     this.#reconciling = reconciling;
+    this.#retiring = retiring;
     this.#view = view;
     this.#log = log.child({ component: "admin" });
   }
@@ -65,8 +69,12 @@ export class AdminPart implements Part, AdminService {
         redirectMode,
         failurePolicy,
         ...(backend !== undefined && { backend }),
+        ...(state.backend !== undefined && {
+          selection: { reason: state.backend.reason, probes: state.backend.probes },
+        }),
         ...(problem !== undefined && { problem }),
       },
+      earlier: this.#retiring.status(),
       eventLog: { path, lastSeq: state.seq, state: logState, lostEvents, ...(reason !== undefined && { reason }) },
     });
   }

@@ -146,6 +146,7 @@ test("start, status, log, stop, start again, uninstall: a node's whole life", as
     ]),
     left: [],
     kept: [expect.stringContaining("event log")],
+    unseen: [],
   });
   expect(await programs(node)).toEqual([]);
   expect(await pins()).toBe(unused);

@@ -9,6 +9,7 @@ import { EnginePart } from "./engine-part.ts";
 import { InstancePart } from "./instance-part.ts";
 import { ReconcilingPart } from "./reconciling-part.ts";
 import { RedirectionPart } from "./redirection-part.ts";
+import { RetiringPart } from "./retiring-part.ts";
 import { WatchersPart } from "./watchers-part.ts";
 
 const SETUP = token<Setup>("setup");
@@ -19,6 +20,7 @@ const INSTANCE = token<InstancePart>("single instance");
 const ENGINE = token<EnginePart>("engine");
 const REDIRECTION = token<RedirectionPart>("redirection");
 const RECONCILING = token<ReconcilingPart>("reconciling");
+const RETIRING = token<RetiringPart>("retiring");
 const ADMIN = token<AdminPart>("admin socket");
 const AMBIENT = token<AmbientPart>("ambient config");
 const WATCHERS = token<WatchersPart>("watchers");
@@ -45,9 +47,10 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       ({ configuration }, engine, redirection, view, theLog) =>
         new ReconcilingPart(engine, redirection, view, configuration.resync.intervalSeconds * 1000, theLog),
     )
+    .bind(RETIRING, [ENGINE, REDIRECTION, LOG], (...parts) => new RetiringPart(...parts))
     .bind(
       ADMIN,
-      [SETUP, ENGINE, REDIRECTION, RECONCILING, VIEW, LOG],
+      [SETUP, ENGINE, REDIRECTION, RECONCILING, RETIRING, VIEW, LOG],
       ({ configuration }, ...rest) => new AdminPart(configuration, ...rest),
     )
     .bind(
@@ -62,7 +65,7 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
     )
     .bind(
       AGENT,
-      [LOG, INSTANCE, ENGINE, ADMIN, REDIRECTION, AMBIENT, RECONCILING, WATCHERS],
+      [LOG, INSTANCE, ENGINE, ADMIN, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),
     );
 }

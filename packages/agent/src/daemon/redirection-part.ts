@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inputs, type Part, type Redirection } from "@millrace/core";
 import { adviceFor } from "../advice.ts";
-import { loadBackends } from "../backends/backends.ts";
+import { type Backends, loadBackends } from "../backends/backends.ts";
+import { EarlierRedirections } from "../backends/earlier-redirections.ts";
+import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
 import { EXIT } from "../exit-codes.ts";
 import { describeError } from "../logging/describe-error.ts";
@@ -15,6 +17,7 @@ const LONGEST_PAUSE_MS = 30_000;
 interface Open {
   readonly backend: string;
   readonly redirection: Redirection;
+  readonly earlier: EarlierRedirections;
 }
 
 /**
@@ -46,6 +49,16 @@ export class RedirectionPart implements Part {
     return this.#open.running ? this.#open.value.backend : undefined;
   }
 
+  /** What earlier runs left by other backends. */
+  get earlier(): EarlierRedirections {
+    return this.#open.value.earlier;
+  }
+
+  /** Names of the backends of {@link earlier}; none while nothing is open. */
+  get earlierBackends(): readonly string[] {
+    return this.#open.running ? this.earlier.backends : [];
+  }
+
   /** Why nothing is open; undefined when all is well. */
   get problem(): string | undefined {
     return this.#problem;
@@ -55,10 +68,7 @@ export class RedirectionPart implements Part {
     const backends = await loadBackends(this.#setup, this.#log, this.#signal);
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        const { backend, selected } = await backends.select();
-        this.#log.info({ backend: selected.backend, mode: selected.mode, reason: selected.reason }, "backend selected");
-        await this.#engine.engine.submit(inputs.backendSelected(selected));
-        this.#open.set({ backend: selected.backend, redirection: await backend.open() });
+        await this.#openOne(backends);
         this.#problem = undefined;
         return;
       } catch (error) {
@@ -74,6 +84,23 @@ export class RedirectionPart implements Part {
   /** Leaves the data path running. */
   async stop(): Promise<void> {
     this.#problem = "the agent is stopping";
-    await this.#open.clear()?.redirection[Symbol.asyncDispose]();
+    const open = this.#open.clear();
+    await open?.earlier[Symbol.asyncDispose]();
+    await open?.redirection[Symbol.asyncDispose]();
+  }
+
+  async #openOne(backends: Backends): Promise<void> {
+    const { backend, selected } = await backends.select();
+    this.#log.info({ backend: selected.backend, mode: selected.mode, reason: selected.reason }, "backend selected");
+    await this.#engine.engine.submit(inputs.backendSelected(selected));
+    const used = new UsedBackends(this.#setup.configuration.paths.journal);
+    // First of all: while one of an earlier run cannot be taken away, nothing is laid over it.
+    const earlier = await EarlierRedirections.open(backends, used, selected.backend);
+    await using opened = new AsyncDisposableStack();
+    opened.use(earlier);
+    const redirection = opened.use(await backend.open());
+    await used.note(selected.backend); // opening has redirected nothing yet
+    opened.move();
+    this.#open.set({ backend: selected.backend, redirection, earlier });
   }
 }

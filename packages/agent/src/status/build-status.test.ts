@@ -105,6 +105,7 @@ function status(state: State, ...readings: readonly [second: number, observation
     state,
     view,
     agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: at(0), redirectMode: "auto", failurePolicy: "closed" },
+    earlier: [],
     eventLog: { path: "/x", lastSeq: state.seq, state: "healthy", lostEvents: 0 },
   });
   return statusSchema.parse(document);

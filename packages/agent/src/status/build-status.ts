@@ -10,16 +10,18 @@ export interface StatusSources {
   readonly state: State;
   readonly view: KernelView;
   readonly agent: Status["agent"];
+  readonly earlier: Status["earlier"];
   readonly eventLog: Status["eventLog"];
 }
 
 /** Puts what is wanted beside what the kernel was last seen to hold. Pure. */
-export function buildStatus({ time, state, view, agent, eventLog }: StatusSources): Status {
+export function buildStatus({ time, state, view, agent, earlier, eventLog }: StatusSources): Status {
   const { last } = view;
   return {
     statusVersion: STATUS_VERSION,
     time,
     agent,
+    earlier,
     ...(last !== undefined && {
       observation: {
         time: last.time,

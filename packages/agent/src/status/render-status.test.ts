@@ -30,8 +30,13 @@ const healthy: Status = {
     startedAt: "2026-01-02T02:00:00.000Z",
     redirectMode: "auto",
     backend: "ebpf",
+    selection: {
+      reason: "first of the list, and capable",
+      probes: [{ backend: "ebpf", capable: true, summary: "keeps all of the contract, attaching by tcx links" }],
+    },
     failurePolicy: "closed",
   },
+  earlier: [],
   observation: { time: "2026-01-02T03:09:57.000Z", problems: [], nodeAddresses: ["198.19.0.1"] },
   eventLog: { path: "/var/lib/millrace/events.db", lastSeq: 12, state: "healthy", lostEvents: 0 },
   problems: [],
@@ -58,6 +63,8 @@ test("a healthy node", () => {
   expect(renderStatus(healthy, plain)).toMatchInlineSnapshot(`
     "n1: backend ebpf (redirectMode auto), fails closed, agent 0.1.0 pid 42, up 1h10m
     kernel last read 3s ago, at 2026-01-02T03:09:57.000Z
+    why ebpf: first of the list, and capable
+    how: keeps all of the contract, attaching by tcx links
 
     WORKLOAD    UID       ADDRESSES                   BACKEND  STATE     SINCE  AGREED
     shop/web-1  0f8fad5b  198.18.1.11,2001:2:0:1::11  ebpf     enrolled  10m    3s
@@ -120,4 +127,21 @@ test("a pod that is no member, and an empty node, are healthy", () => {
   expect(verdict({ ...healthy, workloads: [outsider] }).exit).toBe(EXIT.ok);
   expect(verdict({ ...healthy, workloads: [], proxies: [] }).exit).toBe(EXIT.ok);
   expect(renderStatus({ ...healthy, workloads: [] }, plain)).toContain("no workloads on this node");
+});
+
+test("what an earlier run left by another backend is told until it is gone", () => {
+  const waiting: Status = {
+    ...healthy,
+    earlier: [{ backend: "iptables", waitsFor: ["workload shop/web-1 is not redirected yet"] }],
+  };
+  expect(verdict(waiting)).toEqual({
+    exit: EXIT.unhealthy,
+    complaints: [
+      "redirection by iptables, of an earlier run, is still there: workload shop/web-1 is not redirected yet",
+    ],
+  });
+  const failing: Status = { ...healthy, earlier: [{ backend: "iptables", waitsFor: [], problem: "EBUSY: locked" }] };
+  expect(renderStatus(failing, plain)).toContain(
+    "! redirection by iptables, of an earlier run, is still there: EBUSY: locked\n",
+  );
 });

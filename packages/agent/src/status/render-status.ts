@@ -30,6 +30,7 @@ function head(status: Status, palette: Palette): string {
     observation === undefined
       ? palette.warn("kernel not read yet: nothing below is confirmed")
       : `kernel last read ${age(observation.time, time)} ago, at ${observation.time}`,
+    ...selection(agent),
   ];
   const { state, path, lostEvents, reason } = status.eventLog;
   if (state !== "healthy") {
@@ -41,6 +42,13 @@ function head(status: Status, palette: Palette): string {
   }
   for (const complaint of verdict(status).complaints) lines.push(palette.bad(`! ${complaint}`));
   return `${lines.join("\n")}\n`;
+}
+
+/** Why this backend, and how it redirects on this host: what its probe said when it was taken. */
+function selection({ backend, selection: choice }: Status["agent"]): string[] {
+  if (choice === undefined || backend === undefined) return [];
+  const summary = choice.probes.find((probe) => probe.backend === backend)?.summary;
+  return [`why ${backend}: ${choice.reason}`, ...(summary === undefined ? [] : [`how: ${summary}`])];
 }
 
 function workloads(status: Status, palette: Palette): string {

@@ -57,6 +57,21 @@ const watch = z.object({
   reason: z.string().optional(),
 });
 
+const earlier = z.object({
+  backend: z.string(),
+  /** What the backend that serves has to take over first. */
+  waitsFor: z.array(z.string()),
+  /** Why it could not be removed at the last attempt. */
+  problem: z.string().optional(),
+});
+
+const selection = z.object({
+  /** Why this backend and none of the others, in one sentence. */
+  reason: z.string(),
+  /** What each that was asked said of this host: of one that is capable, how it redirects. */
+  probes: z.array(z.object({ backend: z.string(), capable: z.boolean(), summary: z.string() })),
+});
+
 export const statusSchema = z.object({
   statusVersion: z.literal(STATUS_VERSION),
   time,
@@ -68,10 +83,14 @@ export const statusSchema = z.object({
     /** The configured mode, and the backend that took it; absent until one could be opened. */
     redirectMode: z.string(),
     backend: z.string().optional(),
+    /** Absent until there was a choice. */
+    selection: selection.optional(),
     failurePolicy: z.enum(["closed", "open"]),
     /** Why there is no open redirection yet; absent when all is well. */
     problem: z.string().optional(),
   }),
+  /** Redirections that earlier runs made by other backends, still there: removed once their members are taken over. */
+  earlier: z.array(earlier).default([]),
   /** The last reading of the kernel: everything below about the kernel is as of its time. Absent before the first. */
   observation: z.object({ time, problems: z.array(z.string()), nodeAddresses: z.array(z.string()) }).optional(),
   eventLog: z.object({
@@ -95,4 +114,5 @@ export type Status = z.infer<typeof statusSchema>;
 export type WorkloadStatus = Status["workloads"][number];
 export type WorkloadState = WorkloadStatus["state"];
 export type ProxyStatus = Status["proxies"][number];
+export type EarlierStatus = Status["earlier"][number];
 export type WatchStatus = Status["watches"][number];

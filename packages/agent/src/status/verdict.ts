@@ -12,6 +12,10 @@ export interface Verdict {
 export function verdict(status: Status): Verdict {
   const complaints: string[] = [];
   if (status.agent.problem !== undefined) complaints.push(status.agent.problem);
+  for (const { backend, waitsFor, problem } of status.earlier) {
+    const because = problem ?? (waitsFor.join(", ") || "it is being removed");
+    complaints.push(`redirection by ${backend}, of an earlier run, is still there: ${because}`);
+  }
   if (status.observation === undefined) complaints.push("the kernel has not been read yet");
   else complaints.push(...status.observation.problems);
   complaints.push(...status.problems);

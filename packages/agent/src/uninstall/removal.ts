@@ -9,6 +9,8 @@ export interface Removal {
   readonly left: readonly string[];
   /** What was left on purpose. */
   readonly kept: readonly string[];
+  /** What could not be looked at, though nothing says that it was ever there. */
+  readonly unseen: readonly string[];
 }
 
 /** Gathers a {@link Removal}. */
@@ -16,6 +18,7 @@ export class Ledger implements Removal {
   readonly removed: string[] = [];
   readonly left: string[] = [];
   readonly kept: string[] = [];
+  readonly unseen: string[] = [];
 
   /** Does a part of the uninstall; when it throws, `what` counts as left and the rest goes on. */
   attempt(what: string, action: () => void): void {

@@ -1,5 +1,6 @@
 import type { Observation, Plugin, Redirection } from "@millrace/core";
 import type { Backends } from "../backends/backends.ts";
+import type { UsedBackends } from "../backends/used-backends.ts";
 import { attachedPrograms, isOurs } from "../kernel/attached-programs.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Ledger } from "./removal.ts";
@@ -11,14 +12,25 @@ const why = (error: unknown): string => {
 
 /**
  * Uninstalls what every installed backend may have put into the kernel, not only the one in use: an earlier agent may have used
- * another. What cannot be looked at counts as left.
+ * another. What cannot be looked at counts as left where the journal has that it was used.
  */
-export async function removeRedirections({ plugins, create }: Backends, ledger: Ledger): Promise<void> {
+export async function removeRedirections(
+  { plugins, create }: Backends,
+  used: UsedBackends,
+  ledger: Ledger,
+): Promise<void> {
+  const noted = used.names();
+  for (const name of noted.filter((name) => !plugins.some((plugin) => plugin.name === name))) {
+    ledger.left.push(`redirection of backend ${name}: its plugin is not loaded; name it in \`plugins\``);
+  }
   for (const plugin of plugins) {
+    const { name } = plugin;
     try {
       await removeRedirection(plugin, () => create(plugin).open(), ledger);
+      used.forget(name);
     } catch (error) {
-      ledger.left.push(`redirection of backend ${plugin.name}, perhaps: it cannot be opened to look: ${why(error)}`);
+      if (noted.includes(name)) ledger.left.push(`redirection of backend ${name}: it cannot be opened: ${why(error)}`);
+      else ledger.unseen.push(`backend ${name}: it cannot be opened to look: ${why(error)}`);
     }
   }
   ledger.attempt("programs on interfaces, perhaps: they cannot be listed", () => {

@@ -2,10 +2,11 @@ import type { Palette } from "../cli/colour.ts";
 import type { Removal } from "./removal.ts";
 
 /** One line per object, and the verdict. */
-export function renderRemoval({ removed, left, kept }: Removal, palette: Palette): string {
+export function renderRemoval({ removed, left, kept, unseen }: Removal, palette: Palette): string {
   const lines = [
     ...removed.map((what) => `${palette.good("removed")} ${what}`),
     ...kept.map((what) => `${palette.dim("kept")}    ${what}`),
+    ...unseen.map((what) => `${palette.dim("unseen")}  ${what}`),
     ...left.map((what) => `${palette.bad("left")}    ${what}`),
   ];
   if (left.length > 0) lines.push(palette.bad("something is left: see above, then run it again"));

@@ -1,5 +1,6 @@
 import { destination } from "pino";
 import { loadBackends } from "../backends/backends.ts";
+import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
 import { lockNode } from "../daemon/single-instance.ts";
 import { createLogger } from "../logging/logger.ts";
@@ -23,7 +24,7 @@ export async function uninstall(setup: Setup, { purge, signal }: UninstallOption
   const backends = await loadBackends(setup, log, signal);
   const ledger = new Ledger();
   using _only = await lockNode(configuration.sockets.admin);
-  await removeRedirections(backends, ledger);
+  await removeRedirections(backends, new UsedBackends(configuration.paths.journal), ledger);
   removeFiles(configuration, purge, ledger);
   removeRunDirectory(configuration, ledger);
   return ledger;

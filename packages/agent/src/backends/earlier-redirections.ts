@@ -1,0 +1,91 @@
+import type { Plugin, Redirection } from "@millrace/core";
+import { AgentError } from "../errors.ts";
+import { describeError } from "../logging/describe-error.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Backends } from "./backends.ts";
+import type { UsedBackends } from "./used-backends.ts";
+
+/** A redirection that an earlier run made by another backend than the one that serves now. */
+export interface EarlierRedirection {
+  readonly backend: string;
+  readonly redirection: Redirection;
+}
+
+/**
+ * What earlier runs left in the kernel by other backends. It goes on redirecting until the backend that serves has taken its members
+ * over, and is uninstalled then: a member is captured by one or the other at every moment, and by one only in the end.
+ */
+export class EarlierRedirections implements AsyncDisposable {
+  readonly #all: EarlierRedirection[] = [];
+  readonly #used: UsedBackends;
+
+  private constructor(used: UsedBackends) {
+    this.#used = used;
+  }
+
+  /**
+   * Opens all of them but `serving`'s. Throws `ERR_EARLIER_REDIRECTION` when one cannot be opened: nobody could keep it up to date or
+   * take it away, so that its members would be half in the hands of either.
+   */
+  static async open({ plugins, create }: Backends, used: UsedBackends, serving: string): Promise<EarlierRedirections> {
+    const earlier = new EarlierRedirections(used);
+    try {
+      for (const name of used.names().filter((noted) => noted !== serving)) {
+        earlier.#all.push({ backend: name, redirection: await open(name, plugins, create, serving) });
+      }
+      return earlier;
+    } catch (error) {
+      await earlier[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get backends(): readonly string[] {
+    return this.#all.map(({ backend }) => backend);
+  }
+
+  get next(): EarlierRedirection | undefined {
+    return this.#all[0];
+  }
+
+  /** Uninstalls {@link next}; it stays the next one when that fails. */
+  async retireNext(log: Logger): Promise<void> {
+    const next = this.next;
+    if (next === undefined) return;
+    const { workloads, proxies } = await next.redirection.observe();
+    await next.redirection.uninstall();
+    this.#used.forget(next.backend);
+    this.#all.shift();
+    await next.redirection[Symbol.asyncDispose]();
+    log.info(
+      { backend: next.backend, workloads: workloads.length, proxies: proxies.length },
+      "redirection of an earlier run's backend removed",
+    );
+  }
+
+  /** Leaves their data paths running. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { redirection } of this.#all.splice(0)) await redirection[Symbol.asyncDispose]();
+  }
+}
+
+async function open(
+  name: string,
+  plugins: readonly Plugin[],
+  create: Backends["create"],
+  serving: string,
+): Promise<Redirection> {
+  const plugin = plugins.find((candidate) => candidate.name === name);
+  const refuse = (why: string, cause?: unknown) =>
+    new AgentError(
+      "ERR_EARLIER_REDIRECTION",
+      `an earlier run redirected by ${name}, ${serving} is to serve now, and ${name} cannot take its own away: ${why}`,
+      { cause },
+    );
+  if (plugin === undefined) throw refuse("its plugin is not loaded");
+  try {
+    return await create(plugin).open();
+  } catch (error) {
+    throw refuse(describeError(error).message, error);
+  }
+}

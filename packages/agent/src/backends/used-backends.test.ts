@@ -1,0 +1,42 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { UsedBackends } from "./used-backends.ts";
+
+let directory: string;
+let journal: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-used-"));
+  journal = join(directory, "lib", "journal");
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+test("notes outlive the process, not the boot", async () => {
+  expect(new UsedBackends(journal).names()).toEqual([]);
+  const used = new UsedBackends(journal, "boot-1");
+  for (const name of ["iptables", "ebpf", "ebpf"]) await used.note(name);
+  expect(new UsedBackends(journal, "boot-1").names()).toEqual(["ebpf", "iptables"]);
+  expect(new UsedBackends(journal, "boot-2").names()).toEqual([]);
+});
+
+test("what is forgotten is gone, and the journal with it once nothing is in it", async () => {
+  const used = new UsedBackends(journal, "boot-1");
+  await used.note("ebpf");
+  await used.note("iptables");
+  used.forget("ebpf");
+  expect(used.names()).toEqual(["iptables"]);
+  used.forget("iptables");
+  used.forget("iptables");
+  expect(existsSync(journal)).toBe(false);
+});
+
+test("the last one to go takes along what an earlier boot noted and a crash left half written, and nothing of others", async () => {
+  await new UsedBackends(journal, "boot-1").note("ebpf");
+  const used = new UsedBackends(journal, "boot-2");
+  await used.note("iptables");
+  writeFileSync(join(journal, "backends", ".iptables.17.tmp"), "boo");
+  mkdirSync(join(journal, "sysctl"));
+  used.forget("iptables");
+  expect(readdirSync(journal)).toEqual(["sysctl"]);
+});

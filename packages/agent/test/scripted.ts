@@ -1,0 +1,83 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { definePlugin, type Observation, type Proxies, type Workload } from "@millrace/core";
+import { z } from "zod";
+
+/**
+ * A backend that touches no kernel and does as it is told by files in a directory, so that a test can have what a real kernel does
+ * once in a blue moon: `<name>.open-fails`, `.apply-fails` and `.uninstall-fails` hold an error code, `.incapable` why it cannot,
+ * `.observe` the problems that each workload shows. `<name>.kernel` stands for the kernel: the workloads that it redirects.
+ */
+export function scripted(name: string) {
+  return definePlugin({
+    name,
+    description: "does as a test's files say",
+    apiVersion: 1,
+    config: z.strictObject({ directory: z.string() }),
+    create: ({ config: { directory } }) => {
+      const at = (file: string) => join(directory, `${name}.${file}`);
+      const told = (what: string) => (existsSync(at(what)) ? readFileSync(at(what), "utf8").trim() : undefined);
+      const fail = (what: string) => {
+        const code = told(what);
+        if (code !== undefined) throw Object.assign(new Error(`told to by ${name}.${what}`), { code });
+      };
+      const workloads = new Map<string, Workload>(JSON.parse(told("kernel") ?? "[]"));
+      const keep = () => writeFileSync(at("kernel"), JSON.stringify([...workloads]));
+      let proxies: Proxies = { draining: [] };
+      let nodeAddresses: readonly string[] = [];
+
+      function observe(): Observation {
+        const problems = told("observe")?.split("\n") ?? [];
+        const all = [...(proxies.active ? [{ proxy: proxies.active, role: "active" as const }] : [])];
+        return {
+          workloads: [...workloads.values()].map(({ uid, addresses, interface: { hostIndex } }) => ({
+            uid,
+            state: problems.length === 0 ? "complete" : "partial",
+            problems,
+            foreign: [],
+            addresses,
+            hostIndex,
+          })),
+          proxies: all.map(({ proxy, role }) => ({ key: proxy.key, role, state: "complete", problems: [] })),
+          problems: [],
+          nodeAddresses,
+          counters: {},
+        };
+      }
+
+      return {
+        probe: async () => {
+          const why = told("incapable");
+          return { features: [], capable: why === undefined, summary: why ?? "always" };
+        },
+        open: async () => {
+          fail("open-fails");
+          return {
+            useProxies: async (wanted) => {
+              proxies = wanted;
+            },
+            useNode: async ({ addresses }) => {
+              nodeAddresses = addresses;
+            },
+            apply: async (workload) => {
+              fail("apply-fails");
+              workloads.set(workload.uid, workload);
+              keep();
+            },
+            remove: async (uid) => {
+              workloads.delete(uid);
+              keep();
+            },
+            observe: async () => observe(),
+            uninstall: async () => {
+              fail("uninstall-fails");
+              workloads.clear();
+              rmSync(at("kernel"), { force: true });
+            },
+            [Symbol.asyncDispose]: async () => {},
+          };
+        },
+      };
+    },
+  });
+}
