@@ -58,7 +58,11 @@ test("auto says why the others were passed over, one that cannot even be probed 
 
 test("a named one is taken, wherever it stands", async () => {
   const { selected } = await select("iptables", plugin("ebpf", true), plugin("iptables", true));
-  expect(selected).toMatchObject({ mode: "iptables", backend: "iptables", reason: "named by redirectMode; not considered: ebpf" });
+  expect(selected).toMatchObject({
+    mode: "iptables",
+    backend: "iptables",
+    reason: "named by redirectMode; not considered: ebpf",
+  });
 });
 
 test("a named one that is not capable is not replaced by another", async () => {

@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import type { Observation } from "../backend/contract.ts";
-import { meshNamespace, plainNamespace, pod, proxyPod, Scenario, started, synced, veth, workload } from "../testing/scenario.ts";
+import {
+  meshNamespace,
+  plainNamespace,
+  pod,
+  proxyPod,
+  Scenario,
+  started,
+  synced,
+  veth,
+  workload,
+} from "../testing/scenario.ts";
 import { notTakenOver } from "./taken-over.ts";
 
 /** What another backend still has in the kernel. */
@@ -37,7 +47,9 @@ test("a member that the other one has is waited for until the kernel was changed
 });
 
 test("a member whose interface is not found yet would be let go uncaptured", () => {
-  expect(notTakenOver(scenario(synced, pod(1)).state, having(1))).toEqual(["workload shop/pod-1 is not redirected yet"]);
+  expect(notTakenOver(scenario(synced, pod(1)).state, having(1))).toEqual([
+    "workload shop/pod-1 is not redirected yet",
+  ]);
 });
 
 test("members that the other one never had, pods that left the mesh and pods that are gone hold nothing up", () => {
