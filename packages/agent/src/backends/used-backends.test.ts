@@ -12,18 +12,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test("notes outlive the process, not the boot", async () => {
+test("notes outlive the process, not the boot", () => {
   expect(new UsedBackends(journal).names()).toEqual([]);
   const used = new UsedBackends(journal, "boot-1");
-  for (const name of ["iptables", "ebpf", "ebpf"]) await used.note(name);
+  for (const name of ["iptables", "ebpf", "ebpf"]) used.note(name);
   expect(new UsedBackends(journal, "boot-1").names()).toEqual(["ebpf", "iptables"]);
   expect(new UsedBackends(journal, "boot-2").names()).toEqual([]);
 });
 
-test("what is forgotten is gone, and the journal with it once nothing is in it", async () => {
+test("what is forgotten is gone, and the journal with it once nothing is in it", () => {
   const used = new UsedBackends(journal, "boot-1");
-  await used.note("ebpf");
-  await used.note("iptables");
+  used.note("ebpf");
+  used.note("iptables");
   used.forget("ebpf");
   expect(used.names()).toEqual(["iptables"]);
   used.forget("iptables");
@@ -31,10 +31,10 @@ test("what is forgotten is gone, and the journal with it once nothing is in it",
   expect(existsSync(journal)).toBe(false);
 });
 
-test("the last one to go takes along what an earlier boot noted and a crash left half written, and nothing of others", async () => {
-  await new UsedBackends(journal, "boot-1").note("ebpf");
+test("the last one to go takes along what an earlier boot noted and a crash left half written, and nothing of others", () => {
+  new UsedBackends(journal, "boot-1").note("ebpf");
   const used = new UsedBackends(journal, "boot-2");
-  await used.note("iptables");
+  used.note("iptables");
   writeFileSync(join(journal, "backends", ".iptables.17.tmp"), "boo");
   mkdirSync(join(journal, "sysctl"));
   used.forget("iptables");

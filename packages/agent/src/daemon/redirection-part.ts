@@ -99,7 +99,7 @@ export class RedirectionPart implements Part {
     await using opened = new AsyncDisposableStack();
     opened.use(earlier);
     const redirection = opened.use(await backend.open());
-    await used.note(selected.backend); // opening has redirected nothing yet
+    used.note(selected.backend); // opening has redirected nothing yet
     opened.move();
     this.#open.set({ backend: selected.backend, redirection, earlier });
   }
