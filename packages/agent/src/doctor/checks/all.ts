@@ -1,6 +1,7 @@
 import type { Check } from "../check.ts";
 import { bpfFileSystem } from "./bpf-file-system.ts";
-import { firewallReversePath } from "./firewall-rpfilter.ts";
+import { bridges } from "./bridges.ts";
+import { firewall } from "./firewall.ts";
 import { foreignPrograms } from "./foreign-programs.ts";
 import { kernel } from "./kernel.ts";
 import { permissions } from "./permissions.ts";
@@ -12,6 +13,7 @@ export const checks: readonly (readonly [name: string, check: Check])[] = [
   ["permissions", permissions],
   ["bpffs", bpfFileSystem],
   ["rp_filter", rpFilter],
-  ["firewall rpfilter", firewallReversePath],
+  ["firewall", firewall],
+  ["bridges", bridges],
   ["foreign programs", foreignPrograms],
 ];

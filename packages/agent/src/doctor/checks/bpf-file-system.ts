@@ -25,6 +25,8 @@ export function parseMountinfo(text: string): readonly Mount[] {
     });
 }
 
+const NEEDED = "backend ebpf needs a writable one";
+
 /** Whether a writable BPF file system is where pins are to go. */
 export function bpffsFinding(mountinfo: string, place: string): Finding {
   const name = "bpffs";
@@ -32,15 +34,15 @@ export function bpffsFinding(mountinfo: string, place: string): Finding {
   const here = mounts.findLast((mount) => mount.point === place);
   if (here?.type === "bpf") {
     return here.readOnly
-      ? { name, state: "bad", detail: `${place} is mounted read-only: mount -o remount,rw ${place}` }
+      ? { name, state: "warn", detail: `${NEEDED}: ${place} is mounted read-only: mount -o remount,rw ${place}` }
       : { name, state: "good", detail: `mounted read-write at ${place}` };
   }
   const elsewhere = mounts.filter((mount) => mount.type === "bpf").map((mount) => mount.point);
   return {
     name,
-    state: "bad",
+    state: "warn",
     detail:
-      `${here === undefined ? "nothing" : `a file system of type ${here.type}`} is mounted at ${place}: ` +
+      `${NEEDED}: ${here === undefined ? "nothing" : `a file system of type ${here.type}`} is mounted at ${place}: ` +
       (elsewhere.length > 0
         ? `there is one at ${elsewhere.join(", ")}: name it with --paths-bpffs`
         : `mount -t bpf bpf ${place}`),

@@ -1,10 +1,13 @@
+import type { Link } from "linux-ts";
 import { expect, test } from "vitest";
 import type { AttachedProgram } from "../../kernel/attached-programs.ts";
+import type { Finding } from "../check.ts";
 import { bpffsFinding, parseMountinfo } from "./bpf-file-system.ts";
-import { reversePathRules } from "./firewall-rpfilter.ts";
+import { bridgeFindings } from "./bridges.ts";
+import { firewallFindings } from "./firewall.ts";
 import { foreignProgramFindings } from "./foreign-programs.ts";
 import { permissionFindings } from "./permissions.ts";
-import { rpFilterFindings } from "./rp-filter.ts";
+import { canWriteSysctls, rpFilterFindings } from "./rp-filter.ts";
 
 const mount = (point: string, type: string, options = "rw", superOptions = "rw") =>
   `36 25 0:32 / ${point} ${options},nosuid shared:17 - ${type} none ${superOptions},mode=700\n`;
@@ -17,15 +20,15 @@ test("mountinfo: place, type and whether it can be written, with escapes", () =>
 test("bpffs: writable, read-only, missing, elsewhere, hidden under another mount", () => {
   expect(bpffsFinding(mount("/sys/fs/bpf", "bpf"), "/sys/fs/bpf").state).toBe("good");
   expect(bpffsFinding(mount("/sys/fs/bpf", "bpf", "ro"), "/sys/fs/bpf")).toMatchObject({
-    state: "bad",
-    detail: "/sys/fs/bpf is mounted read-only: mount -o remount,rw /sys/fs/bpf",
+    state: "warn",
+    detail: "backend ebpf needs a writable one: /sys/fs/bpf is mounted read-only: mount -o remount,rw /sys/fs/bpf",
   });
   expect(bpffsFinding(mount("/", "ext4"), "/sys/fs/bpf").detail).toContain(
     "nothing is mounted at /sys/fs/bpf: mount -t bpf",
   );
   expect(bpffsFinding(mount("/other", "bpf"), "/sys/fs/bpf").detail).toContain("there is one at /other");
   expect(bpffsFinding(mount("/sys/fs/bpf", "bpf") + mount("/sys/fs/bpf", "tmpfs"), "/sys/fs/bpf")).toMatchObject({
-    state: "bad",
+    state: "warn",
     detail: expect.stringContaining("type tmpfs"),
   });
 });
@@ -41,32 +44,92 @@ test("permissions: another user, missing capabilities and a filter are told", ()
   expect(user).toMatchObject({ state: "bad", detail: expect.stringContaining("uid 65534, not root") });
   expect(capabilities?.detail).not.toContain("CAP_NET_ADMIN");
   expect(capabilities?.detail).toMatch(/CAP_SYS_ADMIN .*CAP_BPF/);
+  expect(capabilities?.state).toBe("bad");
   expect(seccomp).toMatchObject({ state: "note" });
+});
+
+test("permissions: what only the ebpf backend needs is no fault of the host", () => {
+  const [, capabilities] = permissionFindings("CapEff:\t0000000000201000\nSeccomp:\t0\n", 0);
+  expect(capabilities).toMatchObject({ state: "warn", detail: expect.stringMatching(/^missing CAP_BPF \(/) });
 });
 
 // The kernel takes max(all, device): 1 is strict, 2 is loose.
 test.each([
   [0, { a: 0 }, "good"],
   [2, { a: 1 }, "good"],
-  [1, { a: 2 }, "warn"], // the next veth
-  [1, { a: 0 }, "warn"],
-  [0, { a: 1 }, "warn"],
+  [1, { a: 2 }, "note"], // the next veth
+  [1, { a: 0 }, "note"],
+  [0, { a: 1 }, "note"],
 ] as const)("rp_filter: all=%s with %o is %s", (all, veths, state) => {
-  expect(rpFilterFindings({ all, default: 0, veths })[0]?.state).toBe(state);
+  const readings = { all, default: 0, veths };
+  expect(rpFilterFindings(readings, true)[0]?.state).toBe(state);
+  expect(rpFilterFindings(readings, false)[0]?.state).toBe(state === "note" ? "bad" : state);
 });
 
 test("rp_filter: names what is strict, and why", () => {
-  expect(rpFilterFindings({ all: 1, default: 0, veths: { b: 0, a: 0, loose: 2 } })[0]?.detail).toContain(
+  expect(rpFilterFindings({ all: 1, default: 0, veths: { b: 0, a: 0, loose: 2 } }, true)[0]?.detail).toContain(
     "strict on a, b (by all=1)",
   );
   const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`v${index}`, 1]));
-  expect(rpFilterFindings({ all: 0, default: 0, veths: many })[0]?.detail).toContain("and 12 more");
+  expect(rpFilterFindings({ all: 0, default: 0, veths: many }, true)[0]?.detail).toContain("and 12 more");
 });
 
-test("firewall: the rules that test the reverse path, each once", () => {
-  const iptables =
-    "*raw\n-A PREROUTING -m rpfilter --invert -j DROP\n-A PREROUTING -m rpfilter --invert -j DROP\n-A X -j ACCEPT\n";
-  expect(reversePathRules(iptables, /-m rpfilter\b/)).toEqual(["-A PREROUTING -m rpfilter --invert -j DROP"]);
+test("sysctls: writable unless the mount nearest to them is read-only", () => {
+  const container = mount("/proc", "proc") + mount("/proc/sys", "proc", "ro");
+  expect(canWriteSysctls(mount("/", "ext4", "ro") + mount("/proc", "proc"))).toBe(true);
+  expect(canWriteSysctls(container)).toBe(false);
+  expect(canWriteSysctls(container + mount("/proc/sys/net", "proc"))).toBe(true);
+  expect(canWriteSysctls(container + mount("/proc/sysvipc", "proc"))).toBe(false);
+});
+
+const ruleSets = (...texts: readonly [program: string, text: string | undefined][]) => new Map(texts);
+const states = (found: readonly Finding[]) => found.map(({ name, state }) => `${name} ${state}`);
+
+test.each([
+  ["iptables-nft-save", "-A cali-PREROUTING -m rpfilter --validmark --invert -j DROP"],
+  ["nft", "meta nfproto ipv6 fib saddr . mark . iif oif missing drop"],
+])("firewall: a reverse path test of %s is told, once", (program, rule) => {
+  const found = firewallFindings(ruleSets([program, `*raw\n${rule}\n\t${rule}\n-A X -j ACCEPT\n`]));
+  expect(states(found)).toEqual(["firewall rpfilter warn", "spoof guards good"]);
+  expect(found[0]?.detail).toMatch(new RegExp(`: ${program}: [^;]*$`));
+  expect(found[0]?.detail).toContain(rule);
+});
+
+test.each([
+  ["nft", "ether saddr != 02:00:00:00:00:01 drop"],
+  ["nft", 'iifname "veth1" ip saddr != 198.18.1.11 counter packets 0 bytes 0 drop'],
+  ["ebtables-save", "-A FORWARD -p IPv4 -i veth1 ! --ip-src 198.18.1.11 -j DROP"],
+  ["iptables-nft-save", "-A FORWARD ! -s 198.18.1.11/32 -i veth1 -j DROP"],
+])("firewall: a spoof guard of %s is told: %s", (program, rule) => {
+  const found = firewallFindings(ruleSets([program, rule], ["ip6tables-nft-save", undefined]));
+  expect(states(found)).toEqual(["firewall rpfilter good", "spoof guards warn"]);
+});
+
+test("firewall: nothing to look with is unknown, many rules are cut short", () => {
+  expect(states(firewallFindings(ruleSets(["nft", undefined])))).toEqual([
+    "firewall rpfilter unknown",
+    "spoof guards unknown",
+  ]);
+  const many = Array.from({ length: 9 }, (_, index) => `-A P -i v${index} -m rpfilter --invert -j DROP`).join("\n");
+  expect(firewallFindings(ruleSets(["iptables-nft-save", many]))[0]?.detail).toContain("and 5 more");
+});
+
+const link = (index: number, kind: string, name: string, master?: number): Link => ({
+  index,
+  name,
+  kind,
+  mac: "",
+  mtu: 1500,
+  up: true,
+  ...(master !== undefined && { master }),
+});
+
+test("bridges: pods on one are told, with what the iptables backend needs for them", () => {
+  expect(bridgeFindings([link(1, "veth", "h1"), link(2, "bridge", "empty")], "absent")[0]?.state).toBe("good");
+  const pods = [link(3, "bridge", "cni0"), link(4, "veth", "v4", 3), link(5, "veth", "v5", 3)];
+  expect(bridgeFindings(pods, "on")[0]).toMatchObject({ state: "note", detail: expect.stringContaining("2 on cni0") });
+  expect(bridgeFindings(pods, "off")[0]).toMatchObject({ state: "warn", detail: expect.stringMatching(/are 0$/) });
+  expect(bridgeFindings(pods, "absent")[0]?.detail).toContain("modprobe br_netfilter");
 });
 
 const program = (name: string, where: string): AttachedProgram => ({

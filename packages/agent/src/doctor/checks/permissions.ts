@@ -3,9 +3,9 @@ import type { Check, Finding } from "../check.ts";
 
 /** Numbers of include/uapi/linux/capability.h, and what the agent does with each. */
 const CAPABILITIES = [
-  [12, "CAP_NET_ADMIN", "attach programs, routes and rules"],
-  [21, "CAP_SYS_ADMIN", "enter pods' network namespaces, pin in bpffs"],
-  [39, "CAP_BPF", "load programs and maps"],
+  { bit: 12, name: "CAP_NET_ADMIN", use: "attach programs, rules and routes", onlyBpf: false },
+  { bit: 21, name: "CAP_SYS_ADMIN", use: "enter pods' network namespaces, pin in bpffs", onlyBpf: false },
+  { bit: 39, name: "CAP_BPF", use: "load programs and maps, for backend ebpf", onlyBpf: true },
 ] as const;
 
 /** `Seccomp:` of /proc/self/status: 0 off, 1 strict, 2 filter (proc_pid_status(5)). */
@@ -23,14 +23,14 @@ export function permissionFindings(status: string, uid: number): readonly Findin
       : { name: "user", state: "bad", detail: `uid ${uid}, not root: what is found below is what this user may see` },
   ];
   const effective = BigInt(`0x${statusField(status, "CapEff") ?? "0"}`);
-  const missing = CAPABILITIES.filter(([bit]) => ((effective >> BigInt(bit)) & 1n) === 0n);
+  const missing = CAPABILITIES.filter(({ bit }) => ((effective >> BigInt(bit)) & 1n) === 0n);
   findings.push(
     missing.length === 0
-      ? { name: "capabilities", state: "good", detail: CAPABILITIES.map(([, name]) => name).join(", ") }
+      ? { name: "capabilities", state: "good", detail: CAPABILITIES.map(({ name }) => name).join(", ") }
       : {
           name: "capabilities",
-          state: "bad",
-          detail: `missing ${missing.map(([, name, use]) => `${name} (${use})`).join(", ")}`,
+          state: missing.every(({ onlyBpf }) => onlyBpf) ? "warn" : "bad",
+          detail: `missing ${missing.map(({ name, use }) => `${name} (${use})`).join(", ")}`,
         },
   );
   findings.push(
