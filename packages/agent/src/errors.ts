@@ -32,6 +32,10 @@ const KINDS = {
     exit: EXIT.usage,
     hint: "It was left alone. Remove it, or name another directory with --sockets-admin: the lock is beside the socket.",
   },
+  ERR_AMBIENT_CONFIG_PATH: {
+    exit: EXIT.usage,
+    hint: "It was left alone. Move it away, or name another place with --paths-ambient-config.",
+  },
   ERR_AGENT_ANSWER: {
     exit: EXIT.unexpected,
     hint: "The agent and this command may be of different versions: compare `millrace version` with the agent's log.",

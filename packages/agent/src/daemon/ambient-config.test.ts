@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -57,7 +67,7 @@ test("a reader never sees half a file", async () => {
   const file = new AmbientConfigFile(path, log());
   const done = (async () => {
     for (let index = 0; index < 50; index += 1) {
-      await file.set({ ztunnelReady: index % 2 === 0, redirectMode: "e".repeat(1 + (index % 7) * 1000) });
+      await file.set({ ztunnelReady: index % 2 === 0, redirectMode: "e".repeat(1 + (index % 7) * 500) });
     }
     return true;
   })();
@@ -81,4 +91,28 @@ test("a failed write is logged, leaves nothing behind and is made good by the ne
   rmSync(path, { recursive: true });
   await file.set({ ztunnelReady: true, redirectMode: "ebpf" });
   expect(readFileSync(path, "utf8")).toContain('"ztunnelReady":true');
+});
+
+test.each(["precious", '{"ztunnelReady":true,"redirectMode":"ebpf","more":1}', '{"a":"}'.padEnd(5000)])(
+  "what somebody else wrote stays, and is told: %.20s",
+  async (text) => {
+    const path = join(directory, "config.json");
+    writeFileSync(path, text);
+    await new AmbientConfigFile(path, log()).set({ ztunnelReady: true, redirectMode: "ebpf" });
+    expect(readFileSync(path, "utf8")).toBe(text);
+    expect(lines.at(-1)).toMatch(/not written .*code=ERR_AMBIENT_CONFIG_PATH .*is not as the agent writes it/);
+  },
+);
+
+test("a link is not replaced; an empty file is, and one of an earlier run or of istio-cni", async () => {
+  const path = join(directory, "config.json");
+  symlinkSync("/etc/passwd", path);
+  await new AmbientConfigFile(path, log()).set({ ztunnelReady: true, redirectMode: "ebpf" });
+  expect(readlinkSync(path)).toBe("/etc/passwd");
+  rmSync(path);
+  for (const text of ["", '{"ztunnelReady":false,"redirectMode":"iptables"}']) {
+    writeFileSync(path, text);
+    await new AmbientConfigFile(path, log()).set({ ztunnelReady: true, redirectMode: "ebpf" });
+    expect(readFileSync(path, "utf8")).toBe('{"ztunnelReady":true,"redirectMode":"ebpf"}');
+  }
 });

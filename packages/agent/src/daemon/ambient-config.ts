@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { AmbientConfig } from "@millrace/core";
+import { z } from "zod";
+import { AgentError } from "../errors.ts";
 import type { Logger } from "../logging/logger.ts";
+import { find } from "./stale-socket.ts";
 
 const MODE = 0o644;
 
@@ -12,6 +16,24 @@ const MODE = 0o644;
  */
 export function ambientConfigText(config: AmbientConfig): string {
   return JSON.stringify({ ztunnelReady: config.ztunnelReady, redirectMode: config.redirectMode });
+}
+
+/** Exactly what the agent writes, and nothing beside it. */
+const written = z.strictObject({ ztunnelReady: z.boolean(), redirectMode: z.string() });
+/** The names of backends are short: what is longer was not written by the agent, and is not read. */
+const MAX_BYTES = 4096;
+
+/** Whose the file at the ambient config's place is. What neither the agent nor istio-cni wrote is somebody else's, unless it is empty. */
+export function ambientConfigAt(path: string): "nothing" | "ours" | "foreign" {
+  const found = find(path);
+  if (found.kind === "nothing" || (found.kind === "file" && found.size === 0)) return "nothing";
+  if (found.kind !== "file" || found.size > MAX_BYTES) return "foreign";
+  try {
+    return written.safeParse(JSON.parse(readFileSync(path, "utf8"))).success ? "ours" : "foreign";
+  } catch (error) {
+    if (error instanceof SyntaxError) return "foreign"; // no JSON: the agent writes nothing else
+    throw error;
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {
@@ -80,6 +102,9 @@ export class AmbientConfigFile {
     while (this.#wanted !== undefined && this.#wanted !== this.#written) {
       const text = this.#wanted;
       try {
+        if (ambientConfigAt(this.#path) === "foreign") {
+          throw new AgentError("ERR_AMBIENT_CONFIG_PATH", `${this.#path} is there and is not as the agent writes it`);
+        }
         await writeFileAtomically(this.#path, text, MODE);
         this.#written = text;
         // The text inside the message is the form that existing log matchers know. Said when it is true for whoever reads the file.

@@ -180,6 +180,77 @@ test("log --follow shows events as they happen, and ends with SIGINT", async () 
   }
 });
 
+test("log --follow goes on in the file that takes the place of the one it reads", async () => {
+  await using node = await scripted();
+  const path = join(node.directory, "lib/events.db");
+  {
+    await using agent = node.agent();
+    await agent.logged(/agent is running/);
+    await agent.stop("SIGTERM");
+  }
+  const follower = spawnMillrace(
+    ["log", "--follow", "--type", "agent.started", "agent.stopped", "--config", node.config],
+    {
+      prefix: node.inside,
+    },
+  );
+  let output = "";
+  follower.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    output += chunk;
+  });
+  const shows = (pattern: RegExp) =>
+    eventually(
+      async () => output,
+      (text) => pattern.test(text),
+    );
+  try {
+    expect(await shows(/agent\.stopped/)).toMatch(/agent\.started.*\n.*agent\.stopped/);
+    for (const file of ["", "-wal", "-shm"]) rmSync(`${path}${file}`, { force: true });
+    await using agent = node.agent();
+    await agent.logged(/agent is running/);
+    await agent.stop("SIGTERM");
+    expect(await shows(/(agent\.stopped[\s\S]*){2}/)).toMatch(/^(.* agent\.(started|stopped) .*\n){4}$/);
+    const end = new Promise((resolve) => follower.once("close", resolve));
+    rmSync(path);
+    follower.kill("SIGINT");
+    expect(await end).toBe(EXIT.ok);
+  } finally {
+    follower.kill("SIGKILL");
+  }
+});
+
+test("a full disk under standard output ends nothing, and what was not lost is written once there is room", async () => {
+  await using node = await scripted();
+  await node.exec(
+    "sh",
+    "-ec",
+    'mkdir "$1/out"; mount -t tmpfs -o size=16k tmpfs "$1/out"; head -c 16k /dev/zero > "$1/out/filler"',
+    "sh",
+    node.directory,
+  );
+  const agent = spawnMillrace(["agent", "--config", node.config], {
+    prefix: [...node.inside, "sh", "-c", 'exec "$@" > "$0/out/log"', node.directory],
+  });
+  try {
+    await addMember(node);
+    const status = await eventually(
+      () => node.millrace(["status"]),
+      ({ stdout }) => stdout.includes("enrolled"),
+    );
+    expect(status.stdout).toContain("enrolled");
+    expect(await node.exec("cat", join(node.directory, "out/log"))).toBe("");
+    await node.exec("rm", join(node.directory, "out/filler"));
+    const end = new Promise((resolve) => agent.once("close", resolve));
+    agent.kill("SIGTERM");
+    expect(await end).toBe(EXIT.ok);
+    expect(await node.exec("cat", join(node.directory, "out/log"))).toMatch(
+      /agent is starting[\s\S]*agent is running[\s\S]*agent has stopped/,
+    );
+  } finally {
+    agent.kill("SIGKILL");
+  }
+});
+
 test("JSON logs: one object per line", async () => {
   await using node = await scripted({ log: { format: "json" } });
   await using agent = node.agent();

@@ -1,5 +1,6 @@
-import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 import { describeError } from "./describe-error.ts";
+import { standardOutput } from "./standard-output.ts";
 import { textLine } from "./text-line.ts";
 
 export type { Logger } from "pino";
@@ -24,9 +25,8 @@ function textOutput(output: DestinationStream): DestinationStream {
 
 /** The root logger of the agent. Every part gets a child of it that carries its name as `component`. */
 export function createLogger(options: LoggerOptions): Logger {
-  // Written at once: the last lines before an end are the ones that matter. pino ends quietly when nobody reads (EPIPE).
-  const output = options.output ?? destination({ fd: 1, sync: true });
-  return pino(
+  const output = options.output ?? standardOutput((lines) => log.error({ lines }, "log lines lost: there was no room"));
+  const log: Logger = pino(
     {
       level: options.level,
       base: null,
@@ -38,4 +38,5 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     options.format === "text" ? textOutput(output) : output,
   );
+  return log;
 }

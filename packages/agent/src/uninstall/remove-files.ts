@@ -1,16 +1,11 @@
-import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Configuration, errorCode } from "@millrace/core";
-import { z } from "zod";
+import { ambientConfigAt } from "../daemon/ambient-config.ts";
 import { lockPath } from "../daemon/single-instance.ts";
 import { find } from "../daemon/stale-socket.ts";
 import type { Ledger } from "./removal.ts";
 import { removeEventLog } from "./remove-event-log.ts";
-
-/** Exactly what the agent writes, and nothing beside it. */
-const ambientConfig = z.strictObject({ ztunnelReady: z.boolean(), redirectMode: z.string() });
-/** The names of backends are short: what is longer was not written by the agent, and is not read. */
-const MAX_AMBIENT_BYTES = 4096;
 
 /** A directory that is not empty holds something of somebody else's, and stays. */
 function removeIfEmpty(path: string, ledger: Ledger): void {
@@ -31,20 +26,11 @@ function removeSocket(path: string, ledger: Ledger): void {
   });
 }
 
-function isAmbientConfig(path: string): boolean {
-  const text = readFileSync(path, "utf8");
-  try {
-    return ambientConfig.safeParse(JSON.parse(text)).success;
-  } catch {
-    return false; // no JSON: the agent writes nothing else
-  }
-}
-
 function removeAmbientConfig(path: string, ledger: Ledger): void {
   ledger.attempt(`ambient config ${path}`, () => {
-    const found = find(path);
-    if (found.kind === "nothing") return;
-    if (found.kind === "file" && found.size <= MAX_AMBIENT_BYTES && isAmbientConfig(path)) {
+    const found = ambientConfigAt(path);
+    if (found === "nothing") return;
+    if (found === "ours") {
       ledger.remove("ambient config", path);
       removeIfEmpty(dirname(path), ledger);
     } else {
