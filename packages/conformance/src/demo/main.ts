@@ -1,6 +1,9 @@
 /** `make demo`: real pods, a real proxy, real packets. Ends with one line that counts; exit 1 if anything was not shown. */
 import { parseArgs } from "node:util";
-import { type Break, breaks } from "./breaks.ts";
+import type { Break } from "./breaks/break.ts";
+import { sharedBreaks } from "./breaks/shared.ts";
+import type { Mode } from "./mode.ts";
+import { chosenMode } from "./modes/modes.ts";
 import { nothingLeft } from "./nothing-left.ts";
 import { NotShown, type Scenario } from "./scenario.ts";
 import { agentKilledScenarios, agentScenarios } from "./scenarios/agent.ts";
@@ -10,8 +13,9 @@ import { leavingScenarios } from "./scenarios/leaving.ts";
 import { untouchedScenarios } from "./scenarios/untouched.ts";
 import { Stage } from "./stage.ts";
 
-const scenarios: readonly Scenario[] = [
+const scenariosOf = (mode: Mode): readonly Scenario[] => [
   ...agentScenarios,
+  mode.objects,
   ...captureScenarios,
   ...untouchedScenarios,
   ...closedScenarios,
@@ -31,12 +35,13 @@ const PICTURE = `
 
 const print = (line = ""): void => void process.stdout.write(`${line}\n`);
 
-function chosenBreak(name: string | undefined): Break | undefined {
+function chosenBreak(mode: Mode, name: string | undefined): Break | undefined {
   if (name === undefined) return undefined;
+  const breaks = [...mode.breaks, ...sharedBreaks];
   const found = breaks.find((candidate) => candidate.name === name);
   if (found !== undefined) return found;
-  print(`BREAK=${name} is not one of:`);
-  for (const { name: known, description } of breaks) print(`  ${known.padEnd(20)} ${description}`);
+  print(`BREAK=${name} is not one of these, in mode ${mode.backend}:`);
+  for (const { name: known, description } of breaks) print(`  ${known.padEnd(22)} ${description}`);
   process.exit(name === "list" ? 0 : 2);
 }
 
@@ -54,7 +59,7 @@ async function show(stage: Stage, scenario: Scenario): Promise<boolean> {
   }
 }
 
-async function run(broken: Break | undefined): Promise<{ passed: number; failed: number }> {
+async function run(mode: Mode, broken: Break | undefined): Promise<{ passed: number; failed: number }> {
   const count = { passed: 0, failed: 0 };
   const add = (shown: boolean): void => {
     if (shown) count.passed++;
@@ -62,9 +67,9 @@ async function run(broken: Break | undefined): Promise<{ passed: number; failed:
   };
   let prefix: string;
   {
-    await using stage = await Stage.create();
+    await using stage = await Stage.create(mode);
     prefix = stage.lab.prefix;
-    for (const [index, scenario] of scenarios.entries()) {
+    for (const [index, scenario] of scenariosOf(mode).entries()) {
       if (broken !== undefined && (broken.before === scenario.name || (broken.before === undefined && index === 0))) {
         print(`! BREAK=${broken.name}: ${broken.description}`);
         await broken.apply(stage);
@@ -82,9 +87,17 @@ async function run(broken: Break | undefined): Promise<{ passed: number; failed:
   return count;
 }
 
-const { values } = parseArgs({ options: { break: { type: "string" } } });
-const broken = chosenBreak(values.break);
+const { values } = parseArgs({
+  options: { mode: { type: "string" }, flavour: { type: "string" }, break: { type: "string" } },
+});
+const mode = chosenMode(values.mode, values.flavour);
+if (mode === undefined) {
+  print(`MODE is ebpf or iptables, FLAVOUR nft or legacy and with MODE=iptables only`);
+  process.exit(2);
+}
+const broken = chosenBreak(mode, values.break);
 print(PICTURE);
-const { passed, failed } = await run(broken);
+print(`   ${mode.title}\n`);
+const { passed, failed } = await run(mode, broken);
 print(`demo: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

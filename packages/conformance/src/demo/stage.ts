@@ -9,6 +9,7 @@ import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 import { type Snapshot, snapshot } from "../snapshot/snapshot.ts";
+import type { Mode } from "./mode.ts";
 import { type Neighbours, startNeighbours } from "./neighbours.ts";
 import { expect } from "./scenario.ts";
 
@@ -26,6 +27,7 @@ export type ServerSaw = z.output<typeof Seen>;
  * `legacy` outside the mesh; on node 2 the member `api` and `db` outside the mesh; a host `world` outside the cluster.
  */
 export class Stage implements AsyncDisposable {
+  readonly mode: Mode;
   readonly lab: Lab;
   readonly agents: readonly Agent[];
   readonly proxies: readonly Haproxy[];
@@ -35,12 +37,14 @@ export class Stage implements AsyncDisposable {
   #proxyOfNode1: Haproxy;
 
   private constructor(
+    mode: Mode,
     lab: Lab,
     proxies: readonly Haproxy[],
     neighbours: Neighbours,
     before: ReadonlyMap<LabNode, Snapshot>,
     agents: readonly Agent[],
   ) {
+    this.mode = mode;
     this.lab = lab;
     this.proxies = proxies;
     this.neighbours = neighbours;
@@ -51,7 +55,7 @@ export class Stage implements AsyncDisposable {
     this.#proxyOfNode1 = first;
   }
 
-  static async create(): Promise<Stage> {
+  static async create(mode: Mode): Promise<Stage> {
     const member = (name: string) => ({ name, namespace: MEMBERS });
     const other = (name: string) => ({ name, namespace: OTHERS });
     const lab = await Lab.create({
@@ -61,16 +65,17 @@ export class Stage implements AsyncDisposable {
         { pods: [member("api"), other("db")], proxies: ["ztunnel-2"] },
       ],
       externals: ["world"],
+      services: mode.services,
     });
     try {
-      return await Stage.#fill(lab);
+      return await Stage.#fill(mode, lab);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  static async #fill(lab: Lab): Promise<Stage> {
+  static async #fill(mode: Mode, lab: Lab): Promise<Stage> {
     const proxyPods = [lab.pod("ztunnel-1"), lab.pod("ztunnel-2")];
     const clients = lab.hosts.filter((host) => !proxyPods.some((proxy) => proxy === host));
     await separatePorts(clients, proxyPods);
@@ -101,13 +106,12 @@ export class Stage implements AsyncDisposable {
         node.applyNamespace(OTHERS);
         for (const pod of node.pods) node.applyPod(pod);
         return Agent.start(node, {
-          redirectMode: "ebpf",
-          backends: { ebpf: { attach: node.number === 1 ? "tcx" : "clsact" } },
+          ...mode.agent(node),
           settings: { log: { level: "info", format: "text" } },
         });
       }),
     );
-    const stage = new Stage(lab, proxies, neighbours, before, agents);
+    const stage = new Stage(mode, lab, proxies, neighbours, before, agents);
     await stage.untilReady();
     return stage;
   }

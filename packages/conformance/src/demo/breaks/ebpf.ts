@@ -1,16 +1,8 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { LabPod } from "../lab/lab-pod.ts";
-import type { Stage } from "./stage.ts";
-
-/** One thing broken on purpose, so that anyone can see the demo fail when it should. */
-export interface Break {
-  readonly name: string;
-  readonly description: string;
-  /** Broken directly before this scenario; without one, before the first. */
-  readonly before?: string;
-  apply(stage: Stage): Promise<void>;
-}
+import type { LabPod } from "../../lab/lab-pod.ts";
+import type { Stage } from "../stage.ts";
+import type { Break } from "./break.ts";
 
 /** Where node 1's agent has its pins. */
 const pin = (stage: Stage, ...path: readonly string[]): string =>
@@ -35,7 +27,8 @@ async function writeMap(stage: Stage, map: string, key: Iterable<number>, value:
 /** Key of the maps by address: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
 const mapped = (address: string): number[] => [...Array(10).fill(0), 0xff, 0xff, ...address.split(".").map(Number)];
 
-export const breaks: readonly Break[] = [
+/** What can be broken of the eBPF backend's. */
+export const ebpfBreaks: readonly Break[] = [
   {
     name: "outbound-detached",
     description: "app_outbound taken off a member's veth: what leaves it is not captured",
@@ -73,33 +66,6 @@ export const breaks: readonly Break[] = [
     apply: async (stage) => {
       const proxy = stage.lab.pod("ztunnel-1").namespace;
       await proxy.runChecked("ip", ["-4", "rule", "del", "iif", "eth0"]);
-    },
-  },
-  {
-    name: "proxy-stopped",
-    description: "HAProxy on node 1 is stopped before anything is shown",
-    apply: (stage) => stage.proxy(1).stop(),
-  },
-  {
-    name: "neighbour-removed",
-    description: "the foreign tcx program loses its place on a member's veth",
-    before: "neighbours",
-    apply: async (stage) => stage.neighbours.removeTcx(),
-  },
-  {
-    name: "agent-cannot-start",
-    description: "the agent's configuration is spoilt before it starts again",
-    before: "agent-back",
-    apply: async (stage) => writeFileSync(stage.lab.node(1).paths.agentConfig, "redirectMode: [\n"),
-  },
-  {
-    name: "something-left",
-    description: "a policy rule nobody removes appears on node 1 before the uninstall",
-    before: "uninstall-1",
-    apply: async (stage) => {
-      await stage.lab
-        .node(1)
-        .namespace.runChecked("ip", ["rule", "add", "priority", "20000", "fwmark", "0x400", "lookup", "100"]);
     },
   },
 ];
