@@ -5,8 +5,10 @@ import { behaviours } from "./behaviours/index.ts";
 import { LabError } from "./errors.ts";
 import type { Family } from "./lab/addresses.ts";
 import { Lab } from "./lab/lab.ts";
+import { SERVICE_MODES, type ServiceMode } from "./lab/services.ts";
+import { run } from "./programs/command.ts";
 import type { Behaviour, Temperature } from "./suite/behaviour.ts";
-import { buildReport, renderResult, renderTable } from "./suite/report.ts";
+import { buildReport, renderResult, renderSummary, renderTable } from "./suite/report.ts";
 import { runSuite } from "./suite/run.ts";
 
 const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <command>
@@ -15,6 +17,9 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
   sweep                remove what labs of dead processes left
   run --backend <name> run behaviours against a backend
       --attach <mode>        how the ebpf backend attaches: tcx or clsact
+      --flavour <flavour>    which iptables the iptables backend uses: nft or legacy
+      --tunnel <kind>        its tunnel: geneve or vxlan
+      --services <mode>      how the node translates Services: nft (default), iptables-nft, iptables-legacy
       --config <json>        the backend's configuration
       --plugin <path>        a plugin the agent is to load; may be repeated
       --agent <command>      how to run millrace; default: this repository's sources
@@ -33,6 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
     options: {
       backend: { type: "string" },
       attach: { type: "string" },
+      flavour: { type: "string" },
+      tunnel: { type: "string" },
+      services: { type: "string", default: "nft" },
       config: { type: "string", default: "{}" },
       plugin: { type: "string", multiple: true, default: [] },
       agent: { type: "string" },
@@ -58,13 +66,14 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (command !== "run" || values.backend === undefined) throw new LabError("ERR_SUITE_USAGE", USAGE);
   const startedAt = new Date();
-  const backendConfig = {
-    ...JSON.parse(values.config),
-    ...(values.attach === undefined ? {} : { attach: values.attach }),
-  };
-  const results = await runSuite({
+  const { attach, flavour, tunnel } = values;
+  const chosenConfig = Object.entries({ attach, flavour, tunnel }).filter(([, value]) => value !== undefined);
+  const backendConfig = { ...JSON.parse(values.config), ...Object.fromEntries(chosenConfig) };
+  const services = serviceMode(values.services);
+  const outcome = await runSuite({
     backend: values.backend,
     backendConfig,
+    services,
     plugins: values.plugin,
     behaviours: chosen(values.only.flatMap((list) => list.split(","))),
     ...(values.agent === undefined ? {} : { agentCommand: values.agent.split(" ") }),
@@ -72,14 +81,26 @@ async function main(args: readonly string[]): Promise<number> {
     ...(values.temperature === undefined ? {} : { temperatures: [temperature(values.temperature)] }),
     onResult: (result) => process.stdout.write(`${renderResult(result)}\n`),
   });
-  const report = buildReport(values.backend, backendConfig, startedAt, results);
+  const subject = { backend: values.backend, backendConfig, services, commit: await commit(), startedAt };
+  const report = buildReport(subject, outcome);
   if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
-  process.stdout.write(`\n${renderTable(results)}\n\n`);
-  process.stdout.write(
-    `${values.backend} ${JSON.stringify(backendConfig)}, Linux ${report.kernel}, ${report.seconds} s\n`,
-  );
-  process.stdout.write(`conformance: ${report.passed} passed, ${report.failed} failed\n`);
-  return report.failed === 0 && results.length > 0 ? 0 : 1;
+  process.stdout.write(`\n${renderTable(report.results)}\n\n${renderSummary(report)}\n`);
+  return report.failed === 0 && report.results.length > 0 ? 0 : 1;
+}
+
+/** Of the sources this runs from, `-dirty` when they were changed since; MILLRACE_COMMIT says it where there is no git. */
+async function commit(): Promise<string> {
+  const told = process.env.MILLRACE_COMMIT;
+  if (told !== undefined && told !== "") return told;
+  const described = await run("git", ["-C", import.meta.dirname, "describe", "--always", "--dirty", "--abbrev=12"]);
+  return described.status === 0 ? described.stdout.trim() : "unknown";
+}
+
+function serviceMode(text: string): ServiceMode {
+  const mode = SERVICE_MODES.find((candidate) => candidate === text);
+  if (mode === undefined)
+    throw new LabError("ERR_SUITE_USAGE", `--services is ${SERVICE_MODES.join(", ")}, not ${text}`);
+  return mode;
 }
 
 const describe = ({ id, number, title, given, when, outcome }: Behaviour): string =>

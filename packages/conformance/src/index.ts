@@ -20,7 +20,7 @@ export {
   podManifest,
 } from "./lab/manifests.ts";
 export { Namespace } from "./lab/namespace.ts";
-export { type ServiceRule, ServiceTable } from "./lab/services.ts";
+export { SERVICE_MODES, type ServiceMode, type ServiceRule, ServiceTable } from "./lab/services.ts";
 // Programs
 export { type CommandOptions, type Finished, run, runChecked } from "./programs/command.ts";
 export type * from "./programs/endpoint/protocol.ts";
@@ -32,8 +32,18 @@ export { Program, type ProgramOptions } from "./programs/program.ts";
 // State of the kernel as text
 export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
 export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";
+export { DIFFERENCES, type Difference, type DifferenceId, renderDifferences } from "./suite/differences.ts";
 export { Expect } from "./suite/expect.ts";
 export { countEscapes, countPackets, type PacketCounter } from "./suite/packet-counter.ts";
-export { buildReport, type Report, renderResult, renderTable } from "./suite/report.ts";
-export { runSuite, type SuiteOptions, type TrialResult } from "./suite/run.ts";
+export {
+  buildReport,
+  NUMBERED,
+  type Report,
+  renderResult,
+  renderSummary,
+  renderTable,
+  type Subject,
+} from "./suite/report.ts";
+export { type NotApplicable, runSuite, type SuiteOptions, type SuiteOutcome, type TrialResult } from "./suite/run.ts";
 export { Testbed, type TestbedOptions } from "./suite/testbed.ts";
+export { type TunnelUse, tunnelsOf } from "./suite/tunnels.ts";

@@ -8,6 +8,7 @@ import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Program } from "../programs/program.ts";
+import { within } from "../slow.ts";
 import { type AgentStatus, readStatus } from "./status.ts";
 
 export interface AgentOptions {
@@ -19,12 +20,13 @@ export interface AgentOptions {
   readonly plugins?: readonly string[];
   /** Any other setting, by its key in the configuration file; laid over what the lab sets. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** How to run `millrace`; default: the sources of this repository by this Node. */
+  /** How to run `millrace`; default: this repository's by this Node, its sources or as built, whichever this file is. */
   readonly command?: readonly string[];
 }
 
-const MAIN = fileURLToPath(new URL("../../../agent/src/main.ts", import.meta.url));
-const DEFAULT_COMMAND = [process.execPath, "--conditions=source", MAIN];
+const BUILT = import.meta.url.endsWith(".js");
+const MAIN = fileURLToPath(new URL(`../../../agent/${BUILT ? "dist/main.js" : "src/main.ts"}`, import.meta.url));
+const DEFAULT_COMMAND = [process.execPath, ...(BUILT ? [] : ["--conditions=source"]), MAIN];
 
 /** `millrace agent` on a node of the lab. Stopping it, in whatever way, leaves its data path as it is. */
 export class Agent implements AsyncDisposable {
@@ -64,7 +66,11 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Polls the status until it is as wanted. Throws ERR_AGENT_NOT_READY with the last status and the agent's log. */
-  async until(what: string, wanted: (status: AgentStatus) => boolean, timeoutMs = 10_000): Promise<AgentStatus> {
+  async until(
+    what: string,
+    wanted: (status: AgentStatus) => boolean,
+    timeoutMs = within(10_000),
+  ): Promise<AgentStatus> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const status = await this.status();
@@ -114,7 +120,7 @@ export class Agent implements AsyncDisposable {
 
   /** SIGTERM, as a DaemonSet's update does. */
   async stop(): Promise<void> {
-    await this.#program.stop("SIGTERM", 10_000);
+    await this.#program.stop("SIGTERM", within(10_000));
   }
 
   /** SIGKILL. */

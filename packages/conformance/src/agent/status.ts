@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { z } from "zod";
+import { within } from "../slow.ts";
 
 /** The part of the agent's status document that the lab rests on; see `millrace status --json`. */
 const Status = z.looseObject({
@@ -35,7 +36,7 @@ export type AgentStatus = z.output<typeof Status>;
 export function readStatus(socketPath: string): Promise<AgentStatus> {
   return new Promise((resolve, reject) => {
     // Without an agent no connection is kept: the server may close an idle one, or be another process, by the next request.
-    const asked = request({ socketPath, path: "/status", timeout: 5_000, agent: false }, (response) => {
+    const asked = request({ socketPath, path: "/status", timeout: within(5_000), agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {

@@ -1,3 +1,4 @@
+import { within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, expectCaptured, recordsSince } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
@@ -22,10 +23,10 @@ export default defineBehaviour({
 
     const client = await bed.m1.endpoint();
     const since = bed.proxy.records.length;
-    const up = expect.success("upload", await client.ask("upload", { ...to, bytes: BULK, timeoutMs: 10_000 }));
+    const up = expect.success("upload", await client.ask("upload", { ...to, bytes: BULK, timeoutMs: within(10_000) }));
     expect.equal("bytes that arrived", up.bytes, BULK);
     expect.equal("their SHA-256", up.sha256, up.sentSha256);
-    expect.success("download", await client.ask("download", { ...to, bytes: BULK, timeoutMs: 10_000 }));
+    expect.success("download", await client.ask("download", { ...to, bytes: BULK, timeoutMs: within(10_000) }));
     const bulk = await recordsSince(trial, since, 2);
     expect.equal(
       "bytes through the proxy",

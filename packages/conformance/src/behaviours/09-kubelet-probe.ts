@@ -1,5 +1,6 @@
 import { hostPort } from "../lab/addresses.ts";
 import type { Seen } from "../programs/endpoint/protocol.ts";
+import { within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { WARM_ROUNDS } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
@@ -19,7 +20,7 @@ export default defineBehaviour({
       const probes = temperature === "cold" ? 1 : WARM_ROUNDS + 1;
       const bodies: string[] = [];
       for (let count = 0; count < probes; count++) {
-        const asked = await bed.node.namespace.run("curl", ["-sS", "--max-time", "1", url]);
+        const asked = await bed.node.namespace.run("curl", ["-sS", "--max-time", String(within(1_000) / 1_000), url]);
         expect.equal("curl's exit status", asked.status, 0);
         bodies.push(asked.stdout);
       }

@@ -14,10 +14,10 @@ export default defineBehaviour({
     if (temperature === "cold") await bed.cool();
     expect.equal(
       "net.ipv4.ip_forward in the proxy's namespace",
-      await bed.z1.namespace.sysctl("net.ipv4.ip_forward"),
+      await bed.z.namespace.sysctl("net.ipv4.ip_forward"),
       "0",
     );
-    await using passing = await countPackets(bed.z1.namespace, "meta l4proto udp");
+    await using passing = await countPackets(bed.z.namespace, "meta l4proto udp");
     const pairs = [
       [bed.m1, bed.ext],
       [bed.ext, bed.m1],

@@ -1,4 +1,5 @@
 import type { LabHost } from "../lab/lab-host.ts";
+import { SLOW } from "../slow.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { WARM_ROUNDS } from "../suite/contact.ts";
 import { countPackets } from "../suite/packet-counter.ts";
@@ -14,7 +15,7 @@ export default defineBehaviour({
     const { bed, family, temperature, expect } = trial;
     if (temperature === "cold") await bed.cool();
     const echo = family === 4 ? "icmp type { echo-request, echo-reply }" : "icmpv6 type { echo-request, echo-reply }";
-    await using passing = await countPackets(bed.z1.namespace, echo);
+    await using passing = await countPackets(bed.z.namespace, echo);
     const count = temperature === "cold" ? 1 : WARM_ROUNDS;
     for (const [from, to] of [
       [bed.m1, bed.ext],
@@ -33,7 +34,19 @@ export default defineBehaviour({
 });
 
 async function ping({ family, expect }: Trial, from: LabHost, to: LabHost, count: number, size: number): Promise<void> {
-  const args = ["-n", "-q", "-c", String(count), "-i", "0.002", "-W", "1", "-s", String(size), to.address(family)];
+  const args = [
+    "-n",
+    "-q",
+    "-c",
+    String(count),
+    "-i",
+    "0.002",
+    "-W",
+    String(SLOW),
+    "-s",
+    String(size),
+    to.address(family),
+  ];
   const { stdout } = await from.namespace.run("ping", args);
   const received = Number(/(\d+) received/.exec(stdout)?.[1]);
   expect.equal(`${from.name} → ${to.name}, ${size} bytes: answers`, received, count);
@@ -41,7 +54,16 @@ async function ping({ family, expect }: Trial, from: LabHost, to: LabHost, count
 
 /** How many hops away an address is. */
 async function hops(from: LabHost, address: string): Promise<number> {
-  const traced = await from.namespace.runChecked("traceroute", ["-n", "-q", "1", "-w", "1", "-m", "6", address]);
+  const traced = await from.namespace.runChecked("traceroute", [
+    "-n",
+    "-q",
+    "1",
+    "-w",
+    String(SLOW),
+    "-m",
+    "6",
+    address,
+  ]);
   const line = traced.split("\n").findLast((candidate) => candidate.includes(` ${address} `));
   return Number(line?.trim().split(/\s+/)[0]);
 }

@@ -1,4 +1,5 @@
 import { hostPort } from "../lab/addresses.ts";
+import { within } from "../slow.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { contact, WARM_ROUNDS } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
@@ -25,20 +26,20 @@ export default defineBehaviour({
       expect.success("its round trips", await client.ask("exchange", { handle, rounds: WARM_ROUNDS }));
     }
     await bed.proxy.program.kill();
-    await bed.z1.namespace.setSysctls({ "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1 });
+    await bed.z.namespace.setSysctls({ "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1 });
     try {
       const broken = await client.ask("exchange", { handle: held.handle, rounds: 1, timeoutMs: PATIENCE_MS });
       expect.that("the connection from before is broken", !broken.ok, broken.ok ? "alive" : broken.failure);
       await closed(trial, "process dead");
-      bed.node.applyPod(bed.z1, { ready: false });
+      bed.node.applyPod(bed.z, { ready: false });
       await bed.agent.untilActive(undefined);
       await closed(trial, "pod not Ready");
     } finally {
-      await bed.z1.namespace.setSysctls({ "net.ipv4.ip_forward": 0, "net.ipv6.conf.all.forwarding": 0 });
+      await bed.z.namespace.setSysctls({ "net.ipv4.ip_forward": 0, "net.ipv6.conf.all.forwarding": 0 });
       await client.ask("close", { handle: held.handle, reset: true });
       await bed.restartProxy();
-      bed.node.applyPod(bed.z1);
-      await bed.agent.untilActive(bed.z1);
+      bed.node.applyPod(bed.z);
+      await bed.agent.untilActive(bed.z);
     }
     const made = await contact(trial, bed.m1, to);
     expect.equal("with the proxy back, the server saw", made.seen.peer, bed.m1.address(family));
@@ -61,10 +62,18 @@ async function closed({ bed, family, temperature, expect }: Trial, when: string)
   expect.equal(`${when}: connections at the member`, await member.ask("accepted", { port: SERVER_PORT }), []);
 
   const url = `http://${hostPort(bed.m1.address(family), SERVER_PORT)}/healthz`;
-  const probe = await bed.node.namespace.run("curl", ["-sS", "-o", "/dev/null", "--max-time", "1", url]);
+  const probe = await bed.node.namespace.run("curl", [
+    "-sS",
+    "-o",
+    "/dev/null",
+    "--max-time",
+    String(within(1_000) / 1_000),
+    url,
+  ]);
   expect.equal(`${when}: probe's exit status`, probe.status, 0);
   const ping = await bed.m1.namespace.run("ping", ["-n", "-q", "-c", "1", "-W", "1", bed.ext.address(family)]);
   expect.equal(`${when}: ping's exit status`, ping.status, 0);
   const plain = await bed.p1.endpoint();
-  expect.success(`${when}: plain → outside`, await plain.ask("report", target(bed.ext.address(family))));
+  const reached = await plain.ask("report", { host: bed.ext.address(family), port: SERVER_PORT });
+  expect.success(`${when}: plain → outside`, reached);
 }

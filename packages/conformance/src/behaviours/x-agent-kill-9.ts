@@ -38,7 +38,7 @@ async function killUnderLoad(trial: Trial): Promise<void> {
   await bed.agent.kill();
   await sleep(400);
   await bed.agent.restart();
-  await bed.agent.untilActive(bed.z1);
+  await bed.agent.untilActive(bed.z);
   await bed.agent.untilEnrolled(bed.m1, bed.m2);
   const result = await load;
   expect.equal("new connections that failed", result.failures, []);

@@ -11,6 +11,7 @@ export default defineBehaviour({
   when: "the agent compares the kernel with what it wants",
   outcome:
     "the member is no longer shown as enrolled but as partial, with the foreign program named; the foreign program stays; when it goes, the member is enrolled and captured again",
+  backends: { only: ["ebpf"], because: "a tcx program decides for the tcx programs behind it; this backend has none" },
   families: [4],
   temperatures: ["cold"],
   async run(trial) {

@@ -1,5 +1,6 @@
 import { hostPort } from "../lab/addresses.ts";
 import { PROXY_PORTS } from "../programs/haproxy-config.ts";
+import { within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { recordsSince, WARM_ROUNDS } from "../suite/contact.ts";
 
@@ -14,18 +15,18 @@ export default defineBehaviour({
     const { bed, family, temperature, expect } = trial;
     if (temperature === "cold") await bed.cool();
     const since = bed.proxy.records.length;
-    const host = bed.z1.address(family);
+    const host = bed.z.address(family);
     const url = `http://${hostPort(host, PROXY_PORTS.readiness)}/`;
     for (const from of [bed.node, bed.p1, bed.m1, bed.ext]) {
       const times = temperature === "cold" ? 1 : WARM_ROUNDS / 4;
       for (let time = 0; time < times; time++) {
-        const asked = await from.namespace.run("curl", ["-sS", "--max-time", "2", url]);
+        const asked = await from.namespace.run("curl", ["-sS", "--max-time", String(within(2_000) / 1_000), url]);
         expect.equal(`${from.name} got`, `${asked.status} ${asked.stdout}${asked.stderr}`, "0 ready");
       }
     }
     for (const from of [bed.p1, bed.m1]) {
       for (const port of [PROXY_PORTS.outbound, PROXY_PORTS.inbound]) {
-        const outcome = await (await from.endpoint()).ask("report", { host, port, timeoutMs: 2_000 });
+        const outcome = await (await from.endpoint()).ask("report", { host, port, timeoutMs: within(2_000) });
         expect.failure(`${from.name} → the proxy's port ${port}`, outcome);
         expect.that("at once", !outcome.ok && outcome.failure !== "TIMEOUT", `${outcome.ms} ms`);
       }

@@ -1,5 +1,4 @@
-import { proxyPod } from "../lab/lab.ts";
-import { Haproxy } from "../programs/haproxy.ts";
+import { within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { WARM_ROUNDS } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
@@ -13,27 +12,26 @@ export default defineBehaviour({
   when: "the member opens a new connection to the same server",
   outcome:
     "the old connection goes on undisturbed; the new one is refused, not left hanging and not mixed in; once the old has ended, new ones succeed",
-  bed: "own",
   temperatures: ["warm"],
   async run({ bed, family, expect }) {
     const range = { "net.ipv4.ip_local_port_range": `${PORT} ${PORT}` };
     const to = { host: bed.ext.address(family), port: SERVER_PORT };
     const client = await bed.m1.endpoint();
     const server = await bed.ext.endpoint();
-    await bed.z1.namespace.setSysctls(range);
+    await bed.z.namespace.setSysctls(range);
     await server.ask("accepted", { clear: true });
     const { handle } = expect.success("a connection by z1", await client.ask("open", to));
     expect.success("its round trips", await client.ask("exchange", { handle, rounds: WARM_ROUNDS }));
     const [upstream] = await server.ask("accepted", {});
     expect.equal("z1's source port", upstream?.peerPort, PORT);
 
-    const pod = await bed.node.addPod(proxyPod({ name: "z2" }));
+    const z2 = await bed.addProxy();
+    const { pod } = z2;
     await pod.namespace.setSysctls(range);
-    const z2 = await Haproxy.start(pod, { directory: bed.node.paths.root });
     bed.node.applyPod(pod);
     await bed.agent.untilActive(pod);
     const [second, first] = await Promise.all([
-      client.ask("report", { ...to, timeoutMs: 6_000 }),
+      client.ask("report", { ...to, timeoutMs: within(6_000) }),
       client.ask("exchange", { handle, rounds: WARM_ROUNDS * 5 }),
     ]);
     expect.success("the old connection meanwhile", first);
@@ -48,5 +46,6 @@ export default defineBehaviour({
     await client.ask("close", { handle });
     await pod.namespace.setSysctls({ "net.ipv4.ip_local_port_range": "32768 60999" });
     expect.success("a connection once the old has ended", await client.ask("report", to));
+    await bed.succeed(z2);
   },
 });

@@ -10,8 +10,8 @@ export default defineBehaviour({
   outcome: "both are captured and complete",
   async run(trial) {
     const { bed, family } = trial;
-    const before = await bed.z1.namespace.sysctl("net.ipv4.tcp_syncookies");
-    await bed.z1.namespace.setSysctls({ "net.ipv4.tcp_syncookies": 2 });
+    const before = await bed.z.namespace.sysctl("net.ipv4.tcp_syncookies");
+    await bed.z.namespace.setSysctls({ "net.ipv4.tcp_syncookies": 2 });
     try {
       const out = { host: bed.ext.address(family), port: SERVER_PORT };
       const made = await contact(trial, bed.m1, out);
@@ -20,7 +20,7 @@ export default defineBehaviour({
       const came = await contact(trial, bed.ext, into);
       await expectCaptured(trial, came, { frontend: "inbound", source: bed.ext.address(family), destination: into });
     } finally {
-      await bed.z1.namespace.setSysctls({ "net.ipv4.tcp_syncookies": before });
+      await bed.z.namespace.setSysctls({ "net.ipv4.tcp_syncookies": before });
     }
   },
 });

@@ -17,8 +17,7 @@ export default defineBehaviour({
     await bed.start();
     const to = { host: bed.ext.address(family), port: SERVER_PORT };
     await contact(trial, bed.m1, to);
-    await bed.agent.stop();
-    const uninstalled = await bed.agent.millrace("uninstall");
+    const uninstalled = await bed.uninstall();
     expect.equal("exit status of uninstall", uninstalled.status, 0);
     expect.equal("what changed", compareSnapshots(before, await snapshot(bed.node)), []);
     await expectUntouched(trial, await contact(trial, bed.m1, to));

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { z } from "zod";
 import { LabError } from "../errors.ts";
+import { within } from "../slow.ts";
 import type { DualStack } from "./addresses.ts";
 import type { LabPod } from "./lab-pod.ts";
 
@@ -64,7 +65,7 @@ function exchange(socketPath: string, request: string): Promise<string> {
       reject(new LabError("ERR_CNI_REQUEST", `${socketPath}: ${message}`, { details: answer, cause }));
     };
     socket.setEncoding("utf8");
-    socket.setTimeout(5_000, () => fail("no answer within 5 s"));
+    socket.setTimeout(within(5_000), () => fail("no answer in time"));
     socket.on("data", (chunk: string) => {
       answer += chunk;
     });

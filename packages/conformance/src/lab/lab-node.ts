@@ -15,7 +15,7 @@ import {
   podManifest,
 } from "./manifests.ts";
 import { Namespace } from "./namespace.ts";
-import { ServiceTable } from "./services.ts";
+import { type ServiceMode, ServiceTable } from "./services.ts";
 
 /** Where a node keeps what an agent on it reads and writes. */
 export interface NodePaths {
@@ -35,6 +35,7 @@ export interface PodDefaults {
   readonly prefix: string;
   readonly rpFilter: 0 | 1 | 2;
   readonly mtu: number;
+  readonly services: ServiceMode;
   /** A creation time later than any it gave before. */
   nextCreation(): Date;
 }
@@ -57,7 +58,7 @@ export class LabNode extends LabHost {
     this.paths = nodePaths(directory);
     for (const path of [this.paths.bpffs, this.paths.journal, this.paths.sockets]) mkdirSync(path, { recursive: true });
     this.manifests = new ManifestDirectory(this.paths.manifests);
-    this.services = new ServiceTable(namespace);
+    this.services = new ServiceTable(namespace, defaults.services);
   }
 
   /** All pods that exist on the node now. */

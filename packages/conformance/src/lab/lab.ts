@@ -16,6 +16,7 @@ import { LabNode, type PodDefaults } from "./lab-node.ts";
 import type { LabPod, PodOptions } from "./lab-pod.ts";
 import { Namespace } from "./namespace.ts";
 import { claim, labDirectory } from "./owner.ts";
+import type { ServiceMode } from "./services.ts";
 import { destroyOnSignal, forget } from "./signals.ts";
 import { destroyLab, sweepLabs } from "./sweep.ts";
 
@@ -44,6 +45,8 @@ export interface LabOptions {
   /** `rp_filter` of every node and pod (`all` and `default`); default 0. */
   readonly rpFilter?: 0 | 1 | 2;
   readonly mtu?: number;
+  /** How nodes translate Service addresses; default `nft`. */
+  readonly services?: ServiceMode;
 }
 
 let labsOfThisProcess = 0;
@@ -126,7 +129,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    const { nodes, externals = [], mtu = 1500, rpFilter = 0 } = this.#options;
+    const { nodes, externals = [], mtu = 1500, rpFilter = 0, services = "nft" } = this.#options;
     const numbers = nodes.map((_, index) => index + 1);
     await runChecked("ip", ["-batch", "-"], {
       input: ["fab", ...numbers.map((number) => `n${number}`)]
@@ -143,7 +146,13 @@ export class Lab implements AsyncDisposable {
       `addr add ${FABRIC_ADDRESSES[6]}/64 dev br0 nodad`,
       "link set br0 up",
     );
-    const defaults: PodDefaults = { prefix: this.prefix, mtu, rpFilter, nextCreation: () => this.#nextCreation() };
+    const defaults: PodDefaults = {
+      prefix: this.prefix,
+      mtu,
+      rpFilter,
+      services,
+      nextCreation: () => this.#nextCreation(),
+    };
     for (const number of numbers) {
       const namespace = new Namespace(`${this.prefix}-n${number}`);
       await namespace.setSysctls(nodeSysctls(rpFilter));
@@ -153,6 +162,7 @@ export class Lab implements AsyncDisposable {
       mkdirSync(directory, { recursive: true });
       const node = new LabNode(number, namespace, directory, defaults);
       await runChecked("mount", ["-t", "bpf", "bpf", node.paths.bpffs]);
+      await node.services.install();
       this.#nodes.set(number, node);
     }
     await Promise.all(nodes.map((options, index) => this.node(index + 1).addPods(...podsOf(options))));

@@ -1,5 +1,7 @@
-import { type DualStack, FAMILIES, type Family, hostPort } from "./addresses.ts";
+import { type DualStack, FAMILIES } from "./addresses.ts";
 import type { Namespace } from "./namespace.ts";
+import { iptablesBase, iptablesServices } from "./services-iptables.ts";
+import { nftServices } from "./services-nft.ts";
 
 /** One address and port that a node translates. */
 export interface ServiceRule {
@@ -15,74 +17,56 @@ export interface ServiceRule {
   readonly masquerade?: boolean;
 }
 
-const TABLE = "kube-proxy";
-/** kube-proxy's own default for "masquerade me later" (`--iptables-masquerade-bit=14`). */
-const MASQUERADE_MARK = "0x4000";
+/** kube-proxy's modes: its own nftables table, or chains in iptables, of either flavour. */
+export const SERVICE_MODES = ["nft", "iptables-nft", "iptables-legacy"] as const;
+export type ServiceMode = (typeof SERVICE_MODES)[number];
 
 /**
  * Service addresses of a node, translated in the shape of kube-proxy's rules: destination NAT in prerouting and output,
  * a mark for what is to be masqueraded, masquerading in postrouting.
  */
 export class ServiceTable {
+  readonly mode: ServiceMode;
   readonly #namespace: Namespace;
   readonly #rules = new Map<string, ServiceRule>();
 
-  constructor(namespace: Namespace) {
+  constructor(namespace: Namespace, mode: ServiceMode = "nft") {
     this.#namespace = namespace;
+    this.mode = mode;
+  }
+
+  /** What kube-proxy and the kubelet put there before there is any Service; in nftables mode nothing. */
+  async install(): Promise<void> {
+    if (this.mode !== "nft") await this.#restore(() => iptablesBase());
   }
 
   async add(name: string, rule: ServiceRule): Promise<void> {
+    const before = new Map(this.#rules);
     this.#rules.set(name, rule);
-    await this.#program();
+    await this.#program(before);
   }
 
   async remove(name: string): Promise<void> {
-    if (this.#rules.delete(name)) await this.#program();
+    const before = new Map(this.#rules);
+    if (this.#rules.delete(name)) await this.#program(before);
   }
 
   async clear(): Promise<void> {
+    const before = new Map(this.#rules);
     this.#rules.clear();
-    await this.#program();
+    await this.#program(before);
   }
 
-  async #program(): Promise<void> {
-    const rules = [...this.#rules.values()].flatMap((rule) => FAMILIES.map((family) => translation(rule, family)));
-    const remove = `table inet ${TABLE} {}\ndelete table inet ${TABLE}\n`;
-    if (rules.length === 0) {
-      await this.#namespace.nft(remove);
-      return;
+  async #program(before: ReadonlyMap<string, ServiceRule>): Promise<void> {
+    if (this.mode === "nft") await this.#namespace.nft(nftServices([...this.#rules.values()]));
+    else await this.#restore((family) => iptablesServices(this.#rules, before, family));
+  }
+
+  async #restore(script: (family: 4 | 6) => string): Promise<void> {
+    const flavour = this.mode === "iptables-legacy" ? "legacy" : "nft";
+    for (const family of FAMILIES) {
+      const program = `${family === 4 ? "iptables" : "ip6tables"}-${flavour}-restore`;
+      await this.#namespace.runChecked(program, ["-w", "10", "--noflush"], { input: script(family) });
     }
-    await this.#namespace.nft(`${remove}table inet ${TABLE} {
-  chain services {
-${rules
-  .flat()
-  .map((line) => `    ${line}`)
-  .join("\n")}
   }
-  chain prerouting {
-    type nat hook prerouting priority -100
-    jump services
-  }
-  chain output {
-    type nat hook output priority -100
-    jump services
-  }
-  chain postrouting {
-    type nat hook postrouting priority 100
-    meta mark & ${MASQUERADE_MARK} != 0 meta mark set meta mark & 0xffffbfff masquerade
-  }
-}
-`);
-  }
-}
-
-function translation(rule: ServiceRule, family: Family): string[] {
-  const ip = family === 4 ? "ip" : "ip6";
-  const match = `${ip} daddr ${rule.address[family]} tcp dport ${rule.port}`;
-  const mark = `meta mark set meta mark | ${MASQUERADE_MARK}`;
-  const endpoint = rule.endpoint[family];
-  return [
-    rule.masquerade === true ? `${match} ${mark}` : `${ip} saddr ${endpoint} ${match} ${mark}`,
-    `${match} dnat ${ip} to ${hostPort(endpoint, rule.endpointPort)}`,
-  ];
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { LabError } from "../errors.ts";
+import { within } from "../slow.ts";
 
 /** What became of a command that has ended. */
 export interface Finished {
@@ -13,7 +14,7 @@ export interface Finished {
 export interface CommandOptions {
   /** Written to its standard input, which is then closed. */
   readonly input?: string;
-  /** Milliseconds until it is killed; default 20 000. */
+  /** Milliseconds until it is killed; default 20 000, {@link within}. */
   readonly timeoutMs?: number;
   /** Laid over the environment of this process; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -34,7 +35,7 @@ export async function run(file: string, args: readonly string[], options: Comman
   // A command may end before it has read its input; how it ended tells more than the EPIPE.
   child.stdin.on("error", () => undefined);
   child.stdin.end(options.input ?? "");
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 20_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? within(20_000));
   try {
     return await new Promise<Finished>((resolve, reject) => {
       child.once("error", (cause) =>

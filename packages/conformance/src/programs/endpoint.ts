@@ -7,9 +7,8 @@ import type { Program, ProgramOptions } from "./program.ts";
 export type Start = (name: string, file: string, args: readonly string[], options?: ProgramOptions) => Program;
 
 /** Built or not, the program lies beside this file under the same ending. */
-const PROGRAM = fileURLToPath(
-  new URL(`./bin/endpoint${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
-);
+const BUILT = import.meta.url.endsWith(".js");
+const PROGRAM = fileURLToPath(new URL(`./bin/endpoint${BUILT ? ".js" : ".ts"}`, import.meta.url));
 
 /**
  * The process in a namespace that serves TCP and UDP on any number of ports and dials others, one request at a time or
@@ -22,7 +21,7 @@ export class Endpoint {
   #ready = false;
 
   private constructor(start: Start) {
-    this.program = start("endpoint", process.execPath, ["--conditions=source", PROGRAM], {
+    this.program = start("endpoint", process.execPath, [...(BUILT ? [] : ["--conditions=source"]), PROGRAM], {
       stdin: true,
       onLine: (line) => this.#receive(line),
     });

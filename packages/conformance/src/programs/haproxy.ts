@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { LabError } from "../errors.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
+import { within } from "../slow.ts";
 import { HBONE_SINK_PORT, haproxyConfig, PROXY_PORTS } from "./haproxy-config.ts";
 import { describeRecord, type ProxyRecord, parseProxyRecord } from "./haproxy-log.ts";
 import type { Program } from "./program.ts";
@@ -54,7 +55,14 @@ export class Haproxy implements AsyncDisposable {
   /** True when its readiness port answers, asked from its own loopback. */
   async ready(): Promise<boolean> {
     const url = `http://127.0.0.1:${PROXY_PORTS.readiness}/`;
-    const asked = await this.pod.namespace.run("curl", ["-s", "-o", "/dev/null", "--max-time", "1", url]);
+    const asked = await this.pod.namespace.run("curl", [
+      "-s",
+      "-o",
+      "/dev/null",
+      "--max-time",
+      String(within(1_000) / 1_000),
+      url,
+    ]);
     return asked.status === 0;
   }
 
@@ -65,7 +73,7 @@ export class Haproxy implements AsyncDisposable {
   }
 
   /** Waits until `count` records agree with the filter, at most `timeoutMs`; returns those there are by then. */
-  async awaitRecords(filter: RecordFilter, since = 0, count = 1, timeoutMs = 2_000): Promise<ProxyRecord[]> {
+  async awaitRecords(filter: RecordFilter, since = 0, count = 1, timeoutMs = within(2_000)): Promise<ProxyRecord[]> {
     const deadline = performance.now() + timeoutMs;
     while (this.find(filter, since).length < count && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "../errors.ts";
+import { within } from "../slow.ts";
 
 export interface ProgramOptions {
   /** Laid over the environment of this process; `undefined` takes a variable away. */
@@ -76,7 +77,7 @@ export class Program implements AsyncDisposable {
   }
 
   /** Asks it to end with `signal`, and makes it end after `graceMs`. Resolves when it is gone. */
-  async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 5_000): Promise<void> {
+  async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = within(5_000)): Promise<void> {
     this.signal(signal);
     const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
     await this.#ended;
@@ -91,7 +92,7 @@ export class Program implements AsyncDisposable {
    * Waits until `ready` says so. Throws ERR_PROGRAM_EXITED when the process ends first and ERR_PROGRAM_NOT_READY when
    * `timeoutMs` have passed, both with the last of its output.
    */
-  async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = within(10_000)): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!(await ready())) {
       if (!this.running) {

@@ -15,13 +15,19 @@ export interface Section {
 const VOLATILE_SYSCTLS =
   /^net\.(netfilter\.nf_conntrack_(count|generation)|ipv4\.tcp_fastopen_key|ipv6\.conf\.[^.]+\.(stable_secret|flush)|ipv[46]\.route\.flush|ipv4\.tcp_(mem|available\S*))\b/;
 
+/** Of legacy tables, below /proc/net. */
+const NAMES: Readonly<Record<string, string>> = { iptables: "ip_tables_names", ip6tables: "ip6_tables_names" };
+
+/** Comments carry the time, policies their counters. */
+const WITHOUT_COUNTERS = "| sed 's/\\[[0-9:]*\\]$//; /^#/d'";
+
 export const SECTIONS: readonly Section[] = [
   { title: "links", command: "ip -o -d link show", erase: / (numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+) \S+/g },
   { title: "addresses", command: "ip -o addr show" },
   { title: "routes v4", command: "ip -4 -o route show table all" },
   { title: "routes v6", command: "ip -6 -o route show table all", omit: /\b(cache|ra|expires)\b/ },
-  { title: "rules v4", command: "ip -4 rule show" },
-  { title: "rules v6", command: "ip -6 rule show" },
+  { title: "rules v4", command: "ip -4 -d rule show" },
+  { title: "rules v6", command: "ip -6 -d rule show" },
   { title: "qdiscs", command: "tc qdisc show", erase: / refcnt \d+/g },
   {
     title: "tc filters",
@@ -29,15 +35,16 @@ export const SECTIONS: readonly Section[] = [
       'for d in $(ls /proc/sys/net/ipv4/conf); do for h in ingress egress; do tc filter show dev $d $h 2>/dev/null | sed "s/^/$d $h /"; done; done',
     erase: / (id \d+|jited)/g,
   },
-  { title: "nftables", command: "nft -s list ruleset" },
-  {
-    title: "iptables",
-    command: "grep -qs . /proc/net/ip_tables_names && iptables-legacy-save | sed 's/\\[.*//; /^#/d' || true",
-  },
-  {
-    title: "ip6tables",
-    command: "grep -qs . /proc/net/ip6_tables_names && ip6tables-legacy-save | sed 's/\\[.*//; /^#/d' || true",
-  },
+  { title: "nftables", command: "nft -s list ruleset 2>/dev/null" },
+  ...["iptables", "ip6tables"].flatMap((program) => [
+    // Prints only tables that exist: unlike the legacy one it makes none.
+    { title: `${program} nft`, command: `${program}-nft-save ${WITHOUT_COUNTERS}` },
+    // The legacy program makes the tables it is to print; those that were ever used in this namespace are listed.
+    {
+      title: `${program} legacy`,
+      command: `grep -qs . /proc/net/${NAMES[program]} && ${program}-legacy-save ${WITHOUT_COUNTERS} || true`,
+    },
+  ]),
   { title: "sets", command: "ipset save -sorted", erase: / (initval|bucketsize) \S+/g },
   { title: "sysctls", command: "sysctl -a --pattern '^net\\.' 2>/dev/null", omit: VOLATILE_SYSCTLS },
 ];

@@ -58,7 +58,12 @@ describe("snapshots", () => {
     [
       "a legacy iptables rule",
       () => command("iptables-legacy", "-A", "INPUT", "-s", "198.18.9.9"),
-      /^n1: iptables: \+ -A INPUT/,
+      /^n1: iptables legacy: \+ -A INPUT/,
+    ],
+    [
+      "an iptables rule in nftables",
+      () => command("ip6tables-nft", "-t", "mangle", "-A", "FORWARD", "-p", "tcp", "-j", "ACCEPT"),
+      /^n1: ip6tables nft: \+ -A FORWARD -p tcp/,
     ],
     ["a link", () => node("link add v0 type veth peer name v1"), /^n1: links: \+ .*v0/],
   ];

@@ -1,5 +1,6 @@
 import type { Family } from "../lab/addresses.ts";
 import type { Lab } from "../lab/lab.ts";
+import type { DifferenceId } from "./differences.ts";
 import type { Expect } from "./expect.ts";
 import type { Testbed } from "./testbed.ts";
 
@@ -17,29 +18,36 @@ export interface Trial {
   readonly bed: Testbed;
   readonly family: Family;
   readonly temperature: Temperature;
-  /** Name of the backend, for differences that are documented. */
+  /** Name of the backend. */
   readonly backend: string;
   /** States what must be so, and records what was seen. */
   readonly expect: Expect;
+  /** What this backend shows where backends are documented to differ. */
+  difference(id: DifferenceId): string;
 }
 
 /** One thing that every backend must show, as a plain value. */
 export interface Behaviour {
   /** Stable; cited by code, reports and docs/conformance.md. */
   readonly id: string;
-  /** Its number in docs/conformance.md; the further ones have none. */
-  readonly number?: number;
+  /** Its number in docs/conformance.md, 1 to 30; `2b` belongs to 2; the further ones have none. */
+  readonly number?: number | "2b";
   readonly title: string;
   readonly given: string;
   readonly when: string;
   /** The "then" of given, when, then: a property of that name would make the value look like a promise. */
   readonly outcome: string;
-  /** `shared` (default): leaves the fixture as it found it. `own`: gets one for itself. `bare`: one that was not started. */
-  readonly bed?: "shared" | "own" | "bare";
+  /**
+   * `shared` (default): leaves the fixture as it found it, but for which pod is the proxy. `bare`: gets one without agent and proxy and
+   * leaves it so. `own`: gets one of its own for all of its trials.
+   */
+  readonly bed?: "shared" | "bare" | "own";
   /** Default both. */
   readonly families?: readonly Family[];
   /** Default both. */
   readonly temperatures?: readonly Temperature[];
+  /** The backends it says something about, when not about all, and why the others have no such thing. */
+  readonly backends?: { readonly only: readonly string[]; readonly because: string };
   run(trial: Trial): Promise<void>;
 }
 

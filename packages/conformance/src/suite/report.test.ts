@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildReport, renderResult, renderTable } from "./report.ts";
+import { buildReport, headline, renderResult, renderSummary, renderTable, type Subject } from "./report.ts";
 import type { TrialResult } from "./run.ts";
 
 const result = (over: Partial<TrialResult>): TrialResult => ({
@@ -11,18 +11,48 @@ const result = (over: Partial<TrialResult>): TrialResult => ({
   passed: true,
   ms: 12,
   evidence: ["the proxy saw: nothing"],
+  differences: [],
   ...over,
 });
 
-describe("the report", () => {
-  const results = [
-    result({}),
-    result({ family: 6, temperature: "warm", passed: false, failure: "no capture" }),
-    result({ id: "x-thing", number: undefined as never, temperature: "warm" }),
-  ];
+const results = [
+  result({}),
+  result({ family: 6, temperature: "warm", passed: false, failure: "no capture" }),
+  result({ id: "nodeport-masquerade", number: 11, differences: ["masqueraded-source"] }),
+  result({ id: "x-thing", number: undefined as never, temperature: "warm", ms: 900 }),
+];
+const subject: Subject = {
+  backend: "iptables",
+  backendConfig: { flavour: "nft", tunnel: "auto" },
+  services: "nft",
+  commit: "0123456789ab",
+  startedAt: new Date(),
+};
+const outcome = {
+  results,
+  notApplicable: [{ id: "x-foreign-ok-ahead", because: "no tcx" }],
+  tunnels: [
+    { device: "mr-out", kind: "geneve", received: 3, sent: 4 },
+    { device: "mr-in", kind: "vxlan", received: 0, sent: 0 },
+  ],
+};
 
-  it("counts", () => {
-    expect(buildReport("ebpf", { attach: "tcx" }, new Date(), results)).toMatchObject({ passed: 2, failed: 1 });
+describe("the report", () => {
+  it("counts, and names what was run", () => {
+    expect(buildReport(subject, outcome)).toMatchObject({
+      passed: 3,
+      failed: 1,
+      headline: "1/30 behaviours",
+      variant: "iptables nft",
+      tunnel: "geneve",
+      differences: [{ id: "masqueraded-source", shows: expect.stringContaining("client's own address") }],
+    });
+  });
+
+  it("counts a numbered behaviour once all of it passed, and 2b with 2", () => {
+    const second = [result({ number: 2 }), result({ number: "2b" })];
+    expect(headline(second)).toBe("1/30 behaviours");
+    expect(headline([...second, result({ number: "2b", passed: false })])).toBe("0/30 behaviours");
   });
 
   it("shows evidence of failures only", () => {
@@ -36,9 +66,18 @@ describe("the report", () => {
 
   it("has a row for each behaviour and a cell for each family and temperature", () => {
     expect(renderTable(results).split("\n")).toEqual([
-      "    behaviour     v4 cold  v4 warm  v6 cold  v6 warm",
-      " 1  outbound-tcp  pass     ·        ·        FAIL",
-      " x  x-thing       ·        pass     ·        ·",
+      "    behaviour            v4 cold  v4 warm  v6 cold  v6 warm",
+      " 1  outbound-tcp         pass     ·        ·        FAIL",
+      "11  nodeport-masquerade  pass     ·        ·        ·",
+      " x  x-thing              ·        pass     ·        ·",
     ]);
+  });
+
+  it("ends with what does not apply, the slowest, the tunnel and the totals", () => {
+    const summary = renderSummary(buildReport(subject, outcome)).split("\n");
+    expect(summary).toContain("  x-foreign-ok-ahead: no tcx");
+    expect(summary[summary.indexOf("slowest:") + 1]).toBe("     900 ms  x-thing IPv4 warm");
+    expect(summary).toContain("  mr-out (geneve): 3 received, 4 sent");
+    expect(summary.at(-1)).toBe("conformance: 3 passed, 1 failed");
   });
 });

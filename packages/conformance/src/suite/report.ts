@@ -1,40 +1,92 @@
 import { release } from "node:os";
-import type { TrialResult } from "./run.ts";
+import type { ServiceMode } from "../lab/services.ts";
+import { type DifferenceId, shownBy } from "./differences.ts";
+import type { NotApplicable, SuiteOutcome, TrialResult } from "./run.ts";
+import type { TunnelUse } from "./tunnels.ts";
+
+/** How many behaviours have a number: section 7 of the requirements, docs/conformance.md. */
+export const NUMBERED = 30;
+
+/** What was run: stated in a report's head. */
+export interface Subject {
+  readonly backend: string;
+  readonly backendConfig: Readonly<Record<string, unknown>>;
+  readonly services: ServiceMode;
+  /** Of the sources; `unknown` outside of a checkout. */
+  readonly commit: string;
+  readonly startedAt: Date;
+}
 
 /** What `--report` writes. */
 export interface Report {
+  /** `30/30 behaviours`: how many of the numbered ones were run in all they are meant for, and passed. */
+  readonly headline: string;
   readonly backend: string;
+  /** Backend and what was chosen of it: `ebpf tcx`, `iptables nft`. */
+  readonly variant: string;
   readonly backendConfig: object;
+  /** kube-proxy's mode, as the lab played it. */
+  readonly services: ServiceMode;
+  /** `uname -r`. */
   readonly kernel: string;
+  readonly commit: string;
+  /** RFC 3339. */
   readonly startedAt: string;
   readonly seconds: number;
   readonly passed: number;
   readonly failed: number;
+  /** Kind of the tunnel in use; `none` when no tunnel device of the node carried a packet. */
+  readonly tunnel: string;
+  readonly tunnels: readonly TunnelUse[];
+  /** Behaviours that say nothing about this backend, and why. Neither passed nor failed. */
+  readonly notApplicable: readonly NotApplicable[];
+  /** Where backends are documented to differ, with what this one was seen to do. */
+  readonly differences: readonly { readonly id: DifferenceId; readonly shows: string }[];
   readonly results: readonly TrialResult[];
 }
 
-export function buildReport(
-  backend: string,
-  backendConfig: object,
-  startedAt: Date,
-  results: readonly TrialResult[],
-): Report {
+export function buildReport(subject: Subject, { results, notApplicable, tunnels }: SuiteOutcome): Report {
   const passed = results.filter((result) => result.passed).length;
+  const used = tunnels.filter(({ received, sent }) => received + sent > 0);
+  const differences = [...new Set(results.flatMap((result) => result.differences))];
   return {
-    backend,
-    backendConfig,
+    headline: headline(results),
+    backend: subject.backend,
+    variant: variantOf(subject),
+    backendConfig: subject.backendConfig,
+    services: subject.services,
     kernel: release(),
-    startedAt: startedAt.toISOString(),
-    seconds: Math.round((Date.now() - startedAt.getTime()) / 100) / 10,
+    commit: subject.commit,
+    startedAt: subject.startedAt.toISOString(),
+    seconds: Math.round((Date.now() - subject.startedAt.getTime()) / 100) / 10,
     passed,
     failed: results.length - passed,
+    tunnel: [...new Set(used.map(({ kind }) => kind))].join(", ") || "none",
+    tunnels,
+    notApplicable,
+    differences: differences.map((id) => ({ id, shows: shownBy(id, subject.backend).text })),
     results,
   };
 }
 
+/** A numbered behaviour counts when nothing it was run in failed; one that was not run does not count. */
+export function headline(results: readonly TrialResult[]): string {
+  const failed = new Set(results.filter(({ passed }) => !passed).map(numberOf));
+  const shown = new Set(results.map(numberOf).filter((number) => number !== undefined && !failed.has(number)));
+  return `${shown.size}/${NUMBERED} behaviours`;
+}
+
+/** 2b belongs to 2. */
+const numberOf = ({ number }: TrialResult): number | undefined => (number === "2b" ? 2 : number);
+
+function variantOf({ backend, backendConfig }: Subject): string {
+  const chosen = ["attach", "flavour", "tunnel"].map((key) => backendConfig[key]);
+  return [backend, ...chosen.filter((value) => typeof value === "string" && value !== "auto")].join(" ");
+}
+
 /** One line as a trial ends; its evidence below it when it failed. */
 export function renderResult(result: TrialResult): string {
-  const name = `${result.number?.toString().padStart(2) ?? " x"}  ${result.id.padEnd(28)} IPv${result.family}  ${result.temperature}`;
+  const name = `${mark(result)}  ${result.id.padEnd(28)} IPv${result.family}  ${result.temperature}`;
   const line = `${result.passed ? "pass" : "FAIL"}  ${name}  ${String(result.ms).padStart(6)} ms`;
   if (result.passed) return line;
   const details = [result.failure ?? "", ...result.evidence.map((seen) => `saw ${seen}`)].join("\n");
@@ -57,8 +109,43 @@ export function renderTable(results: readonly TrialResult[]): string {
       const result = own.find((candidate) => candidate.family === family && candidate.temperature === temperature);
       return (result === undefined ? "·" : result.passed ? "pass" : "FAIL").padEnd(9);
     });
-    return `${`${own[0]?.number?.toString().padStart(2) ?? " x"}  ${id}`.padEnd(width)}  ${cells.join("")}`.trimEnd();
+    return `${`${mark(own[0])}  ${id}`.padEnd(width)}  ${cells.join("")}`.trimEnd();
   });
   const head = `${"    behaviour".padEnd(width)}  ${columns.map(({ title }) => title.padEnd(9)).join("")}`.trimEnd();
   return [head, ...rows].join("\n");
 }
+
+const mark = (result: Pick<TrialResult, "number"> | undefined): string => String(result?.number ?? "x").padStart(2);
+
+/** What else there is to say: whatever does not apply, documented differences, the slowest, the tunnel; then the totals. */
+export function renderSummary(report: Report): string {
+  const slowest = [...report.results].sort((a, b) => b.ms - a.ms).slice(0, 10);
+  return [
+    ...section(
+      "not applicable",
+      report.notApplicable.map(({ id, because }) => `${id}: ${because}`),
+    ),
+    ...section(
+      "documented differences",
+      report.differences.map(({ id, shows }) => `${id}: ${shows}`),
+    ),
+    ...section(
+      "slowest",
+      slowest.map(
+        ({ id, family, temperature, ms }) => `${String(ms).padStart(6)} ms  ${id} IPv${family} ${temperature}`,
+      ),
+    ),
+    ...section(
+      "tunnel devices",
+      report.tunnels.map(
+        ({ device, kind, received, sent }) => `${device} (${kind}): ${received} received, ${sent} sent`,
+      ),
+    ),
+    `${report.variant}, Services by ${report.services}, Linux ${report.kernel}, commit ${report.commit}, ${report.seconds} s`,
+    `${report.headline}, tunnel ${report.tunnel}`,
+    `conformance: ${report.passed} passed, ${report.failed} failed`,
+  ].join("\n");
+}
+
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ""];

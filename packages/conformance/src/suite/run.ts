@@ -1,7 +1,9 @@
 import { FAMILIES, type Family } from "../lab/addresses.ts";
-import type { Behaviour, Temperature } from "./behaviour.ts";
+import type { Behaviour, Temperature, Trial } from "./behaviour.ts";
+import { type DifferenceId, shownBy } from "./differences.ts";
 import { Expect } from "./expect.ts";
 import { Testbed, type TestbedOptions } from "./testbed.ts";
+import { addTunnels, type TunnelUse } from "./tunnels.ts";
 
 export interface SuiteOptions extends TestbedOptions {
   readonly behaviours: readonly Behaviour[];
@@ -14,16 +16,32 @@ export interface SuiteOptions extends TestbedOptions {
 
 export interface TrialResult {
   readonly id: string;
-  readonly number?: number;
+  readonly number?: number | "2b";
   readonly title: string;
   readonly family: Family;
   readonly temperature: Temperature;
   readonly passed: boolean;
+  /** Making and starting the fixture included. */
   readonly ms: number;
   /** What was seen, in order. */
   readonly evidence: readonly string[];
+  /** Ids of the documented differences it went by. */
+  readonly differences: readonly DifferenceId[];
   /** Why it failed. */
   readonly failure?: string;
+}
+
+/** A behaviour that says nothing about this backend. */
+export interface NotApplicable {
+  readonly id: string;
+  readonly because: string;
+}
+
+export interface SuiteOutcome {
+  readonly results: readonly TrialResult[];
+  readonly notApplicable: readonly NotApplicable[];
+  /** Tunnel devices of the node, with what they carried while the shared fixture was up. */
+  readonly tunnels: readonly TunnelUse[];
 }
 
 const TEMPERATURES: readonly Temperature[] = ["cold", "warm"];
@@ -39,37 +57,48 @@ interface Case {
  * Runs every behaviour in every family and temperature it is meant for. Behaviours that leave the fixture as they found it
  * share one; after a failure the next gets a new one, so that no failure causes another.
  */
-export async function runSuite(options: SuiteOptions): Promise<TrialResult[]> {
+export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   const results: TrialResult[] = [];
-  await using shared = new SharedBed(options);
+  const foreign = options.behaviours.filter((behaviour) => !isFor(behaviour, options.backend));
+  await using beds = new Beds(options);
   for (const one of cases(options)) {
     if (options.signal?.aborted === true) break;
-    const result = await runCase(one, options, shared);
+    const result = await runCase(one, options, beds);
     results.push(result);
     options.onResult?.(result);
   }
-  return results;
+  await beds.discardAll();
+  return {
+    results,
+    notApplicable: foreign.map(({ id, backends }) => ({ id, because: backends?.because ?? "" })),
+    tunnels: beds.tunnels,
+  };
 }
 
-function cases({ behaviours, families = FAMILIES, temperatures = TEMPERATURES }: SuiteOptions): Case[] {
-  return behaviours.flatMap((behaviour) =>
-    families
-      .filter((family) => behaviour.families?.includes(family) ?? true)
-      .flatMap((family) =>
-        temperatures
-          .filter((temperature) => behaviour.temperatures?.includes(temperature) ?? true)
-          .map((temperature) => ({ behaviour, family, temperature })),
-      ),
-  );
+const isFor = ({ backends }: Behaviour, backend: string): boolean => backends?.only.includes(backend) ?? true;
+
+function cases({ behaviours, families = FAMILIES, temperatures = TEMPERATURES, backend }: SuiteOptions): Case[] {
+  return behaviours
+    .filter((behaviour) => isFor(behaviour, backend))
+    .flatMap((behaviour) =>
+      families
+        .filter((family) => behaviour.families?.includes(family) ?? true)
+        .flatMap((family) =>
+          temperatures
+            .filter((temperature) => behaviour.temperatures?.includes(temperature) ?? true)
+            .map((temperature) => ({ behaviour, family, temperature })),
+        ),
+    );
 }
 
 async function runCase(
   { behaviour, family, temperature }: Case,
   options: SuiteOptions,
-  shared: SharedBed,
+  beds: Beds,
 ): Promise<TrialResult> {
   const { id, title, number } = behaviour;
   const expect = new Expect();
+  const differences: DifferenceId[] = [];
   const started = performance.now();
   const result = (outcome: { passed: boolean; failure?: string }): TrialResult => ({
     id,
@@ -79,50 +108,82 @@ async function runCase(
     temperature,
     ms: Math.round(performance.now() - started),
     evidence: expect.evidence,
+    differences,
     ...outcome,
   });
+  const difference = (name: DifferenceId): string => {
+    const shown = shownBy(name, options.backend);
+    differences.push(name);
+    expect.note(`documented difference ${name}`, shown.text);
+    return shown.as;
+  };
   try {
-    const kind = behaviour.bed ?? "shared";
-    if (kind === "shared") {
-      const bed = await shared.get();
-      await behaviour.run({ lab: bed.lab, bed, family, temperature, backend: options.backend, expect });
-    } else {
-      await using bed = await (kind === "own" ? Testbed.create(options) : Testbed.bare(options));
-      await behaviour.run({ lab: bed.lab, bed, family, temperature, backend: options.backend, expect });
-    }
+    const bed = await beds.get(behaviour);
+    const trial: Trial = { lab: bed.lab, bed, family, temperature, backend: options.backend, expect, difference };
+    await behaviour.run(trial);
+    if (behaviour.bed === "bare") await bed.strip();
     return result({ passed: true });
   } catch (error) {
     // Whatever a trial throws is its result; nothing of it may reach the next trial.
     const failed = result({ passed: false, failure: describe(error) });
-    await shared.discard();
+    await beds.discard(behaviour);
     return failed;
   }
 }
 
-/** A fixture that is made when it is first needed, and anew after it was discarded. */
-class SharedBed implements AsyncDisposable {
+/** Fixtures, each made when it is first needed and anew after it was discarded. */
+class Beds implements AsyncDisposable {
   readonly #options: TestbedOptions;
-  #bed: Testbed | undefined;
+  readonly #beds = new Map<string, Testbed>();
+  #tunnels: readonly TunnelUse[] = [];
 
   constructor(options: TestbedOptions) {
     this.#options = options;
   }
 
-  async get(): Promise<Testbed> {
-    this.#bed ??= await Testbed.create(this.#options);
-    return this.#bed;
+  /** Tunnels of the shared fixtures that were discarded. */
+  get tunnels(): readonly TunnelUse[] {
+    return this.#tunnels;
   }
 
-  async discard(): Promise<void> {
-    const bed = this.#bed;
-    this.#bed = undefined;
-    await bed?.[Symbol.asyncDispose]();
+  async get(behaviour: Behaviour): Promise<Testbed> {
+    const name = nameOf(behaviour);
+    for (const other of this.#beds.keys()) {
+      // Nobody comes back to a fixture of one's own.
+      if (other.startsWith(OWN) && other !== name) await this.#discard(other);
+    }
+    const bed = this.#beds.get(name) ?? (await this.#make(behaviour));
+    this.#beds.set(name, bed);
+    return bed;
+  }
+
+  discard(behaviour: Behaviour): Promise<void> {
+    return this.#discard(nameOf(behaviour));
+  }
+
+  async discardAll(): Promise<void> {
+    for (const name of [...this.#beds.keys()]) await this.#discard(name);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.discard();
+    return this.discardAll();
+  }
+
+  #make(behaviour: Behaviour): Promise<Testbed> {
+    return behaviour.bed === "bare" ? Testbed.bare(this.#options) : Testbed.create(this.#options);
+  }
+
+  async #discard(name: string): Promise<void> {
+    const bed = this.#beds.get(name);
+    if (bed === undefined) return;
+    this.#beds.delete(name);
+    await using _ = bed;
+    if (name === "shared") this.#tunnels = addTunnels(this.#tunnels, await bed.tunnels());
   }
 }
+
+const OWN = "own ";
+const nameOf = ({ bed = "shared", id }: Behaviour): string => (bed === "own" ? `${OWN}${id}` : bed);
 
 function describe(error: unknown): string {
   if (error instanceof SuppressedError)

@@ -13,12 +13,13 @@ async function runIdle(...ids: string[]): Promise<TrialResult[]> {
     return found;
   });
   const options = { backend: "idle", backendConfig: {}, plugins: [PLUGIN], prefix: "mridle" };
-  return runSuite({ ...options, behaviours: chosen, families: [4], temperatures: ["cold"] });
+  const { results } = await runSuite({ ...options, behaviours: chosen, families: [4], temperatures: ["cold"] });
+  return [...results];
 }
 
 describe("the suite, against a backend that does nothing", () => {
   it("passes what any node shows without redirection", async () => {
-    const results = await runIdle("kubelet-probe", "udp-both-ways", "icmp", "x-proxy-own-port", "x-uninstall");
+    const results = await runIdle("kubelet-probe", "udp-both-ways", "icmp", "x-proxy-own-port");
     expect(results.filter(({ passed }) => !passed)).toEqual([]);
     expect(results.every(({ evidence }) => evidence.length > 0)).toBe(true);
   });

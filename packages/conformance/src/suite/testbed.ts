@@ -2,12 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "../agent/agent.ts";
 import { LabError } from "../errors.ts";
 import { FAMILIES } from "../lab/addresses.ts";
-import { Lab } from "../lab/lab.ts";
+import { Lab, proxyPod } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
-import type { LabPod } from "../lab/lab-pod.ts";
+import type { LabPod, PodOptions } from "../lab/lab-pod.ts";
+import type { ServiceMode } from "../lab/services.ts";
+import type { Finished } from "../programs/command.ts";
 import type { Endpoint } from "../programs/endpoint.ts";
 import { Haproxy, type HaproxyOptions } from "../programs/haproxy.ts";
+import { SLOW } from "../slow.ts";
+import { type TunnelUse, tunnelsOf } from "./tunnels.ts";
 
 /** What every server of the fixture listens on, TCP and UDP. */
 export const SERVER_PORT = 8080;
@@ -23,7 +27,12 @@ export interface TestbedOptions {
   readonly agentCommand?: readonly string[];
   /** What to call the lab. */
   readonly prefix?: string;
+  /** How the node translates Service addresses; default `nft`. */
+  readonly services?: ServiceMode;
 }
+
+/** Between two comparisons with the kernel: short, so that what only they find is found within a test. */
+const RESYNC_SECONDS = 0.3 * SLOW;
 
 /**
  * The fixture: node 1 with members m1 and m2, a plain pod p1, a pod l1 whose namespace can be enrolled, and proxy z1; node 2
@@ -36,6 +45,8 @@ export class Testbed implements AsyncDisposable {
   readonly options: TestbedOptions;
   #agent: Agent | undefined;
   #proxy: Haproxy | undefined;
+  #proxyName = "z1";
+  #proxies = 1;
 
   private constructor(lab: Lab, options: TestbedOptions) {
     this.lab = lab;
@@ -64,6 +75,7 @@ export class Testbed implements AsyncDisposable {
         { pods: [plain("s1")] },
       ],
       externals: ["ext", { name: "far", behindMtu: 1400 }],
+      ...(options.services === undefined ? {} : { services: options.services }),
     });
     const bed = undo.use(new Testbed(lab, options));
     await Promise.all(lab.hosts.filter(({ name }) => name !== "z1" && name !== "n2").map(serve));
@@ -72,24 +84,42 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** Starts proxy and agent, publishes everything and waits until m1 and m2 are enrolled. */
-  async start(): Promise<void> {
+  async start(settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    await Promise.all([this.#startProxy(), this.startAgent(settings)]);
+    await this.ready();
+  }
+
+  /** Publishes everything, and starts the agent without waiting for what it does. */
+  async startAgent(settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const { backend, backendConfig, plugins, agentCommand } = this.options;
-    const [proxy, agent] = await Promise.all([
-      Haproxy.start(this.z1, { directory: this.node.paths.root }),
-      Agent.start(this.node, {
-        redirectMode: backend,
-        backends: { [backend]: backendConfig },
-        plugins,
-        ...(agentCommand === undefined ? {} : { command: agentCommand }),
-        // Short, so that what only a comparison with the kernel finds is found within a test.
-        settings: { resync: { intervalSeconds: 1 } },
-      }),
-    ]);
-    this.#proxy = proxy;
-    this.#agent = agent;
     this.publish();
-    await agent.untilActive(this.z1);
-    await agent.untilEnrolled(this.m1, this.m2);
+    this.#agent = await Agent.start(this.node, {
+      redirectMode: backend,
+      backends: { [backend]: backendConfig },
+      plugins,
+      ...(agentCommand === undefined ? {} : { command: agentCommand }),
+      settings: { resync: { intervalSeconds: RESYNC_SECONDS }, ...settings },
+    });
+  }
+
+  /** Waits until the proxy is active and m1 and m2 are enrolled. */
+  async ready(): Promise<void> {
+    await this.agent.untilActive(this.z);
+    await this.agent.untilEnrolled(this.m1, this.m2);
+  }
+
+  /** Stops the agent and runs `millrace uninstall`. */
+  async uninstall(): Promise<Finished> {
+    await this.agent.stop();
+    return this.agent.millrace("uninstall");
+  }
+
+  /** After {@link uninstall}: stops the proxy too, so that the fixture is bare again. */
+  async strip(): Promise<void> {
+    if (this.#agent?.running === true) throw new LabError("ERR_EXPECTATION", "a bare fixture was left with an agent");
+    this.#agent = undefined;
+    await this.#proxy?.stop();
+    this.#proxy = undefined;
   }
 
   get agent(): Agent {
@@ -97,7 +127,7 @@ export class Testbed implements AsyncDisposable {
     return this.#agent;
   }
 
-  /** HAProxy in z1; another one after {@link restartProxy}. */
+  /** HAProxy in {@link z}; another one after {@link restartProxy} and {@link succeed}. */
   get proxy(): Haproxy {
     if (this.#proxy === undefined) throw new LabError("ERR_PROGRAM_NOT_READY", "the fixture was not started");
     return this.#proxy;
@@ -118,8 +148,9 @@ export class Testbed implements AsyncDisposable {
   get s1(): LabPod {
     return this.lab.pod("s1");
   }
-  get z1(): LabPod {
-    return this.lab.pod("z1");
+  /** The proxy's pod: z1 at first, and whichever took its place. */
+  get z(): LabPod {
+    return this.lab.pod(this.#proxyName);
   }
   get ext(): LabHost {
     return this.lab.external("ext");
@@ -144,9 +175,36 @@ export class Testbed implements AsyncDisposable {
     this.node.applyNamespace(NAMESPACES.late, member ? MEMBERSHIP_LABEL : {});
   }
 
-  /** A new HAProxy process in z1; the one before must have ended. */
+  /** A new HAProxy process in the proxy's pod; the one before must have ended. */
   async restartProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
-    this.#proxy = await Haproxy.start(this.z1, { directory: this.node.paths.root, ...options });
+    await this.#startProxy(options);
+  }
+
+  /** A further pod with a running proxy, not published. */
+  async addProxy(options: Partial<PodOptions> = {}): Promise<Haproxy> {
+    const name = options.name ?? `z${++this.#proxies}`;
+    const pod = await this.node.addPod(proxyPod({ ...options, name }));
+    return Haproxy.start(pod, { directory: this.node.paths.root });
+  }
+
+  /** From now on `proxy` is the fixture's; the one before goes, its pod and its object with it. */
+  async succeed(proxy: Haproxy): Promise<void> {
+    const old = this.node.pods.find(({ name }) => name === this.#proxyName);
+    this.#proxy = proxy;
+    this.#proxyName = proxy.pod.name;
+    if (old === undefined || old === proxy.pod) return;
+    this.node.deletePodObject(old);
+    await this.node.removePod(old.name);
+    await this.agent.until(`departure of ${old.name}`, ({ proxies }) => proxies.every(({ uid }) => uid !== old.uid));
+  }
+
+  /** The node's tunnel devices, with what they have carried. */
+  tunnels(): Promise<TunnelUse[]> {
+    return tunnelsOf(this.node.namespace);
+  }
+
+  async #startProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
+    this.#proxy = await Haproxy.start(this.z, { directory: this.node.paths.root, ...options });
   }
 
   /** Forgets neighbours everywhere, so that the next packet is the first. */

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { plainAddress } from "../../lab/addresses.ts";
+import { within } from "../../slow.ts";
 import type { Dial, Failure, Outcome } from "./protocol.ts";
 
 /** A failed conversation, carrying its {@link Failure}. */
@@ -148,7 +149,7 @@ export async function converse<Value>(
 ): Promise<Outcome<Value>> {
   const conversation = new Conversation(dial);
   try {
-    return await outcomeOf(conversation, dial.timeoutMs ?? 5_000, talk);
+    return await outcomeOf(conversation, dial.timeoutMs ?? within(5_000), talk);
   } finally {
     conversation.socket.destroy();
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../../slow.ts";
 import type { LoadRequest, LoadResult } from "./protocol.ts";
 import { report } from "./tcp-client.ts";
 
@@ -6,7 +7,7 @@ import { report } from "./tcp-client.ts";
  * Opens new connections at a steady rate whatever becomes of the earlier ones (an open loop: a slow server does not slow
  * the load down and so hide itself), asks each for a report and keeps every failure.
  */
-export async function load({ targets, rate, seconds, timeoutMs = 5_000 }: LoadRequest): Promise<LoadResult> {
+export async function load({ targets, rate, seconds, timeoutMs = within(5_000) }: LoadRequest): Promise<LoadResult> {
   const attempts = Math.round(rate * seconds);
   const started = performance.now();
   const latencies: number[] = [];

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../../slow.ts";
 import { Conversation, ConversationError, converse, outcomeOf } from "./conversation.ts";
 import { pattern, patternDigest } from "./pattern.ts";
 import type { Dial, Input, Outcome, Output, Place, Seen, StreamResult, Sunk } from "./protocol.ts";
@@ -55,7 +56,7 @@ export class OpenConnections {
   async open(dial: Dial): Promise<Output<"open">> {
     const conversation = new Conversation(dial);
     const handle = this.#next++;
-    const outcome = await outcomeOf(conversation, dial.timeoutMs ?? 5_000, async () => {
+    const outcome = await outcomeOf(conversation, dial.timeoutMs ?? within(5_000), async () => {
       conversation.write("echo\n");
       return { handle };
     });
@@ -64,7 +65,7 @@ export class OpenConnections {
     return outcome;
   }
 
-  exchange({ handle, rounds, size = 64, timeoutMs = 5_000 }: Input<"exchange">): Promise<Output<"exchange">> {
+  exchange({ handle, rounds, size = 64, timeoutMs = within(5_000) }: Input<"exchange">): Promise<Output<"exchange">> {
     const entry = this.#get(handle);
     return outcomeOf(entry.conversation, timeoutMs, async (conversation) => {
       for (let round = 0; round < rounds; round++) {
@@ -111,11 +112,13 @@ async function stream(target: Place, intervalMs: number, stop: AbortSignal): Pro
   let rounds = 0;
   let localPort = 0;
   try {
-    const opened = await outcomeOf(conversation, 5_000, async () => conversation.write("echo\n"));
+    const opened = await outcomeOf(conversation, within(5_000), async () => conversation.write("echo\n"));
     if (!opened.ok) return { ...target, localPort, rounds, failure: opened.failure };
     localPort = opened.localPort;
     while (!stop.aborted) {
-      const result = await outcomeOf(conversation, 5_000, () => roundTrip(conversation, pattern(256, rounds * 256)));
+      const result = await outcomeOf(conversation, within(5_000), () =>
+        roundTrip(conversation, pattern(256, rounds * 256)),
+      );
       if (!result.ok) return { ...target, localPort, rounds, failure: result.failure };
       rounds++;
       await sleep(intervalMs);

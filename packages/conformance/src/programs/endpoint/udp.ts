@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { plainAddress } from "../../lab/addresses.ts";
+import { within } from "../../slow.ts";
 import { pattern } from "./pattern.ts";
 import type { Input, Output } from "./protocol.ts";
 
@@ -23,7 +24,7 @@ export async function udp({
   localPort,
   rounds,
   size = 64,
-  timeoutMs = 2_000,
+  timeoutMs = within(2_000),
 }: Input<"udp">): Promise<Output<"udp">> {
   const started = performance.now();
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");

@@ -1,0 +1,15 @@
+/**
+ * How many times slower than a usual machine this one is: `MILLRACE_SLOW`, 20 or so in an emulated one; default 1. Multiplies how
+ * long the lab waits for what must come, and the bounds of what must come soon; never the time in which something must not come.
+ */
+export const SLOW = slowness(process.env.MILLRACE_SLOW);
+
+/** So many milliseconds of a usual machine, on this one. */
+export const within = (ms: number): number => ms * SLOW;
+
+export function slowness(text: string | undefined): number {
+  if (text === undefined || text === "") return 1;
+  const factor = Number(text);
+  if (Number.isFinite(factor) && factor >= 1 && factor <= 100) return factor;
+  throw new RangeError(`MILLRACE_SLOW is a factor from 1 to 100, not ${text}`);
+}
