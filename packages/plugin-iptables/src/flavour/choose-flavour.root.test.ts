@@ -11,7 +11,7 @@ const FIREWALL = "*filter\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n";
 const MORE = `*filter\n${"-A INPUT -p tcp --dport 22 -j ACCEPT\n".repeat(5)}COMMIT\n`;
 
 const ask = (there: ScratchNetns, wanted: "auto" | Flavour = "auto") =>
-  chooseFlavour({ wanted, isOurs: (chain) => chain.startsWith("OURS-"), netns: there.fd });
+  chooseFlavour({ wanted, isOurs: (chain) => chain.startsWith("OURS-"), families: [4, 6], netns: there.fd });
 
 test.each<[string, string[], string[], Flavour, RegExp]>([
   ["a host that nobody has touched", [], [], "nft", /nobody/],

@@ -1,3 +1,4 @@
+import type { Family } from "linux-ts";
 import type { CommandError } from "../commands/command-error.ts";
 import { iptablesRestore, iptablesSave, legacyTables } from "../commands/iptables.ts";
 import { type Flavour, flavours, iptablesProgram } from "../commands/iptables-names.ts";
@@ -12,6 +13,8 @@ export interface FlavourQuestion {
   readonly wanted: "auto" | Flavour;
   /** Tells a chain of this backend by its name. */
   readonly isOurs: (chain: string) => boolean;
+  /** Those that the node has. */
+  readonly families: readonly Family[];
   readonly netns?: NetnsPlace;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,10 +53,10 @@ function asConfigured({ flavour, problem }: FlavourUse): FlavourChoice {
   );
 }
 
-async function survey(flavour: Flavour, { isOurs, netns, signal }: FlavourQuestion): Promise<FlavourUse> {
+async function survey(flavour: Flavour, { isOurs, families, netns, signal }: FlavourQuestion): Promise<FlavourUse> {
   try {
     const saved = [];
-    for (const family of [4, 6] as const) saved.push(await iptablesSave({ flavour, family, netns, signal }));
+    for (const family of families) saved.push(await iptablesSave({ flavour, family, netns, signal }));
     return countUse(flavour, saved, isOurs);
   } catch (error) {
     const { code, message } = error as CommandError;
