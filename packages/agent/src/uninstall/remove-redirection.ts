@@ -33,11 +33,14 @@ export async function removeRedirections(
       else ledger.unseen.push(`backend ${name}: it cannot be opened to look: ${why(error)}`);
     }
   }
-  ledger.attempt("programs on interfaces, perhaps: they cannot be listed", () => {
+  try {
     for (const { interface: where, direction, by, name } of attachedPrograms().filter(isOurs)) {
       ledger.left.push(`program ${name} on ${where} ${direction}, attached by ${by}`);
     }
-  });
+  } catch (error) {
+    const list = noted.includes("ebpf") ? ledger.left : ledger.unseen;
+    list.push(`programs on interfaces: they cannot be listed: ${why(error)}`);
+  }
 }
 
 async function removeRedirection(plugin: Plugin, open: () => Promise<Redirection>, ledger: Ledger): Promise<void> {
