@@ -12,6 +12,7 @@ PNPM := $(MILLRACE_CACHE)/pnpm/node_modules/.bin/pnpm
 # The pinned Node 24 and the workspace's tools come before the machine's own.
 export PATH := $(CURDIR)/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export MILLRACE_HAPROXY ?= $(firstword $(wildcard $(MILLRACE_CACHE)/haproxy/usr/sbin/haproxy) haproxy)
+export MILLRACE_UNBOUND ?= $(firstword $(wildcard $(MILLRACE_CACHE)/unbound/usr/sbin/unbound) unbound)
 
 ##@ Everyday
 
@@ -52,9 +53,10 @@ test-unit: setup ## Pure tests only, no root needed
 test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
 	@vitest run --project root
 
-conformance: setup ## Behaviours against a backend: BACKEND=ebpf ATTACH=tcx|clsact ONLY=id,… REPORT=file.json
-	@node --conditions=source packages/conformance/src/cli.ts run --backend $(or $(BACKEND),ebpf) \
-		$(if $(ATTACH),--attach $(ATTACH)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
+	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
+		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
+		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 format: ## Rewrite sources in the house format
 	@biome check --write .

@@ -39,6 +39,9 @@ needs=(
 haproxy_libraries=(liblua5.3-0 libopentracing-c-wrapper0 libpcre2-8-0 libssl3 libsystemd0 libcrypt1)
 haproxy=$CACHE/haproxy/usr/sbin/haproxy
 
+# unbound is the lab's DNS server, for the same reason unpacked into the cache. Which libraries it needs its package says.
+unbound=$CACHE/unbound/usr/sbin/unbound
+
 there() {
 	case $1 in
 	/*) [ -e "$1" ] ;;
@@ -55,18 +58,23 @@ haproxy_works() {
 	[ -x "$haproxy" ] && "$haproxy" -v >/dev/null 2>&1
 }
 
-if [ ${#missing[@]} -eq 0 ] && haproxy_works; then
+unbound_works() {
+	[ -x "$unbound" ] && "$unbound" -V >/dev/null 2>&1
+}
+
+if [ ${#missing[@]} -eq 0 ] && haproxy_works && unbound_works; then
 	exit 0
 fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "setup: this is not Debian or Ubuntu. Please install the equivalents of: ${missing[*]:-nothing more}" >&2
 	haproxy_works || command -v haproxy >/dev/null || { echo "setup: and HAProxy (>= 2.4), which MILLRACE_HAPROXY may point to" >&2; exit 1; }
+	unbound_works || command -v unbound >/dev/null || { echo "setup: and unbound, which MILLRACE_UNBOUND may point to" >&2; exit 1; }
 	[ ${#missing[@]} -eq 0 ] || exit 1
 	exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
-	echo "setup: missing: ${missing[*]:-the private HAProxy}. Run 'make setup' once as root." >&2
+	echo "setup: missing: ${missing[*]:-the private HAProxy or unbound}. Run 'make setup' once as root." >&2
 	exit 1
 fi
 
@@ -76,22 +84,31 @@ quiet() { # shows the output only when the command fails
 	out=$("$@" 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
 }
 
-if [ ${#missing[@]} -gt 0 ] || ! haproxy_works; then
-	packages=("${missing[@]}")
-	haproxy_works || packages+=("${haproxy_libraries[@]}")
-	echo "setup: installing ${packages[*]}"
-	quiet apt-get update
-	quiet apt-get install -y --no-install-recommends "${packages[@]}"
+quiet apt-get update
+packages=("${missing[@]}")
+haproxy_works || packages+=("${haproxy_libraries[@]}")
+if ! unbound_works; then
+	mapfile -t unbound_libraries < <(apt-cache depends unbound | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p')
+	packages+=("${unbound_libraries[@]}")
 fi
+echo "setup: installing ${packages[*]}"
+quiet apt-get install -y --no-install-recommends "${packages[@]}"
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+unpack() { # the files of a package into the cache, without its scripts
+	echo "setup: unpacking $1 into $CACHE/$1"
+	(cd "$work" && quiet apt-get -o APT::Sandbox::User=root download "$1")
+	rm -rf "${CACHE:?}/$1"
+	mkdir -p "$CACHE/$1"
+	dpkg -x "$work/$1"_*.deb "$CACHE/$1"
+}
 if ! haproxy_works; then
-	echo "setup: unpacking HAProxy into $CACHE/haproxy"
-	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	chmod 755 "$work"
-	(cd "$work" && quiet apt-get -o APT::Sandbox::User=root download haproxy)
-	rm -rf "$CACHE/haproxy"
-	mkdir -p "$CACHE/haproxy"
-	dpkg -x "$work"/haproxy_*.deb "$CACHE/haproxy"
+	unpack haproxy
 	haproxy_works || { "$haproxy" -v; exit 1; }
+fi
+if ! unbound_works; then
+	unpack unbound
+	unbound_works || { "$unbound" -V; exit 1; }
 fi
