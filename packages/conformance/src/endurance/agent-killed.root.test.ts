@@ -2,14 +2,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { queryTcx } from "libbpf-ts";
 import { link, openNetns } from "linux-ts";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
 import { Agent } from "../agent/agent.ts";
 import { FAMILIES } from "../lab/addresses.ts";
 import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
 import { Lab, proxyPod } from "../lab/lab.ts";
+import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
+import type { Output } from "../programs/endpoint/protocol.ts";
 import { Haproxy } from "../programs/haproxy.ts";
+import { Evidence } from "./evidence.ts";
 
 const PORT = 8080;
 const RATE = 100;
@@ -111,27 +114,39 @@ const rounds = Array.from({ length: 20 }, (_, index) => ({
 }));
 
 test.each(rounds)(`kill -9, round $round, during $transition (seed ${seed})`, async ({ transition }) => {
-  const places = (hosts: readonly { address(family: 4 | 6): string }[]) =>
-    hosts.flatMap((host) => FAMILIES.map((family) => ({ host: host.address(family), port: PORT })));
   const worlds = WORLDS.map((name) => lab.external(name));
+  const clients = [steady, moving, ...worlds.slice(0, 1)];
+  const results = new Map<LabHost, Output<"load">>();
+  const evidence = await Evidence.begin(agent);
+  onTestFailed(async () => {
+    const loads = clients.map((client) => ({ name: client.name, result: results.get(client) }));
+    console.error(await evidence.describe(agent, [...node.pods, ...worlds, node], loads));
+  });
+
+  const places = (hosts: readonly LabHost[]) =>
+    hosts.flatMap((host) => FAMILIES.map((family) => ({ host: host.address(family), port: PORT })));
   const counters = await Promise.all(worlds.map((world) => EscapeCounter.start(world, steady)));
-  const seconds = 3;
-  const loads = Promise.all([
-    ...[steady, moving].map(async (pod) =>
-      (await pod.endpoint()).ask("load", { targets: places(worlds), rate: RATE / 2, seconds }),
-    ),
-    (await worlds[0]?.endpoint())?.ask("load", { targets: places([steady, moving]), rate: RATE / 2, seconds }),
-  ]);
+  evidence.note("loads begin");
+  const loads = clients.map(async (client) => {
+    const targets = places(worlds.includes(client) ? [steady, moving] : worlds);
+    results.set(client, await (await client.endpoint()).ask("load", { targets, rate: RATE / 2, seconds: 3 }));
+  });
   await sleep(300);
+  evidence.note(`${transition} begins`);
   await transitions[transition]();
   await sleep(random() * 120);
+  evidence.note("agent is killed");
   await agent.kill();
   await sleep(random() * 300);
+  evidence.note("agent starts again");
   await agent.restart();
+  evidence.note("agent serves its status");
   await untilTrue();
-  for (const result of await loads) {
-    expect(result?.failures).toEqual([]);
-    expect(result?.succeeded).toBe(result?.attempts);
+  evidence.note("everything is as it should be");
+  await Promise.all(loads);
+  for (const [client, result] of results) {
+    expect.soft(result.failures, `load of ${client.name}`).toEqual([]);
+    expect.soft(result.succeeded, `load of ${client.name}`).toBe(result.attempts);
   }
   const escaped = await Promise.all(counters.map((counter) => counter.read()));
   await Promise.all(counters.map((counter) => counter.stop()));

@@ -19,6 +19,7 @@ export class Conversation {
   readonly started = performance.now();
   connected = false;
   received = 0;
+  localPort: number | undefined;
   #chunks: Buffer[] = [];
   #failure: Failure | undefined;
   #wake: (() => void) | undefined;
@@ -33,6 +34,7 @@ export class Conversation {
     });
     this.socket.on("connect", () => {
       this.connected = true;
+      this.localPort = this.socket.localPort;
       this.#wake?.();
     });
     this.socket.on("data", (chunk) => {
@@ -99,6 +101,7 @@ export class Conversation {
 
   /** Gives up from outside: whoever waits gets this failure. */
   abort(failure: Failure): void {
+    this.localPort ??= this.socket.localPort;
     this.#fail(failure);
     this.socket.destroy();
   }
@@ -135,8 +138,9 @@ export async function outcomeOf<Value>(
     return { ok: true, value: await talk(conversation), local, localPort, ms: conversation.ms };
   } catch (error) {
     if (!(error instanceof ConversationError)) throw error;
-    const { connected, received, ms } = conversation;
-    return { ok: false, failure: error.failure, connected, received, ms };
+    const { connected, received, localPort, ms } = conversation;
+    const source = localPort === undefined ? {} : { localPort };
+    return { ok: false, failure: error.failure, connected, received, ...source, ms };
   } finally {
     clearTimeout(timer);
   }

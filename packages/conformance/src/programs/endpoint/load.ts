@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { within } from "../../slow.ts";
-import type { LoadRequest, LoadResult } from "./protocol.ts";
+import type { LoadFailure, LoadRequest, LoadResult, Outcome, Place } from "./protocol.ts";
 import { report } from "./tcp-client.ts";
 
 /**
@@ -11,7 +11,7 @@ export async function load({ targets, rate, seconds, timeoutMs = within(5_000) }
   const attempts = Math.round(rate * seconds);
   const started = performance.now();
   const latencies: number[] = [];
-  const failures: LoadResult["failures"][number][] = [];
+  const failures: LoadFailure[] = [];
   const running: Promise<void>[] = [];
   for (let index = 0; index < attempts; index++) {
     const due = (index * 1000) / rate;
@@ -23,7 +23,7 @@ export async function load({ targets, rate, seconds, timeoutMs = within(5_000) }
     running.push(
       report({ ...target, timeoutMs }).then((outcome) => {
         if (outcome.ok) latencies.push(outcome.ms);
-        else failures.push({ atMs, failure: outcome.failure, target });
+        else failures.push(failed(target, atMs, outcome));
       }),
     );
   }
@@ -37,4 +37,8 @@ export async function load({ targets, rate, seconds, timeoutMs = within(5_000) }
     failures,
     latencyMs: { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) },
   };
+}
+
+function failed(target: Place, atMs: number, { ok, ...how }: Outcome<unknown> & { ok: false }): LoadFailure {
+  return { target, atMs, ...how };
 }

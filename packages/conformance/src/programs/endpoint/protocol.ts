@@ -53,7 +53,10 @@ export interface Dial extends Place {
  */
 export type Failure = string;
 
-/** How a conversation went. `connected`: the handshake was completed; `received`: bytes from the peer. */
+/**
+ * How a conversation went. `connected`: the handshake was completed; `received`: bytes from the peer. A failed one has its
+ * source port as long as the kernel still told it.
+ */
 export type Outcome<Value> =
   | {
       readonly ok: true;
@@ -67,6 +70,7 @@ export type Outcome<Value> =
       readonly failure: Failure;
       readonly connected: boolean;
       readonly received: number;
+      readonly localPort?: number;
       readonly ms: number;
     };
 
@@ -87,11 +91,24 @@ export interface LoadRequest {
   readonly timeoutMs?: number;
 }
 
+/** A connection of a load that failed. */
+export interface LoadFailure {
+  readonly target: Place;
+  /** Source port, as far as one was chosen. */
+  readonly localPort?: number;
+  /** When it was begun, in milliseconds from the start of the load. */
+  readonly atMs: number;
+  readonly failure: Failure;
+  /** How far it came, and milliseconds until it failed. */
+  readonly connected: boolean;
+  readonly received: number;
+  readonly ms: number;
+}
+
 export interface LoadResult {
   readonly attempts: number;
   readonly succeeded: number;
-  /** One entry for each failed connection; `atMs` counts from the start of the load. */
-  readonly failures: readonly { readonly atMs: number; readonly failure: Failure; readonly target: Place }[];
+  readonly failures: readonly LoadFailure[];
   /** Of the successful ones, milliseconds from connect to the whole answer. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }

@@ -1,0 +1,70 @@
+import type { Agent } from "../agent/agent.ts";
+import type { LabHost } from "../lab/lab-host.ts";
+import type { Output } from "../programs/endpoint/protocol.ts";
+
+/** TCP's own counters that rise when something went wrong (Documentation/networking/snmp_counter.rst), named by `nstat`. */
+const TROUBLE = /Abort|Backlog|Challenge|Drop|Fail|Full|Overflow|PAWS|Reset|Retrans|Rst|Syncookies|Timeout|TW|InErrs/;
+
+/** Lines of the agent's log to show. */
+const LOG_LINES = 60;
+
+interface Load {
+  readonly name: string;
+  readonly result: Output<"load"> | undefined;
+}
+
+/**
+ * What one round of a test shows when it fails: what happened when, which connections failed, what the programs and the
+ * kernel counted, and what the agent said.
+ */
+export class Evidence {
+  readonly #started = performance.now();
+  readonly #moments: string[] = [];
+  #before: Readonly<Record<string, number>> = {};
+
+  /** Begins a round: times count from here. */
+  static async begin(agent: Agent): Promise<Evidence> {
+    const evidence = new Evidence();
+    evidence.#before = await countersOf(agent);
+    return evidence;
+  }
+
+  /** Notes that something happened now. */
+  note(what: string): void {
+    this.#moments.push(`${Math.round(performance.now() - this.#started)} ms  ${what}`);
+  }
+
+  async describe(agent: Agent, hosts: readonly LabHost[], loads: readonly Load[]): Promise<string> {
+    const after = await countersOf(agent);
+    const counted = Object.entries(after)
+      .map(([name, count]) => [name, count - (this.#before[name] ?? 0)] as const)
+      .filter(([, count]) => count !== 0);
+    return [
+      "moments:",
+      ...this.#moments,
+      ...loads.flatMap(({ name, result }) => [
+        `load of ${name}: ${result === undefined ? "no result" : `${result.succeeded} of ${result.attempts} succeeded`}`,
+        ...(result?.failures ?? []).map((failure) => JSON.stringify(failure)),
+      ]),
+      "counted by the programs in this round:",
+      ...counted.map(([name, count]) => `${name} ${count}`),
+      ...(await Promise.all(hosts.map(kernelCounters))),
+      ...agent.lines.slice(-LOG_LINES),
+    ].join("\n");
+  }
+}
+
+/** `status` reads them from the kernel, whatever the agent knew before. */
+async function countersOf(agent: Agent): Promise<Record<string, number>> {
+  const { stdout } = await agent.millrace("status", "--json");
+  return (JSON.parse(stdout) as { counters: Record<string, number> }).counters;
+}
+
+async function kernelCounters(host: LabHost): Promise<string> {
+  const listing = await host.namespace.runChecked("nstat", ["-as"]);
+  const trouble = listing.split("\n").flatMap((line) => {
+    const [name = "", count = "0"] = line.split(/\s+/);
+    return TROUBLE.test(name) && count !== "0" ? [`${name} ${count}`] : [];
+  });
+  return `${host.name}, counted by TCP since it was made: ${trouble.join(", ")}`;
+}
