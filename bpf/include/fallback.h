@@ -33,6 +33,27 @@ static __always_inline bool is_adopting(const struct workload *workload)
 	return workload && workload->adopt_until_ns && bpf_ktime_get_ns() < workload->adopt_until_ns;
 }
 
+/* Tells a member's enrolments apart: the nanoseconds of two are not the same. */
+static __always_inline __u32 enrolment_of(const struct workload *workload)
+{
+	return workload->adopt_until_ns;
+}
+
+/* Whether the packet may be of a connection that began without a proxy: before this enrolment, or around it. */
+static __always_inline bool is_maybe_older(const struct packet *packet, const struct workload *workload)
+{
+	__u32 *enrolment;
+
+	if (!workload)
+		return false;
+	if (workload->flags & WORKLOAD_PASSING)
+		return true;
+	if (!is_adopting(workload) || is_syn(packet))
+		return false;
+	enrolment = bpf_map_lookup_elem(&begun, &packet->flow);
+	return !enrolment || *enrolment != enrolment_of(workload);
+}
+
 /*
  * Connections from before the enrolment pass for a bounded time. A SYN never does, so this opens no way past the proxy;
  * afterwards they go to the proxy like any other, whose stack resets them.
@@ -40,18 +61,17 @@ static __always_inline bool is_adopting(const struct workload *workload)
 static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packet *packet,
 				       const struct workload *workload, const struct proxy *active)
 {
-	__u32 one = 1;
+	__u32 enrolment;
 
 	if (!is_adopting(workload))
 		return false;
 	if (is_syn(packet)) {
 		/* Without the entry the connection may still work: only a cookie's would not. */
-		bpf_map_update_elem(&begun, &packet->flow, &one, BPF_ANY);
+		enrolment = enrolment_of(workload);
+		bpf_map_update_elem(&begun, &packet->flow, &enrolment, BPF_ANY);
 		return false;
 	}
-	if (bpf_map_lookup_elem(&begun, &packet->flow))
-		return false;
-	return proxy_owns(skb, &packet->flow, packet->is_ipv6, active) == OWNS_NOTHING;
+	return packet->is_maybe_older && !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);
 }
 
 /* Keeps the proxy from a connection that is_adopted(). `inbound` is as packets to the member show it. */

@@ -53,7 +53,7 @@ struct {
 /*
  * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that
  * answers with a SYN cookie keeps nothing (net/ipv4/syncookies.c), so what follows would pass for such an older one.
- * Value: always 1.
+ * Value: in which enrolment of the member, see enrolment_of(); a later one may find the same ports in use without a proxy.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -15,7 +15,7 @@
 
 enum ownership {
 	OWNS_NOTHING,
-	OWNS_TIME_WAIT, /* closed here; answers stray packets, and gives way to a new SYN */
+	OWNS_TIME_WAIT, /* closed here; answers stray packets, and gives way to a connection that has its ports now */
 	OWNS_LIVE,	/* from the first SYN on */
 };
 
@@ -62,11 +62,15 @@ static __always_inline enum ownership owner_in(struct __sk_buff *skb, const stru
 	return question->answer;
 }
 
-/* Whether what was found takes this packet: a SYN opens a new connection, whatever is in TIME_WAIT. */
+/*
+ * Whether what was found takes this packet: a SYN opens a new connection, whatever is in TIME_WAIT. Nor does TIME_WAIT get
+ * what may be of a connection that never was the proxy's and has the same ports: a probe of the node, or one from before
+ * the member's enrolment, which need not be its first. If it was a stray packet after all, it is answered by RST.
+ */
 static __always_inline bool takes(enum ownership ownership, const struct packet *packet)
 {
 	if (ownership == OWNS_TIME_WAIT)
-		return !(packet->flags & TCP_SYN);
+		return !(packet->flags & TCP_SYN) && !packet->is_of_node && !packet->is_maybe_older;
 	return ownership == OWNS_LIVE;
 }
 

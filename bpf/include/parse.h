@@ -62,10 +62,12 @@ struct packet {
 	__u8 header_bytes; /* of the TCP header with its options */
 	__u8 protocol;	   /* after the extension headers */
 	bool is_ipv6;
-	bool is_fragment; /* first or later fragment */
-	bool is_later_fragment;
-	__u8 frame;	    /* enum frame */
-	__u8 waiting_proxy; /* slot + 1 of a draining proxy that has the connection in TIME_WAIT; 0: none */
+	bool is_fragment : 1; /* first or later fragment */
+	bool is_later_fragment : 1;
+	bool is_of_node : 1;	 /* a socket of the node sent it, or has its connection */
+	bool is_maybe_older : 1; /* than its member's enrolment: see fallback.h */
+	__u8 frame;		 /* enum frame */
+	__u8 waiting_proxy;	 /* slot + 1 of a draining proxy that has the connection in TIME_WAIT; 0: none */
 };
 
 /* Where a reader of headers stands. */

@@ -89,14 +89,17 @@ int app_inbound(struct __sk_buff *skb)
 	if (source & ADDRESS_PROXY)
 		return pass(self, VERDICT_BYPASSED);
 
+	/* What the node masquerades is not from it. */
+	packet->is_of_node = (source & ADDRESS_NODE) && is_sent_by_node(skb, packet, frame);
 	if (frame == FRAME_TCP) {
+		packet->is_maybe_older = is_maybe_older(packet, workload);
 		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_inbound(skb, owner, VERDICT_DRAINED);
 	}
 
-	/* From the node: a probe, unless it answers a connection of the proxy. What it masquerades is not from it. */
-	if ((source & ADDRESS_NODE) && is_sent_by_node(skb, packet, frame) &&
+	/* A probe, unless it answers a connection of the proxy. */
+	if (packet->is_of_node &&
 	    !(frame == FRAME_TCP && active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)))
 		return pass(self, VERDICT_BYPASSED);
 

@@ -46,17 +46,17 @@ int app_outbound(struct __sk_buff *skb)
 		if (!is_syn(packet) && workload && workload->via_host && bpf_map_lookup_elem(&via_host, &packet->flow))
 			return pass(self, VERDICT_PASSED);
 
+		/* A SYN to the node is a new connection of the member, captured like any other. */
+		packet->is_of_node = (destination & ADDRESS_NODE) && !is_syn(packet) &&
+				     owner_in(skb, &packet->flow, packet->is_ipv6, OWN_NETNS) != OWNS_NOTHING;
+		packet->is_maybe_older = is_maybe_older(packet, workload);
 		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_outbound(skb, owner, VERDICT_DRAINED);
 
-		/*
-		 * To the node: the answer to a probe if a socket of the node has the connection and the proxy has not.
-		 * A SYN is a new connection of the member, captured like any other.
-		 */
-		if ((destination & ADDRESS_NODE) && !is_syn(packet) &&
-		    !(active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)) &&
-		    owner_in(skb, &packet->flow, packet->is_ipv6, OWN_NETNS) != OWNS_NOTHING)
+		/* The answer to a probe: a socket of the node has the connection and the proxy has not. */
+		if (packet->is_of_node &&
+		    !(active && takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)))
 			return pass(self, VERDICT_BYPASSED);
 	}
 

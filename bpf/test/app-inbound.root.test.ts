@@ -135,8 +135,10 @@ describe.each([
       datapath.address(loopback, NODE);
       setProxies(datapath, "active");
       const closed = await connection.close();
-      expect(run({ ...closed, flags: SYN })).toMatchObject(bypassed);
-      expect(run({ ...closed, flags: ACK })).toMatchObject(captured);
+      for (const flags of [SYN, ACK]) expect(run({ ...closed, flags })).toMatchObject(bypassed);
+      setProxies(datapath, "draining");
+      datapath.settings({ active: 1, draining: DRAINING_1 });
+      for (const flags of [SYN, ACK]) expect(run({ ...closed, flags })).toMatchObject(bypassed);
     });
   });
 
@@ -167,6 +169,20 @@ describe.each([
     expect(run(ends)).toMatchObject(captured);
     setProxies(datapath, "active");
     expect(run({ ...connection.toServer, flags: ACK })).toMatchObject(captured);
+  });
+
+  it("takes an older connection for that, whatever earlier one with its ports the proxy has in TIME_WAIT", async () => {
+    await using connection = await Connection.open(loopback);
+    const closed = await connection.close();
+    setProxies(datapath, "active");
+    expect(run({ ...closed, flags: ACK })).toMatchObject(captured);
+    for (const workload of [{ adoptUntilNs: monotonic() + 60n * SECOND }, { flags: PASSING }]) {
+      datapath.workload(LO, workload);
+      expect(run({ ...closed, flags: ACK })).toMatchObject({ action: "next" });
+    }
+    datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+    expect(run({ ...closed, flags: SYN })).toMatchObject(captured);
+    expect(run({ ...closed, flags: ACK })).toMatchObject(captured);
   });
 
   it("passes new connections around enrolment, and leaves the proxy its own", async () => {

@@ -78,7 +78,11 @@ describe.each([
     it("passes the last answers to a probe, whose socket is in TIME_WAIT", async () => {
       await using connection = await Connection.open(loopback);
       datapath.address(loopback, NODE);
-      expect(run({ ...(await connection.close()), flags: ACK })).toMatchObject(bypassed);
+      const closed = await connection.close();
+      expect(run({ ...closed, flags: ACK })).toMatchObject(bypassed);
+      setProxies(datapath, "both");
+      datapath.settings({ active: 1, draining: DRAINING_1 });
+      expect(run({ ...closed, flags: ACK })).toMatchObject(bypassed);
     });
 
     it("is not deceived by a listener of the node", async () => {
@@ -180,13 +184,36 @@ describe.each([
       expect(run({ ...ends, flags: ACK })).toMatchObject(captured);
     });
 
-    it("captures what the proxy owns, alive or in TIME_WAIT", async () => {
+    it("captures what the proxy owns", async () => {
       await using connection = await Connection.open(loopback);
       setProxies(datapath, "active");
       datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
       expect(run({ ...connection.toServer, flags: ACK })).toMatchObject(captured);
       expect(run({ ...connection.toListener, flags: ACK })).toMatchObject({ verdict: "adopted" });
-      expect(run({ ...(await connection.close()), flags: ACK })).toMatchObject(captured);
+    });
+
+    it("captures strays of what a proxy has in TIME_WAIT only if that began since", async () => {
+      await using connection = await Connection.open(loopback);
+      const closed = await connection.close();
+      for (const [sockets, taken] of [
+        ["active", captured],
+        ["draining", drained],
+      ] as const) {
+        setProxies(datapath, sockets);
+        datapath.settings({ active: 1, draining: DRAINING_1 });
+        datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+        expect(run({ ...closed, flags: ACK })).toMatchObject({ verdict: "adopted", action: "next" });
+        expect(run({ ...closed, flags: SYN })).toMatchObject(captured);
+        expect(run({ ...closed, flags: ACK })).toMatchObject(taken);
+      }
+    });
+
+    it("takes nothing for begun because an earlier enrolment saw it begin", () => {
+      datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+      expect(run(ends)).toMatchObject(captured);
+      expect(run({ ...ends, flags: ACK })).toMatchObject(captured);
+      datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+      expect(run({ ...ends, flags: ACK })).toMatchObject({ verdict: "adopted", action: "next" });
     });
 
     it("captures what began since, even if the proxy keeps no socket of it, as with a SYN cookie", () => {
@@ -211,5 +238,17 @@ describe.each([
     expect(run({ ...connection.toServer, flags: ACK })).toMatchObject(captured);
     datapath.settings({});
     expect(run(ends)).toMatchObject({ verdict: "passed", action: "next" });
+  });
+
+  it("passes around enrolment what has the ports of a connection that a proxy has in TIME_WAIT", async () => {
+    await using connection = await Connection.open(loopback);
+    const closed = await connection.close();
+    datapath.workload(LO, { flags: PASSING });
+    for (const sockets of ["active", "draining"] as const) {
+      setProxies(datapath, sockets);
+      datapath.settings({ active: 1, draining: DRAINING_1 });
+      for (const flags of [SYN, SYN | ACK, ACK])
+        expect(run({ ...closed, flags })).toMatchObject({ verdict: "passed", action: "next" });
+    }
   });
 });
