@@ -1,3 +1,5 @@
+// What this process may do
+export { type Capability, hasCapability } from "./capabilities.ts";
 // Errors
 export { HOST_ERRORS, HostError, type HostErrorCode } from "./errors.ts";
 // Files that survive a power cut

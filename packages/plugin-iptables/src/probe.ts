@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { release } from "node:os";
+import { errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
+import { type Capability, hasCapability } from "@millrace/host";
+import type { Family } from "linux-ts";
+import { type Flavour, iptablesProgram } from "./commands/iptables-names.ts";
+import { packageOf } from "./commands/programs.ts";
+import { run } from "./commands/run.ts";
+import type { IptablesConfig } from "./config.ts";
+import { chooseFlavour, type FlavourAnswer } from "./flavour/choose-flavour.ts";
+import { isOurChain } from "./layout.ts";
+import { routingTrials, ruleTrials, setTrials, type Trial, tunnelTrials } from "./probe-trials.ts";
+import { openTrialNetns } from "./trial-netns.ts";
+
+const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
+
+/**
+ * Tries everything the backend needs, in a network namespace of its own. Nothing on the host is written; modules that the kernel loads
+ * for a trial stay loaded.
+ */
+export async function probe({
+  config,
+  signal,
+}: Pick<PluginContext<IptablesConfig>, "config" | "signal">): Promise<Probe> {
+  const features: Feature[] = [
+    kernelRelease(),
+    capability("CAP_NET_ADMIN", "write rules, routes, sets and links"),
+    capability("CAP_NET_RAW", "use iptables"),
+    capability("CAP_SYS_ADMIN", "enter pods' network namespaces"),
+  ];
+  features.push(...(await Promise.all(programs().map((each) => program(each, signal)))));
+  const families: Family[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
+  const flavour = await findFlavour(config, families, signal);
+  features.push(flavour.feature);
+  features.push(...(await tryAll(trials(config, families, flavour.answer?.flavour), signal)));
+  const tunnel = usableTunnel(config.tunnel, features);
+  features.push(tunnel.feature);
+  const missing = features.filter(({ available, required }) => required && !available);
+  const summary =
+    missing.length > 0
+      ? `missing: ${missing.map(({ name }) => name).join(", ")}`
+      : `keeps all of the contract on Linux ${release()}, by iptables-${flavour.answer?.flavour} (${flavour.answer?.reason}) and ${tunnel.kind}`;
+  return { features, capable: missing.length === 0, summary };
+}
+
+/** The tunnel that is used: what the configuration asks for, else Geneve where the kernel has it, else VXLAN. */
+export function usableTunnel(
+  wanted: IptablesConfig["tunnel"],
+  features: readonly Feature[],
+): { readonly kind: "geneve" | "vxlan" | undefined; readonly feature: Feature } {
+  const works = (kind: string) => features.some(({ name, available }) => name === `tunnel.${kind}` && available);
+  const candidates = wanted === "auto" ? (["geneve", "vxlan"] as const) : [wanted];
+  const kind = candidates.find(works);
+  const feature = {
+    name: "tunnel",
+    description: "what the first packet of a connection travels in",
+    available: kind !== undefined,
+    required: true,
+    detail: kind ?? `the kernel has no ${candidates.join(" and no ")}: load the module, or use redirectMode ebpf`,
+  };
+  return { kind, feature };
+}
+
+function trials({ tunnel }: IptablesConfig, families: readonly Family[], flavour: Flavour | undefined): Trial[] {
+  return [
+    ...tunnelTrials(tunnel),
+    ...families.flatMap((family) => [
+      ...setTrials(family),
+      ...routingTrials(family),
+      ...(flavour === undefined ? [] : ruleTrials(flavour, family)),
+    ]),
+  ];
+}
+
+/** One namespace for all: each trial has names of its own. Without a namespace, every one of them fails for that reason. */
+async function tryAll(trials: readonly Trial[], signal: AbortSignal): Promise<Feature[]> {
+  const opened = await openTrialNetns().catch((error: unknown) => new Error(errorMessage(error), { cause: error }));
+  if (opened instanceof Error) return trials.map((trial) => failed(trial, opened));
+  using netns = opened;
+  const features: Feature[] = [];
+  for (const trial of trials) {
+    const { name, description, required } = trial;
+    try {
+      await trial.attempt({ netns: netns.fd, signal });
+      features.push({ name, description, required, available: true, detail: "works" });
+    } catch (error) {
+      signal.throwIfAborted();
+      features.push(failed(trial, error));
+    }
+  }
+  return features;
+}
+
+function failed({ name, description, required, advice }: Trial, error: unknown): Feature {
+  return { name, description, required, available: false, detail: `${errorMessage(error)}; ${advice}` };
+}
+
+async function findFlavour(
+  { flavour: wanted }: IptablesConfig,
+  families: readonly Family[],
+  signal: AbortSignal,
+): Promise<{ readonly feature: Feature; readonly answer: FlavourAnswer | undefined }> {
+  const feature = { name: "iptables.flavour", description: "which iptables programs are used", required: true };
+  try {
+    const answer = await chooseFlavour({ wanted, isOurs: isOurChain, families, signal });
+    return { answer, feature: { ...feature, available: true, detail: `${answer.flavour}: ${answer.reason}` } };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { answer: undefined, feature: { ...feature, available: false, detail: errorMessage(error) } };
+  }
+}
+
+interface Program {
+  readonly name: string;
+  readonly required: boolean;
+  readonly description: string;
+}
+
+/** Those of iptables are tried in the flavour that is chosen: see `iptables.flavour`. */
+function programs(): Program[] {
+  return [
+    { name: "ip", required: true, description: "write routes, rules and tunnels" },
+    { name: "ipset", required: true, description: "write sets of members" },
+    { name: "nsenter", required: true, description: "run programs in a proxy's network namespace" },
+    { name: "unshare", required: true, description: "try things without touching the host" },
+    {
+      name: "nft",
+      required: false,
+      description: "see rules of others in nftables, and stay ahead of kube-proxy in its nftables mode",
+    },
+    ...(["nft", "legacy"] as const).flatMap((flavour) =>
+      ([4, 6] as const).map((family) => ({
+        name: iptablesProgram(flavour, family),
+        required: false,
+        description: `read and write rules of IPv${family}, where this flavour is used`,
+      })),
+    ),
+  ];
+}
+
+async function program({ name, required, description }: Program, signal: AbortSignal): Promise<Feature> {
+  const feature = { name: `program.${name}`, description, required };
+  try {
+    const text = await run(name, [name === "ip" ? "-V" : "--version"], { signal });
+    return { ...feature, available: true, detail: text.split("\n")[0] ?? "" };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { ...feature, available: false, detail: `${errorMessage(error)} (Debian: apt install ${packageOf(name)})` };
+  }
+}
+
+function kernelRelease(): Feature {
+  return {
+    name: "kernel.release",
+    description: "for information: what counts is tried below",
+    available: true,
+    required: false,
+    detail: `Linux ${release()}`,
+  };
+}
+
+function capability(name: Capability, description: string): Feature {
+  const available = hasCapability(name);
+  const detail = available ? "effective" : SECURITY_CONTEXT;
+  return { name: `capability.${name}`, description, available, required: true, detail };
+}
