@@ -12,6 +12,7 @@ const ENTRIES = [
   "packages/core/dist/log/writer-thread.js",
   "packages/conformance/dist/cli.js",
   "packages/conformance/dist/programs/bin/endpoint.js",
+  "test/vm/dist/selection/main.js",
 ].map((path) => join(ROOT, path));
 
 /** A module of a bundle looks for files where it would without one. */

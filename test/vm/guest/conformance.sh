@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the conformance suite, and what tests the choice of a backend, several times in one guest, or on this machine.
+#
+#   conformance.sh [-b BUNDLES] RESULTS RUN...
+#     -b BUNDLES  lay these programs over the checkout's (see src/bundle.ts); only in a guest, whose files nobody else sees
+#     RESULTS     folder for one report per run
+#     RUN         "name: arguments of the conformance command", or "selection:"
+#
+# Exit status: 0 when all runs passed.
+set -uo pipefail
+
+cd "$(dirname "$0")/../../.." || exit 125
+if [ "$1" = -b ]; then
+	cp -r "$2/." .
+	shift 2
+	export NODE_COMPILE_CACHE=/var/tmp/node-compile-cache
+	# Programs that a test kills never write what they compiled; these end by themselves.
+	node packages/agent/dist/main.js --version >/dev/null || exit 125
+	node packages/conformance/dist/programs/bin/endpoint.js </dev/null >/dev/null || exit 125
+fi
+results=$1
+shift
+status=0
+for run in "$@"; do
+	name=${run%%:*}
+	read -r -a arguments <<<"${run#*:}"
+	if [ "$name" = selection ]; then
+		program=test/vm/dist/selection/main.js
+	else
+		program=packages/conformance/dist/cli.js
+	fi
+	echo "== $name on Linux $(uname -r)"
+	node "$program" run "${arguments[@]}" --report "$results/$name.json" || status=1
+done
+exit $status
