@@ -1,3 +1,6 @@
+import { errorCode, errorMessage } from "@millrace/core";
+import { HostError } from "@millrace/host";
+
 /**
  * Everything this backend refuses or fails at. Codes are stable: people search for them, and the core decides by them. Each message
  * says what happened, where, and what to do next.
@@ -32,5 +35,28 @@ export class IptablesError extends Error {
   constructor(code: IptablesErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/**
+ * Gives an error of the kernel this backend's code and says what was being done. Errors that already carry a code of ours, of the
+ * programs' or of the host's pass unchanged, so the innermost, most exact message wins.
+ */
+export function explainFailure(doing: string, error: unknown): Error {
+  if (error instanceof IptablesError || error instanceof HostError) return error;
+  const detail = `${doing}: ${errorMessage(error)}`;
+  switch (errorCode(error)) {
+    case "EPERM":
+      return new IptablesError(
+        "ERR_NOT_PERMITTED",
+        `${detail}. The agent needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN (setns): check its securityContext`,
+        { cause: error },
+      );
+    case "ENODEV":
+      return new IptablesError("ERR_INTERFACE_GONE", `${detail}. The pod is most likely being deleted`, {
+        cause: error,
+      });
+    default:
+      return new IptablesError("ERR_KERNEL", detail, { cause: error });
   }
 }

@@ -1,0 +1,208 @@
+import { RTPROT_MILLRACE } from "@millrace/host";
+import { addRoute, deleteRoute, type Family, link, type Route, type RouteSpec, routes } from "linux-ts";
+import { ipBatch, ipRules } from "./commands/ip.ts";
+import type { IpRule } from "./commands/ip-schemas.ts";
+import { MAX_SLOTS } from "./marks.ts";
+import { familyOf } from "./members.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { SlotIdentity } from "./notes.ts";
+
+/** Comes behind every route of ours: when an interface is gone, its routes are, and nothing may go on to the main table. */
+const LAST_METRIC = 4096;
+const DEFAULT = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+const LENGTH = { 4: 32, 6: 128 } as const;
+
+/**
+ * The rules of the node, all but one kind made once and for good. In the order of their priorities:
+ *
+ * - from a proxy's interface, from a tunnel: to the end. No packet that is routed comes that way; the kernel's reverse path check does,
+ *   with the interface that a packet is to leave by (net/ipv4/fib_frontend.c, __fib_validate_source()), and with the packet's own mark
+ *   where net.ipv4.conf.*.src_valid_mark is set.
+ * - straight to a proxy, also for what the node itself answers;
+ * - to the inbound tunnel, if the destination is a member: that table has nothing else in it;
+ * - made by the node itself: to the end. Probes are that, and the outer packets of the tunnels, which keep their mark;
+ * - to the outbound tunnel.
+ */
+export function wantedRules(
+  { layout }: Pick<NodeContext, "layout">,
+  slots: ReadonlyMap<number, SlotIdentity>,
+): string[] {
+  const { marks, priorities, tables, links } = layout;
+  const end = `goto ${priorities.end}`;
+  return [
+    `${priorities.end} nop`,
+    ...[...slots.values()]
+      .filter(({ device, hostName }) => device === hostName)
+      .map(({ device }) => `${priorities.fromProxy} iif ${device} ${end}`),
+    ...[links.outbound, links.inbound].map((name) => `${priorities.reversePath} iif ${name} ${end}`),
+    ...Array.from(
+      { length: MAX_SLOTS },
+      (_, slot) => `${priorities.direct} fwmark ${marks.proxy(slot)} table ${tables.direct(slot)}`,
+    ),
+    `${priorities.inbound} fwmark ${marks.in} table ${tables.inbound}`,
+    `${priorities.local} iif lo ${end}`,
+    `${priorities.outbound} fwmark ${marks.out} table ${tables.outbound}`,
+  ];
+}
+
+/** Adds what is missing, then removes what is left over. */
+export async function ensureRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>): Promise<void> {
+  const { signal } = context;
+  for (const family of context.families) {
+    const { missing, leftOver } = await inspectRules(context, family, slots);
+    await ipBatch(family, missing.map((rule) => `rule add priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n"), {
+      signal,
+    });
+    await ipBatch(family, leftOver.map((rule) => `rule del priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n"), {
+      signal,
+    });
+  }
+}
+
+export async function hostRuleProblems(
+  context: NodeContext,
+  slots: ReadonlyMap<number, SlotIdentity>,
+): Promise<string[]> {
+  const found = await Promise.all(
+    context.families.map(async (family) => {
+      const { missing, leftOver } = await inspectRules(context, family, slots);
+      return [
+        ...missing.map((rule) => `IPv${family} ip rule ${rule} is missing`),
+        ...leftOver.map((rule) => `IPv${family} ip rule ${rule} is left over`),
+      ];
+    }),
+  );
+  return found.flat();
+}
+
+async function inspectRules(context: NodeContext, family: Family, slots: ReadonlyMap<number, SlotIdentity>) {
+  const wanted = wantedRules(context, slots);
+  const present = (await ownRules(context, family)).map(describe);
+  return {
+    missing: wanted.filter((rule) => !present.includes(rule)),
+    leftOver: present.filter((rule, index) => !wanted.includes(rule) || present.indexOf(rule) !== index),
+  };
+}
+
+async function ownRules({ signal, layout }: NodeContext, family: Family): Promise<IpRule[]> {
+  const { fromProxy, end } = layout.priorities;
+  const rules = await ipRules(family, { signal });
+  return rules.filter(
+    ({ protocol, priority }) => protocol === `${RTPROT_MILLRACE}` && priority >= fromProxy && priority <= end,
+  );
+}
+
+/** In the words of {@link wantedRules}. */
+function describe({ priority, iif, fwmark, fwmask, table, goto, ...rest }: IpRule): string {
+  const parts = [
+    `${priority}`,
+    iif !== undefined && `iif ${iif}`,
+    fwmark !== undefined && `fwmark ${fwmark}/${fwmask ?? "0xffffffff"}`,
+    goto !== undefined && `goto ${goto}`,
+    table !== undefined && `table ${table}`,
+    "nop" in rest && "nop",
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+
+export async function removeHostRules(context: NodeContext): Promise<void> {
+  for (const family of context.families) {
+    const rules = (await ownRules(context, family)).map(describe);
+    const text = rules.map((rule) => `rule del priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n");
+    await ipBatch(family, text, { signal: context.signal });
+  }
+}
+
+/** Everything that our tables have to hold: `members` are addresses. */
+export function wantedRoutes(
+  { layout, families }: Pick<NodeContext, "layout" | "families">,
+  slots: ReadonlyMap<number, SlotIdentity>,
+  members: Iterable<string>,
+): RouteSpec[] {
+  const { tables, links, gateways } = layout;
+  const outbound = indexOf(links.outbound);
+  const shared = families.flatMap((family) =>
+    guarded(family, DEFAULT[family], tables.outbound, outbound, gateways[family]),
+  );
+  const direct = [...slots].flatMap(([slot, { addresses, device }]) =>
+    families.flatMap((family) => {
+      const gateway = addresses.find((address) => familyOf(address) === family);
+      return guarded(family, DEFAULT[family], tables.direct(slot), gateway && indexOf(device), gateway);
+    }),
+  );
+  // The copies of packets for the node's own addresses look for their next hop in the main table (net/ipv6/netfilter/nf_dup_ipv6.c).
+  const onlink =
+    outbound === undefined || !families.includes(6)
+      ? []
+      : [{ dst: `${gateways[6]}/128`, oif: outbound, protocol: RTPROT_MILLRACE, table: 254, metric: 1024 }];
+  return [...shared, ...direct, ...onlink, ...[...members].flatMap((address) => memberRoutes({ layout }, address))];
+}
+
+/** Routes that lead connections to a member to the inbound tunnel. */
+export function memberRoutes({ layout }: Pick<NodeContext, "layout">, address: string): RouteSpec[] {
+  const family = familyOf(address);
+  const { tables, links, gateways } = layout;
+  return guarded(family, `${address}/${LENGTH[family]}`, tables.inbound, indexOf(links.inbound), gateways[family]);
+}
+
+/** A route, and behind it one that drops. */
+function guarded(
+  family: Family,
+  dst: string,
+  table: number,
+  oif: number | undefined | "",
+  gateway: string | undefined,
+): RouteSpec[] {
+  const guard = { dst, table, type: "blackhole", metric: LAST_METRIC, protocol: RTPROT_MILLRACE } as const;
+  if (!oif || gateway === undefined) return [guard];
+  const metric = family === 4 ? 0 : 1024;
+  return [guard, { dst, table, oif, gateway, onlink: true, metric, protocol: RTPROT_MILLRACE }];
+}
+
+/** Adds what is missing and returns how many that were; what stands in the way of it goes first. */
+export function ensureRoutes(wanted: readonly RouteSpec[], present: readonly Route[]): number {
+  const missing = wanted.filter((spec) => !present.some((route) => isSame(route, spec)));
+  for (const spec of missing) {
+    const other = present.find((route) => occupies(route, spec));
+    if (other) deleteRoute(undefined, other);
+    addRoute(undefined, spec);
+  }
+  return missing.length;
+}
+
+/** Routes of ours on the node. */
+export function ownRoutes({ layout, families }: Pick<NodeContext, "layout" | "families">): Route[] {
+  return families.flatMap((family) =>
+    routes(undefined, { family }).filter(
+      ({ protocol, table }) => protocol === RTPROT_MILLRACE && (layout.tables.all.includes(table) || table === 254),
+    ),
+  );
+}
+
+export function routeProblems(wanted: readonly RouteSpec[], present: readonly Route[]): string[] {
+  return [
+    ...wanted
+      .filter((spec) => !present.some((route) => isSame(route, spec)))
+      .map((spec) => `route ${show(spec)} is missing`),
+    ...present
+      .filter((route) => !wanted.some((spec) => isSame(route, spec)))
+      .map((route) => `route ${show(route)} is left over`),
+  ];
+}
+
+export const isSame = (route: Route, spec: RouteSpec): boolean =>
+  occupies(route, spec) &&
+  route.type === (spec.type ?? "unicast") &&
+  route.gateway === spec.gateway &&
+  (spec.oif === undefined || route.oif === spec.oif);
+
+/** The kernel has one route for each destination and metric (IPv4), or keeps them apart (IPv6). */
+const occupies = (route: Route, spec: RouteSpec): boolean =>
+  route.dst === spec.dst && route.table === (spec.table ?? 254) && (route.metric ?? 0) === (spec.metric ?? 0);
+
+const show = ({ dst, table, type, gateway }: Route | RouteSpec): string =>
+  [type === "blackhole" && type, dst, gateway !== undefined && `via ${gateway}`, `table ${table}`]
+    .filter(Boolean)
+    .join(" ");
+
+const indexOf = (name: string): number | undefined => link(undefined, name)?.index;

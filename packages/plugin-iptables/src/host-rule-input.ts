@@ -1,0 +1,33 @@
+import type { Family } from "linux-ts";
+import { familyOf } from "./members.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { SlotIdentity } from "./notes.ts";
+import type { HostInput } from "./rules/host-input.ts";
+
+/** What the node's rules of one family depend on, gathered. */
+export function hostInput(
+  { layout, port, policy, notes }: NodeContext,
+  family: Family,
+  slots: ReadonlyMap<number, SlotIdentity>,
+  active: number | undefined,
+): HostInput {
+  const ruleSlots = [...slots].map(([index, { device, hostName, mac, addresses }]) => ({
+    index,
+    device,
+    mac: device === hostName ? undefined : mac,
+    addresses: addresses.filter((address) => familyOf(address) === family),
+  }));
+  return {
+    family,
+    layout,
+    port,
+    slots: ruleSlots,
+    active: ruleSlots.find(({ index, addresses }) => index === active && addresses.length > 0)?.index,
+    failurePolicy: policy.failurePolicy,
+    localDelivery: policy.localDelivery,
+    exclusions: notes
+      .exclusions()
+      .flatMap(({ rules }) => rules)
+      .filter(({ member }) => familyOf(member) === family),
+  };
+}

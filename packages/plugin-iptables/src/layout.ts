@@ -1,0 +1,82 @@
+import type { Family } from "linux-ts";
+import type { IptablesConfig } from "./config.ts";
+import { MAX_SLOTS, type Marks, marksOf } from "./marks.ts";
+
+export const FAMILIES: readonly Family[] = [4, 6];
+
+/** Ports that the proxy listens on (istio.io: "Ztunnel", ports): captured outbound, inbound plain text, HBONE, DNS. */
+export const PROXY_PORTS = { outbound: 15_001, inbound: 15_006, hbone: 15_008, dns: 15_053 } as const;
+
+/** Every name and number that the backend uses on a host. */
+export interface Layout {
+  readonly marks: Marks;
+  readonly links: { readonly outbound: string; readonly inbound: string };
+  readonly gateways: Readonly<Record<Family, string>>;
+  readonly tables: {
+    readonly outbound: number;
+    readonly inbound: number;
+    readonly direct: (slot: number) => number;
+    readonly all: readonly number[];
+  };
+  readonly priorities: {
+    readonly fromProxy: number;
+    readonly reversePath: number;
+    readonly direct: number;
+    readonly inbound: number;
+    readonly local: number;
+    readonly outbound: number;
+    readonly end: number;
+  };
+  readonly zone: number;
+}
+
+export function layoutOf({ marks, rules, tables, links, conntrackZone }: IptablesConfig): Layout {
+  const first = rules.priority;
+  const direct = (slot: number): number => tables.first + 2 + slot;
+  return {
+    marks: marksOf(marks.mask),
+    links: { outbound: links.outbound, inbound: links.inbound },
+    gateways: { 4: links.gateway4, 6: links.gateway6 },
+    tables: {
+      outbound: tables.first,
+      inbound: tables.first + 1,
+      direct,
+      all: [tables.first, tables.first + 1, ...Array.from({ length: MAX_SLOTS }, (_, slot) => direct(slot))],
+    },
+    priorities: {
+      fromProxy: first,
+      reversePath: first + 1,
+      direct: first + 2,
+      inbound: first + 3,
+      local: first + 4,
+      outbound: first + 5,
+      end: first + 15,
+    },
+    zone: conntrackZone,
+  };
+}
+
+/** Start of the names of our chains, and of our nftables tables and sets in lower case. */
+export const PREFIX = "MILLRACE";
+
+export const isOurChain = (name: string): boolean => name === PREFIX || name.startsWith(`${PREFIX}-`);
+
+/** Sets of one family. At most 31 characters (IPSET_MAXNAMELEN). */
+export function setsOf(family: Family) {
+  return {
+    /** A member's address and the interface of the node that its packets come in by. */
+    from: `millrace-from${family}`,
+    /** Members' addresses. */
+    to: `millrace-to${family}`,
+    /** Members whose older connections may still go on. */
+    settling: `millrace-settling${family}`,
+    /** Members whose questions to nameservers are captured. */
+    dns: `millrace-dns${family}`,
+    /** A member's address and a port: its connections to that port are not captured. */
+    outboundPorts: `millrace-xout${family}`,
+    /** A member's address and its port: connections to it are not captured. */
+    inboundPorts: `millrace-xin${family}`,
+  } as const;
+}
+
+export type SetRole = keyof ReturnType<typeof setsOf>;

@@ -1,0 +1,126 @@
+import { isIPv4 } from "node:net";
+import type { Workload } from "@millrace/core";
+import type { Family } from "linux-ts";
+import { ipsetRestore, ipsetSave } from "./commands/ipset.ts";
+import type { SavedSet } from "./commands/parse-ipset.ts";
+import { FAMILIES, type SetRole, setsOf } from "./layout.ts";
+import type { NodeContext } from "./node-context.ts";
+
+/** Entry of a set: whose it is stands in its comment, so that the kernel alone tells it after a restart. */
+export interface MemberEntry {
+  readonly role: SetRole;
+  readonly family: Family;
+  readonly element: string;
+  readonly uid: string;
+  readonly hostIndex: number;
+}
+
+const TYPES: Readonly<Record<SetRole, string>> = {
+  from: "hash:net,iface",
+  to: "hash:ip",
+  settling: "hash:ip",
+  dns: "hash:ip",
+  outboundPorts: "hash:ip,port",
+  inboundPorts: "hash:ip,port",
+};
+const ROLES = Object.keys(TYPES) as SetRole[];
+
+/** Every set of ours by name, with its type. */
+export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
+  FAMILIES.flatMap((family) => ROLES.map((role) => [setsOf(family)[role], TYPES[role]])),
+);
+
+export const familyOf = (address: string): Family => (isIPv4(address) ? 4 : 6);
+
+/** Makes the sets that rules name. A set that is there is left as it is. */
+export async function ensureSets({ families, config, signal }: NodeContext): Promise<void> {
+  const created = families.flatMap((family) =>
+    ROLES.map((role) => {
+      const timeout = role === "settling" ? " timeout 0" : "";
+      const options = `family ${family === 4 ? "inet" : "inet6"} maxelem ${config.maxMembers}${timeout} comment`;
+      return `create ${setsOf(family)[role]} ${TYPES[role]} ${options}`;
+    }),
+  );
+  await ipsetRestore(created.join("\n"), { signal });
+}
+
+export async function destroySets({ families, signal }: NodeContext): Promise<void> {
+  const present = await ipsetSave({ signal });
+  const names = families.flatMap((family) => Object.values<string>(setsOf(family))).filter((name) => present.has(name));
+  await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
+}
+
+/** What the kernel holds of all members, but for who is settling. */
+export async function readEntries(context: Pick<NodeContext, "families" | "signal">): Promise<MemberEntries> {
+  return new MemberEntries(await ipsetSave({ signal: context.signal }), context.families);
+}
+
+export class MemberEntries {
+  readonly all: readonly MemberEntry[];
+  readonly missingSets: readonly string[];
+  readonly unknown: readonly string[];
+
+  constructor(saved: ReadonlyMap<string, SavedSet>, families: readonly Family[]) {
+    const all: MemberEntry[] = [];
+    const missing: string[] = [];
+    const unknown: string[] = [];
+    for (const family of families) {
+      for (const role of ROLES) {
+        const name = setsOf(family)[role];
+        const set = saved.get(name);
+        if (set === undefined) missing.push(name);
+        for (const { element, options } of set?.entries ?? []) {
+          const [, uid, hostIndex] = /comment "(\S+) (\d+)"/.exec(options) ?? [];
+          if (uid === undefined) unknown.push(`${name} ${element}`);
+          else all.push({ role, family, element, uid, hostIndex: Number(hostIndex) });
+        }
+      }
+    }
+    this.all = all;
+    this.missingSets = missing;
+    this.unknown = unknown;
+  }
+
+  of(uid: string): readonly MemberEntry[] {
+    return this.all.filter((entry) => entry.uid === uid);
+  }
+
+  /** Addresses and whose they are. */
+  addresses(): ReadonlyMap<string, MemberEntry> {
+    return new Map(this.all.filter(({ role }) => role === "to").map((entry) => [entry.element, entry]));
+  }
+
+  uids(): string[] {
+    return [...new Set(this.all.filter(({ role }) => role !== "settling").map(({ uid }) => uid))].sort();
+  }
+}
+
+/** Entries that a workload has to have, without those of who is settling. `device`: what its packets come in by. */
+export function wantedEntries(workload: Workload, addresses: readonly string[], device: string): MemberEntry[] {
+  const { uid, dnsCapture, exclusions } = workload;
+  const { hostIndex } = workload.interface;
+  return addresses.flatMap((address) => {
+    const family = familyOf(address);
+    const entry = (role: SetRole, element: string): MemberEntry => ({ role, family, element, uid, hostIndex });
+    return [
+      ...(dnsCapture ? [entry("dns", address)] : []),
+      ...exclusions.outboundPorts.map((port) => entry("outboundPorts", `${address},tcp:${port}`)),
+      ...exclusions.inboundPorts.map((port) => entry("inboundPorts", `${address},tcp:${port}`)),
+      entry("to", address),
+      entry("from", `${address},${device}`),
+    ];
+  });
+}
+
+/** Lines for ipset(8). An entry of somebody else that stands in the way is replaced: the caller has made sure that it may be. */
+export const addLine = ({ role, family, element, uid, hostIndex }: MemberEntry, timeout?: number): string =>
+  `add ${setsOf(family)[role]} ${element}${timeout === undefined ? "" : ` timeout ${timeout}`} comment "${uid} ${hostIndex}"`;
+
+export const deleteLine = ({ role, family, element }: MemberEntry): string => `del ${setsOf(family)[role]} ${element}`;
+
+export const isSameEntry = (a: MemberEntry, b: MemberEntry): boolean =>
+  a.role === b.role &&
+  a.family === b.family &&
+  a.element === b.element &&
+  a.uid === b.uid &&
+  a.hostIndex === b.hostIndex;

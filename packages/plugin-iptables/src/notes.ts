@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { readAll, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
+import { z } from "zod";
+
+const slotSchema = z.strictObject({
+  version: z.literal(1),
+  key: z.string(),
+  name: z.string(),
+  netns: z.string(),
+  netnsInode: z.int(),
+  ifName: z.string(),
+  mac: z.string(),
+  hostName: z.string(),
+  hostIndex: z.int(),
+  /** Interface of the node that the proxy's packets come in by: `hostName`, or the bridge it is a port of. */
+  device: z.string(),
+  addresses: z.array(z.string()),
+});
+
+const exclusionSchema = z.strictObject({
+  version: z.literal(1),
+  uid: z.string(),
+  rules: z.array(z.strictObject({ direction: z.enum(["outbound", "inbound"]), member: z.string(), cidr: z.string() })),
+});
+
+/** Whom a slot is for, and how to find its namespace again after a restart. */
+export type SlotIdentity = Omit<z.output<typeof slotSchema>, "version">;
+export type ExclusionNote = Omit<z.output<typeof exclusionSchema>, "version">;
+
+/** What the kernel has no room for: whose slots are whose, and which networks are excluded, because they are part of the rules' text. */
+export class Notes {
+  readonly #root: string;
+
+  constructor(journal: string) {
+    this.#root = join(journal, "iptables");
+  }
+
+  slots(): ReadonlyMap<number, SlotIdentity> {
+    const files = read(join(this.#root, "slots"), slotSchema);
+    return new Map(files.map(({ name, note: { version: _, ...identity } }) => [Number(name), identity]));
+  }
+
+  setSlot(index: number, identity: SlotIdentity): void {
+    write(join(this.#root, "slots", `${index}.json`), { version: 1, ...identity });
+  }
+
+  deleteSlot(index: number): void {
+    remove(join(this.#root, "slots"), `${index}.json`);
+  }
+
+  exclusions(): readonly ExclusionNote[] {
+    return read(join(this.#root, "exclusions"), exclusionSchema).map(({ note: { version: _, ...rest } }) => rest);
+  }
+
+  /** Returns whether that is news. */
+  setExclusions(note: ExclusionNote): boolean {
+    const present = this.exclusions().find(({ uid }) => uid === note.uid)?.rules ?? [];
+    if (JSON.stringify(present) === JSON.stringify(note.rules)) return false;
+    const file = `${encodeURIComponent(note.uid)}.json`;
+    if (note.rules.length === 0) remove(join(this.#root, "exclusions"), file);
+    else write(join(this.#root, "exclusions", file), { version: 1, ...note });
+    return true;
+  }
+
+  /** Removes the directories that are empty. */
+  close(): void {
+    for (const name of ["slots", "exclusions", "rules"]) removeEmpty(join(this.#root, name));
+    removeEmpty(this.#root);
+  }
+}
+
+function read<T extends z.ZodType>(directory: string, schema: T): { name: string; note: z.output<T> }[] {
+  return readAll(directory).map(({ path, text }) => ({
+    name: path.slice(directory.length + 1, -".json".length),
+    note: schema.parse(JSON.parse(text)),
+  }));
+}
+
+function write(path: string, note: object): void {
+  writeDurably(path, `${JSON.stringify(note)}\n`);
+}
+
+function remove(directory: string, file: string): void {
+  if (readAll(directory).some(({ path }) => path === join(directory, file))) removeDurably(join(directory, file));
+}

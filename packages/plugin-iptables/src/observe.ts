@@ -1,0 +1,114 @@
+import {
+  type Observation,
+  type ProxyObservation,
+  sortedUnique,
+  type Workload,
+  type WorkloadObservation,
+} from "@millrace/core";
+import { link, type Route, routes } from "linux-ts";
+import { countersOf } from "./counters.ts";
+import { memberRoutes, routeProblems } from "./host-routing.ts";
+import { familyOf, isSameEntry, type MemberEntries, type MemberEntry, readEntries, wantedEntries } from "./members.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { SlotIdentity } from "./notes.ts";
+import { sendingNow } from "./proxies.ts";
+import { insideProblems } from "./proxy-netns.ts";
+import { deviceOf, netnsOf, type ProxySlots } from "./proxy-slots.ts";
+import { save } from "./rules/sync-rules.ts";
+import { placeOf, sharedProblems } from "./shared.ts";
+
+/** What to compare with: what was asked for since this process started. Without it nothing is missed that is there. */
+export interface WantedNow {
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly nodeAddresses: readonly string[];
+}
+
+/** Reads back everything of ours from the kernel. */
+export async function observe(context: NodeContext, slots: ProxySlots, wanted: WantedNow): Promise<Observation> {
+  const entries = await readEntries(context);
+  const inbound = context.families.flatMap((family) =>
+    routes(undefined, { family, table: context.layout.tables.inbound }),
+  );
+  const uids = sortedUnique([...entries.uids(), ...wanted.workloads.keys()]);
+  const sending = await sendingNow(context, slots);
+  const place = placeOf(context);
+  const counted = await Promise.all(context.families.map((family) => save(place, { family }, true)));
+  return {
+    workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, wanted.workloads.get(uid))),
+    proxies: await Promise.all(
+      [...sending.slots].map(([index, identity]) =>
+        observeProxy(context, slots, identity, index === sending.active ? "active" : "draining"),
+      ),
+    ),
+    problems: sortedUnique(await sharedProblems(context, sending)),
+    // Nothing in the kernel depends on them: it is asked what is local for each packet.
+    nodeAddresses: wanted.nodeAddresses,
+    counters: countersOf(counted),
+  };
+}
+
+function observeWorkload(
+  context: NodeContext,
+  uid: string,
+  entries: MemberEntries,
+  inbound: readonly Route[],
+  wanted: Workload | undefined,
+): WorkloadObservation {
+  const present = entries.of(uid);
+  const addresses = sortedUnique(present.filter(({ role }) => role === "to").map(({ element }) => element));
+  const hostIndex = present[0]?.hostIndex ?? wanted?.interface.hostIndex ?? 0;
+  const problems = [
+    ...(present.length === 0 ? ["nothing of it is enrolled"] : []),
+    ...(link(undefined, hostIndex) === undefined ? [`interface ${hostIndex} is gone`] : []),
+    ...(wanted ? entryProblems(context, wanted, present) : []),
+    ...addresses.flatMap((address) =>
+      routeProblems(
+        memberRoutes(context, address),
+        inbound.filter(({ dst }) => dst.replace(/\/\d+$/, "") === address),
+      ),
+    ),
+  ];
+  return {
+    uid,
+    state: problems.length === 0 ? "complete" : "partial",
+    problems: sortedUnique(problems),
+    foreign: [],
+    addresses,
+    hostIndex,
+  };
+}
+
+function entryProblems(context: NodeContext, workload: Workload, present: readonly MemberEntry[]): string[] {
+  const { hostIndex, hostName } = workload.interface;
+  const addresses = workload.addresses.filter((address) => context.families.includes(familyOf(address)));
+  const wanted = wantedEntries(workload, addresses, deviceOf(hostIndex, hostName));
+  const enrolled = present.filter(({ role }) => role !== "settling");
+  const show = ({ role, element }: MemberEntry): string => `entry ${element} in ${role}`;
+  return [
+    ...wanted
+      .filter((entry) => !enrolled.some((other) => isSameEntry(entry, other)))
+      .map((entry) => `${show(entry)} is missing`),
+    ...enrolled
+      .filter((entry) => !wanted.some((other) => isSameEntry(entry, other)))
+      .map((entry) => `${show(entry)} is left over`),
+  ];
+}
+
+async function observeProxy(
+  context: NodeContext,
+  slots: ProxySlots,
+  identity: SlotIdentity,
+  role: ProxyObservation["role"],
+): Promise<ProxyObservation> {
+  const { key, hostName, hostIndex, ifName } = identity;
+  using netns = netnsOf(identity);
+  const problems = [
+    ...(link(undefined, hostIndex)?.name === hostName
+      ? slots.hostProblems(identity)
+      : [`interface ${hostName} is gone`]),
+    ...(netns ? [] : ["network namespace is gone"]),
+    ...(netns && !link(netns.fd, ifName) ? [`interface ${ifName} is gone`] : []),
+    ...(netns && link(netns.fd, ifName) ? await insideProblems(context, { netns, identity }) : []),
+  ];
+  return { key, role, state: problems.length === 0 ? "complete" : "partial", problems: sortedUnique(problems) };
+}

@@ -1,0 +1,147 @@
+import { type NodeProxy, sortedUnique } from "@millrace/core";
+import { findNetns, looseReversePath, requireHostLink, requireNetns, type SysctlChange } from "@millrace/host";
+import { link, links, type Netns } from "linux-ts";
+import { IptablesError } from "./errors.ts";
+import { MAX_SLOTS } from "./marks.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { SlotIdentity } from "./notes.ts";
+import { ensureInside, forgetInside, insideAddresses, leaveInside } from "./proxy-netns.ts";
+
+/** The proxies that packets of this node can be sent to. A slot belongs to a network namespace, not to a name. */
+export class ProxySlots {
+  readonly #context: NodeContext;
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+  }
+
+  all(): ReadonlyMap<number, SlotIdentity> {
+    return this.#context.notes.slots();
+  }
+
+  /** The namespaces of proxies that are still there. The caller closes them. */
+  openAll(): Netns[] {
+    return [...this.all().values()].flatMap((identity) => netnsOf(identity) ?? []);
+  }
+
+  /**
+   * Makes a proxy ready to receive and returns its slot; nothing is sent there yet. A slot that cannot be made is taken down again.
+   *
+   * Throws `ERR_INTERFACE_GONE`, `ERR_HOST_NETWORK_PROXY`, `ERR_PROXY_SLOTS_FULL`, `ERR_FOREIGN_OBJECT`.
+   */
+  async ensure(proxy: NodeProxy): Promise<number> {
+    const { notes } = this.#context;
+    using netns = requireNetns(proxy.interface);
+    if (netns.inode === this.#context.netnsInode) throw hostNetworkProxy(proxy);
+    requireHostLink(proxy.interface);
+    const present = [...this.all()].find(([, { netnsInode }]) => netnsInode === netns.inode);
+    const index = present?.[0] ?? this.#freeSlot();
+    const identity = identityOf(proxy, netns);
+    if (JSON.stringify(present?.[1]) !== JSON.stringify(identity)) notes.setSlot(index, identity);
+    try {
+      if (present && present[1].device !== identity.device) this.#leaveHost(present[1]);
+      this.#enterHost(identity);
+      await ensureInside(this.#context, { netns, identity });
+    } catch (error) {
+      if (!present) await this.retire(index, identity);
+      throw error;
+    }
+    return index;
+  }
+
+  /** Takes a slot down after the node's rules have ceased to send to it. What is gone is no hindrance. */
+  async retire(index: number, identity: SlotIdentity): Promise<void> {
+    this.#leaveHost(identity);
+    using netns = netnsOf(identity);
+    if (netns) await leaveInside(this.#context, { netns, identity });
+    else forgetInside(this.#context, identity);
+    this.#context.notes.deleteSlot(index);
+  }
+
+  /** What is different from what it was made on the node's side. */
+  hostProblems({ device }: SlotIdentity): string[] {
+    const node = this.#node;
+    return [
+      ...this.#context.journal.drifted(holderOf(device), node),
+      ...wantedSysctls(this.#context, device)
+        .filter(({ path }) => !path.endsWith("accept_local"))
+        .map(({ path }) => `sysctl ${path} is strict`),
+    ];
+  }
+
+  #enterHost({ device }: SlotIdentity): void {
+    this.#context.journal.change(holderOf(device), this.#node, wantedSysctls(this.#context, device));
+  }
+
+  #leaveHost({ device }: SlotIdentity): void {
+    this.#context.journal.restore(holderOf(device), this.#node);
+  }
+
+  #freeSlot(): number {
+    const taken = this.all();
+    for (let index = 0; index < MAX_SLOTS; index++) if (!taken.has(index)) return index;
+    throw new IptablesError(
+      "ERR_PROXY_SLOTS_FULL",
+      `all ${MAX_SLOTS} proxy slots are active or draining: wait until a draining proxy's connections have ended`,
+    );
+  }
+
+  get #node() {
+    return { fd: undefined, inode: this.#context.netnsInode };
+  }
+}
+
+/**
+ * The proxy's network namespace, while its veth is there. Inode numbers of namespaces are given out again soon: without the veth, what
+ * has the number now may be anybody's. The caller closes it.
+ */
+export function netnsOf({ netns, netnsInode, hostName, hostIndex }: SlotIdentity): Netns | undefined {
+  return link(undefined, hostIndex)?.name === hostName ? findNetns(netns, netnsInode) : undefined;
+}
+
+/**
+ * The proxy sends in its clients' names, which the node routes elsewhere, and answers in the name of the node's own addresses
+ * (net/ipv4/fib_frontend.c, __fib_validate_source(), IN_DEV_ACCEPT_LOCAL).
+ */
+function wantedSysctls({ netnsInode }: NodeContext, device: string): SysctlChange[] {
+  const node = { fd: undefined, inode: netnsInode };
+  return [...looseReversePath(node, device), { path: `net/ipv4/conf/${device}/accept_local`, value: "1" }];
+}
+
+/** The node's namespace has sysctls of several proxies, so each slot holds its own by the name of its interface. */
+const holderOf = (device: string): string => `iptables:node/${device}`;
+
+function identityOf({ key, name, addresses, interface: pod }: NodeProxy, netns: Netns): SlotIdentity {
+  if (link(netns.fd, pod.name) === undefined) {
+    throw new IptablesError(
+      "ERR_INTERFACE_GONE",
+      `the proxy's network namespace has no interface ${pod.name}: wait for its new one`,
+    );
+  }
+  return {
+    key,
+    name,
+    netns: pod.netns,
+    netnsInode: pod.netnsInode,
+    ifName: pod.name,
+    mac: pod.mac,
+    hostName: pod.hostName,
+    hostIndex: pod.hostIndex,
+    device: deviceOf(pod.hostIndex, pod.hostName),
+    addresses: sortedUnique([...addresses, ...insideAddresses(netns.fd)]),
+  };
+}
+
+/** What a pod's packets come in by, as IP sees it: its veth, or the bridge that has it as port. */
+export function deviceOf(hostIndex: number, hostName: string): string {
+  const all = links();
+  const master = all.find(({ index }) => index === hostIndex)?.master;
+  return all.find(({ index }) => index === master)?.name ?? hostName;
+}
+
+function hostNetworkProxy({ namespace, name }: NodeProxy): IptablesError {
+  return new IptablesError(
+    "ERR_HOST_NETWORK_PROXY",
+    `the proxy ${namespace}/${name} uses the node's network (hostNetwork: true): give it a pod network of its own`,
+  );
+}

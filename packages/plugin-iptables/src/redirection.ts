@@ -1,0 +1,115 @@
+import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
+import { Mutex, untilReleased } from "@millrace/host";
+import { explainFailure, IptablesError } from "./errors.ts";
+import { readEntries } from "./members.ts";
+import type { NodeContext } from "./node-context.ts";
+import { observe } from "./observe.ts";
+import { sendingNow, useProxies } from "./proxies.ts";
+import { ProxySlots } from "./proxy-slots.ts";
+import { ensureNodeRules, ensureShared, removeShared } from "./shared.ts";
+import { Workloads } from "./workloads.ts";
+
+/** The open iptables redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
+export class IptablesRedirection implements Redirection {
+  readonly #context: NodeContext;
+  readonly #workloads: Workloads;
+  readonly #slots: ProxySlots;
+  readonly #mutex = new Mutex();
+  /** What was asked for since this process started, to compare with what the kernel holds. */
+  readonly #wanted = new Map<WorkloadUid, Workload>();
+  #nodeAddresses: readonly string[] = [];
+  #isClosed = false;
+
+  private constructor(context: NodeContext) {
+    this.#context = context;
+    this.#workloads = new Workloads(context);
+    this.#slots = new ProxySlots(context);
+  }
+
+  /** Adopts what an earlier run left: completes the node's side as it is, and clears away what a crash left half made. */
+  static async adopt(context: NodeContext): Promise<IptablesRedirection> {
+    const redirection = new IptablesRedirection(context);
+    context.journal.sweep();
+    await ensureShared(context, await sendingNow(context, redirection.#slots));
+    await redirection.#workloads.sweep(() => redirection.#updateRules());
+    return redirection;
+  }
+
+  useProxies(proxies: Proxies): Promise<void> {
+    return this.#run("choosing the proxies", () => useProxies(this.#context, this.#slots, proxies));
+  }
+
+  useNode({ addresses }: NodeFacts): Promise<void> {
+    return this.#run("noting the node's addresses", async () => {
+      this.#nodeAddresses = addresses;
+    });
+  }
+
+  apply(workload: Workload): Promise<void> {
+    return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
+      this.#wanted.set(workload.uid, workload);
+      await this.#workloads.apply(workload, () => this.#updateRules());
+    });
+  }
+
+  remove(uid: WorkloadUid): Promise<void> {
+    return this.#run(`ending the redirection of workload ${uid}`, async () => {
+      this.#wanted.delete(uid);
+      await this.#workloads.remove(uid, () => this.#updateRules());
+    });
+  }
+
+  observe(): Promise<Observation> {
+    return this.#run("observing", () =>
+      observe(this.#context, this.#slots, { workloads: this.#wanted, nodeAddresses: this.#nodeAddresses }),
+    );
+  }
+
+  async uninstall(): Promise<void> {
+    const addresses = await this.#run("uninstalling", async () => {
+      this.#wanted.clear();
+      const entries = await readEntries(this.#context);
+      for (const uid of entries.uids()) await this.#workloads.remove(uid, async () => {});
+      return [...entries.addresses().keys()];
+    });
+    await this.#untilReleased(addresses);
+    await this.#run("uninstalling", async () => {
+      const { journal, notes } = this.#context;
+      await removeShared(this.#context);
+      for (const [index, identity] of this.#slots.all()) await this.#slots.retire(index, identity);
+      notes.close();
+      journal.close();
+      this.#isClosed = true;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mutex.run(async () => {
+      this.#isClosed = true;
+    });
+  }
+
+  async #updateRules(): Promise<void> {
+    await ensureNodeRules(this.#context, await sendingNow(this.#context, this.#slots));
+  }
+
+  async #untilReleased(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return;
+    const { config, log } = this.#context;
+    using opened = new DisposableStack();
+    const proxies = this.#slots.openAll().map((netns) => opened.use(netns));
+    await untilReleased(addresses, proxies, config.releaseSeconds, log);
+  }
+
+  #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(async () => {
+      if (this.#isClosed)
+        throw new IptablesError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
+      try {
+        return await work();
+      } catch (error) {
+        throw explainFailure(doing, error);
+      }
+    });
+  }
+}

@@ -1,0 +1,104 @@
+import { PREFIX } from "../layout.ts";
+import {
+  activeSlot,
+  fromMember,
+  fromSlot,
+  type HostInput,
+  inSet,
+  isOpen,
+  mark,
+  NOT_SYN,
+  SYN,
+  toMember,
+} from "./host-input.ts";
+import { type Chain, lines, type Part } from "./ruleset.ts";
+
+const RESET = "-j REJECT --reject-with tcp-reset";
+const REFUSE = "-j REJECT";
+
+/**
+ * Lets by what the table mangle has decided about, and stops what it has not: whoever flushes that table, or a route that is lost,
+ * opens nothing. Also where connections end for want of a proxy.
+ */
+export function filterChains(input: HostInput): Chain[] {
+  const chain = (name: string, ...rules: readonly Part[]): Chain => ({
+    table: "filter",
+    name,
+    rules: lines(...rules),
+  });
+  return [
+    {
+      ...chain(
+        `${PREFIX}-FWD`,
+        `-p tcp -j ${PREFIX}-FWD-TCP`,
+        // Only the node itself sends to the proxies' end of the tunnels.
+        input.slots.map(({ device }) => `-o ${device} -p udp -m udp --dport ${input.port} -j DROP`),
+        dnsWithoutProxy(input),
+      ),
+      hook: "FORWARD",
+    },
+    { ...chain(`${PREFIX}-INPUT`, inputRules(input)), hook: "INPUT" },
+    { ...chain(`${PREFIX}-OUTPUT`, outputRules(input)), hook: "OUTPUT" },
+    chain(`${PREFIX}-FWD-TCP`, forwardRules(input)),
+    chain(`${PREFIX}-GUARD`, guardRules(input)),
+  ];
+}
+
+function forwardRules(input: HostInput): string[] {
+  const { family, layout, slots, localDelivery } = input;
+  const { marks, links } = layout;
+  const tunnel = activeSlot(input) ? "-j ACCEPT" : `-p tcp ${RESET}`;
+  return lines(
+    `-o ${links.outbound} ${mark(marks.out)} ${tunnel}`,
+    `${mark(marks.out)} -j DROP`,
+    `-o ${links.inbound} ${tunnel}`,
+    slots.map(({ index, device }) => `-o ${device} ${mark(marks.proxy(index))} -j ACCEPT`),
+    `${mark(marks.anyProxy)} -j DROP`,
+    slots.flatMap((slot) =>
+      lines(
+        // The answer to a packet that was copied: conntrack has not seen the question.
+        `${fromSlot(slot)} -m conntrack --ctstate INVALID -j ACCEPT`,
+        localDelivery === "direct" && `${fromSlot(slot)} ${toMember(family)} -j ACCEPT`,
+        `${fromSlot(slot)} -j RETURN`,
+      ),
+    ),
+    `${mark(marks.pass)} -j RETURN`,
+    `${toMember(family)} -j ${PREFIX}-GUARD`,
+    `${mark(marks.none)} ${fromMember(family)} -j ${PREFIX}-GUARD`,
+  );
+}
+
+/** TCP to or from a member that nobody has decided about. */
+function guardRules(input: HostInput): string[] {
+  if (isOpen(input)) return ["-j RETURN"];
+  return [
+    // To an address that is translated to a member's: not seen as the member's before.
+    `${NOT_SYN} ${inSet(input.family, "settling", "dst")} -j RETURN`,
+    `${NOT_SYN} ${RESET}`,
+    "-j DROP",
+  ];
+}
+
+function inputRules(input: HostInput): string[] {
+  const { family, layout } = input;
+  const { marks } = layout;
+  if (isOpen(input)) return [];
+  return lines(
+    `-p tcp ${mark(marks.out)} ${activeSlot(input) ? "-j DROP" : RESET}`,
+    `-p tcp ${mark(marks.anyProxy)} -j DROP`,
+    `${SYN} ${mark(marks.none)} ${fromMember(family)} -j DROP`,
+    dnsWithoutProxy(input),
+  );
+}
+
+/** IPVS sends on what it has translated as if the node had made it, past all that redirects. */
+function outputRules(input: HostInput): string[] {
+  return isOpen(input) ? [] : [`${SYN} ${toMember(input.family)} -m owner ! --socket-exists -j DROP`];
+}
+
+/** Names are not resolved past the proxy: it decides what they mean. */
+function dnsWithoutProxy(input: HostInput): string[] {
+  if (activeSlot(input) || isOpen(input)) return [];
+  const { family } = input;
+  return [`-p udp -m udp --dport 53 ${inSet(family, "dns", "src")} ${fromMember(family)} ${REFUSE}`];
+}

@@ -1,0 +1,67 @@
+import type { Family } from "linux-ts";
+import type { Layout, SetRole } from "../layout.ts";
+import { setsOf } from "../layout.ts";
+
+/** A proxy as the rules of one family see it. */
+export interface RuleSlot {
+  readonly index: number;
+  /** Interface of the node that the proxy's packets come in by and are sent to: its veth, or the bridge that has it as port. */
+  readonly device: string;
+  /** Tells the proxy from other ports of a bridge; undefined where the device is the proxy's alone. */
+  readonly mac: string | undefined;
+  /** The proxy's own addresses of this family. */
+  readonly addresses: readonly string[];
+}
+
+/** Networks that a member's connections are not captured to, or from: one rule for each pair, because sets cannot hold them. */
+export interface CidrExclusion {
+  readonly direction: "outbound" | "inbound";
+  readonly member: string;
+  readonly cidr: string;
+}
+
+/** All that the rules of the node depend on, for one family. Members are in sets, not in here. */
+export interface HostInput {
+  readonly family: Family;
+  readonly layout: Layout;
+  /** UDP port of the tunnels. */
+  readonly port: number;
+  readonly slots: readonly RuleSlot[];
+  /** The slot that new connections go to; undefined: there is no proxy for this family. */
+  readonly active: number | undefined;
+  readonly failurePolicy: "closed" | "open";
+  readonly localDelivery: "direct" | "routed";
+  readonly exclusions: readonly CidrExclusion[];
+}
+
+export const activeSlot = ({ slots, active }: HostInput): RuleSlot | undefined =>
+  slots.find(({ index }) => index === active);
+
+/** Without a proxy, and told to let members' connections pass then. */
+export const isOpen = (input: HostInput): boolean => activeSlot(input) === undefined && input.failurePolicy === "open";
+
+/** Packets that this proxy sends. */
+export const fromSlot = ({ device, mac }: RuleSlot): string =>
+  mac === undefined ? `-i ${device}` : `-i ${device} -m mac --mac-source ${mac}`;
+
+/** Membership of a set; `dimensions` as in ipset(8): `src,src`. */
+export const inSet = (family: Family, role: SetRole, dimensions: string): string =>
+  `-m set --match-set ${setsOf(family)[role]} ${dimensions}`;
+
+/** What a member sends: its address, from its own interface. */
+export const fromMember = (family: Family): string => inSet(family, "from", "src,src");
+
+export const toMember = (family: Family): string => inSet(family, "to", "dst");
+
+export const mark = (value: string): string => `-m mark --mark ${value}`;
+export const connmark = (value: string): string => `-m connmark --mark ${value}`;
+export const setMark = (value: string): string => `-j MARK --set-xmark ${value}`;
+export const setConnmark = (value: string): string => `-j CONNMARK --set-xmark ${value}`;
+
+/** The SYN that asks for a connection, and nothing else (RFC 9293, section 3.5). */
+export const SYN = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
+export const NOT_SYN = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
+
+/** An ICMP error about a connection: conntrack finds the connection that it quotes. */
+export const icmpError = (family: Family): string =>
+  `${family === 4 ? "-p icmp" : "-p ipv6-icmp"} -m conntrack --ctstate RELATED`;

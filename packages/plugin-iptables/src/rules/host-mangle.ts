@@ -1,0 +1,177 @@
+import { PREFIX } from "../layout.ts";
+import {
+  activeSlot,
+  connmark,
+  fromMember,
+  fromSlot,
+  type HostInput,
+  icmpError,
+  inSet,
+  isOpen,
+  NOT_SYN,
+  SYN,
+  setConnmark,
+  setMark,
+  toMember,
+} from "./host-input.ts";
+import { type Chain, lines, type Part } from "./ruleset.ts";
+
+/** Where verdicts are made. All but the first three set a mark and are reached by `-g`, so that whoever has a verdict has done. */
+const CHAINS = {
+  first: `${PREFIX}-PRE`,
+  output: `${PREFIX}-OUTPUT`,
+  forward: `${PREFIX}-FWD`,
+  post: `${PREFIX}-POST`,
+  tcp: `${PREFIX}-TCP`,
+  from: `${PREFIX}-FROM`,
+  to: `${PREFIX}-TO`,
+  excluded: `${PREFIX}-EXCLUDED`,
+  out: `${PREFIX}-OUT`,
+  in: `${PREFIX}-IN`,
+  pass: `${PREFIX}-PASS`,
+  passAll: `${PREFIX}-PASS-ALL`,
+  direct: (slot: number) => `${PREFIX}-DIRECT-${slot}`,
+  proxy: (slot: number) => `${PREFIX}-PROXY-${slot}`,
+} as const;
+
+/**
+ * Decides about every TCP packet, before Services are translated. A connection is bound to a proxy by that proxy's first answer, which
+ * sets the connection's mark; from then on its packets go straight to the proxy, and only what opens a connection takes the tunnel.
+ */
+export function mangleChains(input: HostInput): Chain[] {
+  const { family, layout, slots } = input;
+  const { marks, links } = layout;
+  const chain = (name: string, ...rules: readonly Part[]): Chain => ({
+    table: "mangle",
+    name,
+    rules: lines(...rules),
+  });
+  return [
+    {
+      ...chain(
+        CHAINS.first,
+        `-p tcp -j ${CHAINS.tcp}`,
+        slots.map(({ index }) => `${icmpError(family)} ${connmark(marks.proxy(index))} -g ${CHAINS.direct(index)}`),
+      ),
+      hook: "PREROUTING",
+    },
+    { ...chain(CHAINS.output, outputRules(input)), hook: "OUTPUT" },
+    {
+      // An excluded connection that did not lead to a member after all: it passes, and so do its answers.
+      ...chain(
+        CHAINS.forward,
+        `! -o ${links.inbound} ${SYN} -m mark --mark ${marks.in} ${fromMember(family)} ${setConnmark(marks.pass)}`,
+      ),
+      hook: "FORWARD",
+    },
+    {
+      // A socket of the node talks to a member: a probe. Behind the translation of Services, which a probe may use.
+      ...chain(
+        CHAINS.post,
+        `-p tcp ${toMember(family)} -m owner --socket-exists ${connmark(marks.none)} ${setConnmark(marks.pass)}`,
+      ),
+      hook: "POSTROUTING",
+    },
+    chain(CHAINS.tcp, tcpRules(input)),
+    chain(CHAINS.from, fromRules(input)),
+    chain(CHAINS.to, toRules(input)),
+    // Not captured for the sender's sake. If a member is at the other end, that member's capture still counts.
+    chain(CHAINS.excluded, `${toMember(family)} -g ${CHAINS.to}`, `${SYN} -g ${CHAINS.in}`, `-g ${CHAINS.pass}`),
+    chain(CHAINS.out, outRules(input)),
+    chain(CHAINS.in, setMark(marks.in)),
+    chain(CHAINS.pass, setMark(marks.pass)),
+    chain(CHAINS.passAll, setConnmark(marks.pass), setMark(marks.pass)),
+    ...slots.flatMap((slot) => [
+      chain(
+        CHAINS.proxy(slot.index),
+        slot.addresses.map((address) => `-s ${address} -g ${CHAINS.passAll}`),
+        setConnmark(marks.proxy(slot.index)),
+        setMark(marks.pass),
+      ),
+      chain(CHAINS.direct(slot.index), setMark(marks.proxy(slot.index)), copyToLocal(slot.addresses[0], slot.device)),
+    ]),
+  ];
+}
+
+function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
+  const { marks } = layout;
+  const open = isOpen({ family, layout, slots, ...rest });
+  return lines(
+    slots.map((slot) => `${fromSlot(slot)} -g ${CHAINS.proxy(slot.index)}`),
+    `${connmark(marks.pass)} -g ${CHAINS.pass}`,
+    slots.map(({ index }) => `${NOT_SYN} ${connmark(marks.proxy(index))} -g ${CHAINS.direct(index)}`),
+    `${fromMember(family)} -g ${CHAINS.from}`,
+    `${toMember(family)} -g ${CHAINS.to}`,
+    !open && `${SYN} -g ${CHAINS.in}`,
+  );
+}
+
+/** A connection that a member opens, or a packet of one that no proxy is bound to. */
+function fromRules(input: HostInput): string[] {
+  const { family, slots, exclusions } = input;
+  if (isOpen(input)) return [`-g ${CHAINS.passAll}`];
+  const active = activeSlot(input);
+  return lines(
+    slots.flatMap(({ addresses }) => addresses.map((address) => `-d ${address} -g ${CHAINS.passAll}`)),
+    `-p tcp ${inSet(family, "outboundPorts", "src,dst")} -g ${CHAINS.excluded}`,
+    exclusions
+      .filter(({ direction }) => direction === "outbound")
+      .map(({ member, cidr }) => `-s ${member} -d ${cidr} -g ${CHAINS.excluded}`),
+    // Translated to the proxy's address in the table nat.
+    active && `-p tcp -m tcp --dport 53 ${inSet(family, "dns", "src")} -g ${CHAINS.pass}`,
+    `${SYN} -g ${CHAINS.out}`,
+    ...unbound(input, "src"),
+  );
+}
+
+/** The same of what is sent to a member's own address. */
+function toRules(input: HostInput): string[] {
+  const { family, exclusions } = input;
+  if (isOpen(input)) return [`-g ${CHAINS.passAll}`];
+  return lines(
+    `-p tcp ${inSet(family, "inboundPorts", "dst,dst")} -g ${CHAINS.passAll}`,
+    exclusions
+      .filter(({ direction }) => direction === "inbound")
+      .map(({ member, cidr }) => `-s ${cidr} -d ${member} -g ${CHAINS.passAll}`),
+    `${SYN} -g ${CHAINS.in}`,
+    ...unbound(input, "dst"),
+  );
+}
+
+/**
+ * In the middle of a connection that no answer has bound: it is older than the enrolment, or conntrack has forgotten it. The active
+ * proxy either has it or resets it. Without a proxy it is reset in the table filter, like a new one.
+ */
+function unbound(input: HostInput, side: "src" | "dst"): string[] {
+  const active = activeSlot(input);
+  const refused = side === "src" ? CHAINS.out : CHAINS.in;
+  return [
+    `${inSet(input.family, "settling", side)} -g ${CHAINS.pass}`,
+    `-g ${active ? CHAINS.direct(active.index) : refused}`,
+  ];
+}
+
+function outRules(input: HostInput): string[] {
+  const { layout, family } = input;
+  const active = activeSlot(input);
+  return lines(setMark(layout.marks.out), active && copyToLocal(layout.gateways[family], layout.links.outbound));
+}
+
+/**
+ * To an address of the node itself: its own, or a Service's that is bound to an interface. No route of ours is asked then, because
+ * the table `local` comes first, so a copy is sent and the packet itself ends here. What is going to be translated is no such packet.
+ */
+function copyToLocal(gateway: string | undefined, device: string): string[] {
+  if (gateway === undefined) return [];
+  const isLocal = "-p tcp -m addrtype --dst-type LOCAL -m conntrack ! --ctstate SNAT,DNAT";
+  return [`${isLocal} -j TEE --gateway ${gateway} --oif ${device}`, `${isLocal} -j DROP`];
+}
+
+/** What the node itself answers, or tells by ICMP, on a connection that a proxy opened in a member's name. */
+function outputRules({ family, layout, slots }: HostInput): string[] {
+  const { marks } = layout;
+  return slots.flatMap(({ index }) => [
+    `-p tcp -m conntrack --ctdir REPLY ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
+    `${icmpError(family)} ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
+  ]);
+}

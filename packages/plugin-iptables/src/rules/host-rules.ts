@@ -1,0 +1,65 @@
+import { PREFIX, PROXY_PORTS } from "../layout.ts";
+import { filterChains } from "./host-filter.ts";
+import { activeSlot, fromMember, fromSlot, type HostInput, inSet, mark } from "./host-input.ts";
+import { mangleChains } from "./host-mangle.ts";
+import { type Chain, lines, type Ruleset } from "./ruleset.ts";
+
+/** The node's rules of one family, all of them. */
+export function hostRules(input: HostInput): Ruleset {
+  return {
+    family: input.family,
+    chains: [...rawChains(input), ...mangleChains(input), ...natChains(input), ...filterChains(input)],
+  };
+}
+
+function rawChains({ layout, slots, port }: HostInput): Chain[] {
+  const { links, zone } = layout;
+  return [
+    {
+      table: "raw",
+      name: `${PREFIX}-PRE`,
+      hook: "PREROUTING",
+      rules: lines(
+        // Proxies answer over their veth, never through the tunnel.
+        [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
+        // A proxy may use the very addresses and ports of the connection it serves; its own is another one.
+        slots.map((slot) => `${fromSlot(slot)} -p tcp -j CT --zone-orig ${zone}`),
+      ),
+    },
+    {
+      table: "raw",
+      name: `${PREFIX}-OUTPUT`,
+      hook: "OUTPUT",
+      rules: slots.map(({ device }) => `-o ${device} -p udp -m udp --dport ${port} -j CT --notrack`),
+    },
+  ];
+}
+
+/** Translation to itself binds a connection, so that nobody translates it later: the proxy sees the address that was dialled. */
+export function natChains(input: HostInput): Chain[] {
+  const { family, layout } = input;
+  const { marks, links } = layout;
+  const itself = `-j NETMAP --to ${family === 4 ? "0.0.0.0/0" : "::/0"}`;
+  const [proxy] = activeSlot(input)?.addresses ?? [];
+  return [
+    {
+      table: "nat",
+      name: `${PREFIX}-PRE`,
+      hook: "PREROUTING",
+      rules: lines(
+        `${mark(marks.out)} ${itself}`,
+        proxy !== undefined &&
+          ["udp", "tcp"].map((protocol) => {
+            const question = `-p ${protocol} -m ${protocol} --dport 53 ${inSet(family, "dns", "src")} ${fromMember(family)}`;
+            return `! -d ${proxy} ${question} -j DNAT --to-destination ${family === 4 ? proxy : `[${proxy}]`}:${PROXY_PORTS.dns}`;
+          }),
+      ),
+    },
+    {
+      table: "nat",
+      name: `${PREFIX}-POST`,
+      hook: "POSTROUTING",
+      rules: [links.outbound, links.inbound].map((link) => `-o ${link} ${itself}`),
+    },
+  ];
+}

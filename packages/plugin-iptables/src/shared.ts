@@ -1,0 +1,111 @@
+import type { Family } from "linux-ts";
+import { deleteRoute } from "linux-ts";
+import {
+  ensureRules as ensureHostRules,
+  ensureRoutes,
+  hostRuleProblems,
+  isSame,
+  ownRoutes,
+  removeHostRules,
+  routeProblems,
+  wantedRoutes,
+} from "./host-routing.ts";
+import { hostInput } from "./host-rule-input.ts";
+import { destroySets, ensureSets, readEntries } from "./members.ts";
+import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { SlotIdentity } from "./notes.ts";
+import { tunnelAddress } from "./proxy-netns.ts";
+import { hostRules } from "./rules/host-rules.ts";
+import type { Ruleset } from "./rules/ruleset.ts";
+import { ensureRules, type RulesPlace, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
+import { ensureTunnels, removeTunnels, tunnelProblems } from "./tunnel.ts";
+
+/** The proxies as the node sends to them. */
+export interface Sending {
+  readonly slots: ReadonlyMap<number, SlotIdentity>;
+  /** Slot that new connections go to. */
+  readonly active: number | undefined;
+}
+
+/**
+ * Makes the node's side be so, all but the members' own entries. Sets come first, because rules name them; rules that stop come before
+ * routes that lead; where the tunnels lead to comes last: until then new connections go to the proxy before.
+ */
+export async function ensureShared(context: NodeContext, sending: Sending): Promise<void> {
+  await ensureSets(context);
+  await ensureNatIdentity(context);
+  await ensureNodeRules(context, sending);
+  await ensureTunnels(context, "node", node(context), remoteOf(sending));
+  ensureRoutes(await wantedNow(context, sending), ownRoutes(context));
+  await ensureHostRules(context, sending.slots);
+}
+
+/** Brings the rules alone up to date: after a proxy has changed, or what is excluded. */
+export async function ensureNodeRules(context: NodeContext, { slots, active }: Sending): Promise<void> {
+  for (const family of context.families) await ensureRules(placeOf(context), rulesetOf(context, family, slots, active));
+}
+
+/** Removes routes that lead to slots which are not used any more. */
+export async function sweepRoutes(context: NodeContext, sending: Sending): Promise<void> {
+  const wanted = await wantedNow(context, sending);
+  for (const route of ownRoutes(context)) {
+    if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
+  }
+}
+
+export async function sharedProblems(context: NodeContext, { slots, active }: Sending): Promise<string[]> {
+  const entries = await readEntries(context);
+  const place = placeOf(context);
+  const rules = await Promise.all(
+    context.families.map(async (family) =>
+      ruleProblems(place, rulesetOf(context, family, slots, active), await save(place, { family })),
+    ),
+  );
+  const shared = wantedRoutes(context, slots, []);
+  const members = new Set(entries.addresses().keys());
+  const leftOver = ownRoutes(context).filter(({ dst }) => !members.has(dst.replace(/\/\d+$/, "")));
+  return [
+    ...entries.missingSets.map((name) => `set ${name} is missing`),
+    ...entries.unknown.map((name) => `entry ${name} is nobody's`),
+    ...rules.flat(),
+    ...(await natIdentityProblems(context)),
+    ...(await tunnelProblems(context, "node", node(context), remoteOf({ slots, active }))),
+    ...(await hostRuleProblems(context, slots)),
+    ...routeProblems(shared, leftOver),
+  ];
+}
+
+/** Removes everything of the node's side: what leads first, what stops last. */
+export async function removeShared(context: NodeContext): Promise<void> {
+  await removeHostRules(context);
+  for (const route of ownRoutes(context)) deleteRoute(undefined, route);
+  await removeTunnels(context, node(context));
+  await removeRules(placeOf(context));
+  await removeNatIdentity(context);
+  await destroySets(context);
+}
+
+export function placeOf({ flavour, printed, signal }: NodeContext): RulesPlace {
+  return { name: "node", netns: undefined, flavour, printed, signal };
+}
+
+function rulesetOf(
+  context: NodeContext,
+  family: Family,
+  slots: ReadonlyMap<number, SlotIdentity>,
+  active: number | undefined,
+): Ruleset {
+  return hostRules(hostInput(context, family, slots, active));
+}
+
+async function wantedNow(context: NodeContext, { slots }: Sending) {
+  return wantedRoutes(context, slots, (await readEntries(context)).addresses().keys());
+}
+
+function remoteOf({ slots, active }: Sending): string | undefined {
+  const identity = active === undefined ? undefined : slots.get(active);
+  return identity && tunnelAddress(identity);
+}
+
+const node = ({ netnsInode }: NodeContext) => ({ fd: undefined, inode: netnsInode });

@@ -1,0 +1,171 @@
+import { sortedUnique, type Workload } from "@millrace/core";
+import { requireHostLink, requireNetns } from "@millrace/host";
+import { deleteRoute, link, routes } from "linux-ts";
+import { ipsetRestore } from "./commands/ipset.ts";
+import { IptablesError } from "./errors.ts";
+import { ensureRoutes, memberRoutes } from "./host-routing.ts";
+import {
+  addLine,
+  deleteLine,
+  familyOf,
+  isSameEntry,
+  type MemberEntries,
+  type MemberEntry,
+  readEntries,
+  wantedEntries,
+} from "./members.ts";
+import type { NodeContext } from "./node-context.ts";
+import { deviceOf } from "./proxy-slots.ts";
+
+/**
+ * The members of the node: entries of sets, and two routes for each address. Every step of entering captures in full or not at all: a
+ * route takes new connections to the member, an entry of `from` those it opens, and `settling` lets by those that were there before.
+ */
+export class Workloads {
+  readonly #context: NodeContext;
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Returns whether the node's rules have to be brought up to date, because other networks are excluded now.
+   *
+   * Throws `ERR_INTERFACE_GONE` and `ERR_INTERFACE_IN_USE`, after which nothing has changed, and `ERR_ADDRESS_IN_USE`, after which it
+   * is enrolled with its other addresses.
+   */
+  async apply(workload: Workload, updateRules: () => Promise<void>): Promise<void> {
+    const { interface: pod } = workload;
+    requireNetns(pod)[Symbol.dispose]();
+    requireHostLink(pod);
+    const entries = await readEntries(this.#context);
+    requireFree(workload, entries);
+    const { free, taken } = claim(workload, entries);
+    const wanted = wantedEntries(workload, free, deviceOf(pod.hostIndex, pod.hostName)).filter(({ family }) =>
+      this.#context.families.includes(family),
+    );
+    const present = entries.of(workload.uid);
+
+    if (this.#noteExclusions(workload, free)) await updateRules();
+    await this.#write([...this.#settle(workload, wanted, present)]);
+    for (const address of free) this.#ensureRoutes(address);
+    await this.#write(this.#difference(wanted, present, entries));
+    this.#removeRoutes(addressesOf(present).filter((address) => !free.includes(address)));
+    if (taken.size > 0) throw addressesInUse(workload, taken);
+  }
+
+  /** New connections pass from now on. Those that a proxy has go on with it: their marks are on the connections. */
+  async remove(uid: string, updateRules: () => Promise<void>): Promise<void> {
+    const entries = await readEntries(this.#context);
+    const present = entries.of(uid);
+    await this.#write(inOrderOfLeaving(present).map(deleteLine));
+    this.#removeRoutes(addressesOf(present));
+    if (this.#context.notes.setExclusions({ uid, rules: [] })) await updateRules();
+  }
+
+  /** Clears away members whose interface is gone, and routes that lead to nobody: a crash left them. */
+  async sweep(updateRules: () => Promise<void>): Promise<void> {
+    const entries = await readEntries(this.#context);
+    for (const uid of entries.uids()) {
+      const isThere = entries.of(uid).some(({ hostIndex }) => link(undefined, hostIndex) !== undefined);
+      if (isThere) continue;
+      this.#context.log.info({ uid }, "clearing away a workload whose interface is gone");
+      await this.remove(uid, updateRules);
+    }
+  }
+
+  #noteExclusions({ uid, exclusions }: Workload, addresses: readonly string[]): boolean {
+    const pairs = (direction: "outbound" | "inbound", cidrs: readonly string[]) =>
+      addresses.flatMap((member) =>
+        cidrs
+          .filter((cidr) => familyOf(cidr.replace(/\/.*$/, "")) === familyOf(member))
+          .map((cidr) => ({ direction, member, cidr })),
+      );
+    const rules = [...pairs("outbound", exclusions.outboundCidrs), ...pairs("inbound", exclusions.inboundCidrs)];
+    return this.#context.notes.setExclusions({ uid, rules });
+  }
+
+  /** Connections that are older than an address' enrolment may go on for a time, or not at all. */
+  #settle({ enrolExisting }: Workload, wanted: readonly MemberEntry[], present: readonly MemberEntry[]): string[] {
+    const { drainSeconds } = this.#context.config;
+    const settling = present.filter(({ role }) => role === "settling");
+    if (enrolExisting === "reset") return settling.map(deleteLine);
+    if (drainSeconds === 0) return [];
+    return wanted
+      .filter(({ role }) => role === "to")
+      .filter((entry) => !present.some((other) => isSameEntry(entry, other)))
+      .map((entry) => addLine({ ...entry, role: "settling" }, drainSeconds));
+  }
+
+  #difference(wanted: readonly MemberEntry[], present: readonly MemberEntry[], { all }: MemberEntries): string[] {
+    const missing = wanted.filter((entry) => !all.some((other) => isSameEntry(entry, other)));
+    const stale = present.filter(
+      (entry) => entry.role !== "settling" && !wanted.some((other) => isSameEntry(entry, other)),
+    );
+    const kept = stale.filter((entry) => !wanted.some((other) => occupies(entry, other)));
+    return [...missing.map((entry) => addLine(entry)), ...inOrderOfLeaving(kept).map(deleteLine)];
+  }
+
+  #ensureRoutes(address: string): void {
+    const family = familyOf(address);
+    const { inbound } = this.#context.layout.tables;
+    ensureRoutes(memberRoutes(this.#context, address), routes(undefined, { family, table: inbound }));
+  }
+
+  #removeRoutes(addresses: readonly string[]): void {
+    const { inbound } = this.#context.layout.tables;
+    for (const address of addresses) {
+      const there = routes(undefined, { family: familyOf(address), table: inbound });
+      for (const route of there) if (route.dst.replace(/\/\d+$/, "") === address) deleteRoute(undefined, route);
+    }
+  }
+
+  async #write(lines: readonly string[]): Promise<void> {
+    await ipsetRestore(lines.join("\n"), { signal: this.#context.signal });
+  }
+}
+
+/** Entries that one set can hold only one of. */
+const occupies = (a: MemberEntry, b: MemberEntry): boolean =>
+  a.role === b.role && a.family === b.family && a.element === b.element;
+
+/** What captures goes before what lets by. */
+function inOrderOfLeaving(entries: readonly MemberEntry[]): MemberEntry[] {
+  const rank = ({ role }: MemberEntry): number => ["from", "to"].indexOf(role) + 1 || 3;
+  return [...entries].sort((a, b) => rank(a) - rank(b));
+}
+
+const addressesOf = (entries: readonly MemberEntry[]): string[] =>
+  sortedUnique(entries.filter(({ role }) => role === "to").map(({ element }) => element));
+
+/** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
+function claim(workload: Workload, entries: MemberEntries): { free: string[]; taken: Map<string, string> } {
+  const holders = entries.addresses();
+  const free: string[] = [];
+  const taken = new Map<string, string>();
+  for (const address of workload.addresses) {
+    const holder = holders.get(address);
+    if (holder && holder.uid !== workload.uid && link(undefined, holder.hostIndex)) taken.set(address, holder.uid);
+    else free.push(address);
+  }
+  return { free, taken };
+}
+
+/** A veth is one pod's. Whoever is enrolled on it stays. */
+function requireFree({ uid, namespace, name, interface: pod }: Workload, { all }: MemberEntries): void {
+  const holder = all.find((entry) => entry.hostIndex === pod.hostIndex && entry.uid !== uid);
+  if (holder === undefined) return;
+  throw new IptablesError(
+    "ERR_INTERFACE_IN_USE",
+    `${namespace}/${name}: ${pod.hostName} is the interface of workload ${holder.uid}, which is enrolled; this one is when that one is removed`,
+  );
+}
+
+function addressesInUse(workload: Workload, taken: ReadonlyMap<string, string>): IptablesError {
+  const holders = sortedUnique(taken.values()).join(", ");
+  return new IptablesError(
+    "ERR_ADDRESS_IN_USE",
+    `${workload.namespace}/${workload.name}: ${[...taken.keys()].join(", ")} belongs to workload ${holders}, which is still enrolled; ` +
+      "the other addresses are redirected, this one will be when that workload is removed",
+  );
+}
