@@ -14,6 +14,12 @@ export interface Trial {
   readonly attempt: (where: TrialPlace) => Promise<void>;
 }
 
+/** Trials that usually all succeed, and can be made by one command then. */
+export interface TrialGroup {
+  readonly trials: readonly Trial[];
+  readonly together?: (where: TrialPlace) => Promise<void>;
+}
+
 interface TrialPlace {
   readonly netns: number;
   readonly signal: AbortSignal;
@@ -22,14 +28,17 @@ interface TrialPlace {
 const modules = (...names: string[]) => `load ${names.join(", ")}, or use a kernel that has it`;
 
 /** Each device that the tunnels can be. */
-export function tunnelTrials(wanted: "auto" | "geneve" | "vxlan"): Trial[] {
-  return (["geneve", "vxlan"] as const).map((kind) => ({
-    name: `tunnel.${kind}`,
-    description: "carry a connection's first packet to the proxy",
-    required: wanted === kind,
-    advice: wanted === kind ? modules(kind) : "the other tunnel serves instead",
-    attempt: (where) => ipBatch(4, `link add trial type ${kind} id 1 remote 198.18.0.1 dstport 6081`, where),
-  }));
+export function tunnelTrials(wanted: "auto" | "geneve" | "vxlan"): TrialGroup {
+  const trials = (["geneve", "vxlan"] as const).map(
+    (kind): Trial => ({
+      name: `tunnel.${kind}`,
+      description: "carry a connection's first packet to the proxy",
+      required: wanted === kind,
+      advice: wanted === kind ? modules(kind) : "the other tunnel serves instead",
+      attempt: (where) => ipBatch(4, `link add trial type ${kind} id 1 remote 198.18.0.1 dstport 6081`, where),
+    }),
+  );
+  return { trials };
 }
 
 /** A rule of iptables for everything that the backend's rules are made of. */
@@ -130,74 +139,83 @@ const RULES: readonly [
   ],
 ];
 
-export function ruleTrials(flavour: Flavour, family: Family): Trial[] {
-  return RULES.map(([name, description, module, table, rule, required = true]) => ({
-    name: `iptables.${name}.ipv${family}`,
-    description,
-    required,
-    advice: modules(module, ...(flavour === "nft" ? ["nft_compat"] : [`${family === 4 ? "ip" : "ip6"}table_${table}`])),
-    attempt: async ({ netns, signal }) => {
-      if (name === "set")
-        await ipsetRestore(`create ${setName(family)} hash:net,iface ${familyOption(family)}`, { netns, signal });
-      await iptablesRestore({ flavour, family, netns, signal, text: `*${table}\n-A ${rule(family)}\nCOMMIT\n` });
-    },
-  }));
+export function ruleTrials(flavour: Flavour, family: Family): TrialGroup {
+  const write = async (rules: typeof RULES, where: TrialPlace) => {
+    const text = rules.map(([, , , table, rule]) => `*${table}\n-A ${rule(family)}\nCOMMIT\n`).join("");
+    if (text.includes(setName(family))) {
+      await ipsetRestore(`create ${setName(family)} hash:net,iface ${familyOption(family)}`, where);
+    }
+    await iptablesRestore({ flavour, family, text, ...where });
+  };
+  const trials = RULES.map((each): Trial => {
+    const [name, description, module, table, , required = true] = each;
+    const compat = flavour === "nft" ? "nft_compat" : `${family === 4 ? "ip" : "ip6"}table_${table}`;
+    return {
+      name: `iptables.${name}.ipv${family}`,
+      description,
+      required,
+      advice: modules(module, compat),
+      attempt: (where) => write([each], where),
+    };
+  });
+  return { trials, together: (where) => write(RULES, where) };
 }
 
-export function setTrials(family: Family): Trial[] {
-  const types = [
-    ["hash:net,iface", "members by address and interface", "comment"],
-    ["hash:ip", "members' addresses", "comment timeout 0"],
-    ["hash:ip,port", "ports that are not captured", "comment"],
-  ] as const;
-  return types.map(([type, description, options]) => ({
-    name: `ipset.${type}.ipv${family}`,
-    description,
-    required: true,
-    advice: modules(
-      `ip_set_${type.replaceAll(/[:,]/g, "_").replace("net_iface", "netiface").replace("ip_port", "ipport")}`,
-    ),
-    attempt: (where) =>
-      ipsetRestore(`create trial-${type}-${family} ${type} ${familyOption(family)} ${options}`, where),
-  }));
+const SETS = [
+  ["hash:net,iface", "tell members by address and interface", "comment", "ip_set_hash_netiface"],
+  ["hash:ip", "tell members by address, some for a time", "comment timeout 0", "ip_set_hash_ip"],
+  ["hash:ip,port", "tell ports that are not captured", "comment", "ip_set_hash_ipport"],
+] as const;
+
+export function setTrials(family: Family): TrialGroup {
+  const line = ([type, , options]: (typeof SETS)[number]) =>
+    `create trial-${type}-${family} ${type} ${familyOption(family)} ${options}`;
+  const trials = SETS.map((each): Trial => {
+    const [type, description, , module] = each;
+    return {
+      name: `ipset.${type}.ipv${family}`,
+      description,
+      required: true,
+      advice: modules(module),
+      attempt: (where) => ipsetRestore(line(each), where),
+    };
+  });
+  return { trials, together: (where) => ipsetRestore(SETS.map(line).join("\n"), where) };
 }
 
-export function routingTrials(family: Family): Trial[] {
-  const [gateway, any] = family === 4 ? ["198.18.0.1", "198.18.0.2/32"] : ["2001:2::1", "2001:2::2/128"];
-  return [
+export function routingTrials(family: Family): TrialGroup {
+  const [gateway, host] = family === 4 ? ["198.18.0.1", "198.18.0.2/32"] : ["2001:2::1", "2001:2::2/128"];
+  const rules = [
+    "rule add priority 75 nop protocol 77",
+    "rule add priority 60 iif lo goto 75 protocol 77",
+    "rule add priority 61 fwmark 0x0/0x7f table 15100 protocol 77",
+  ].join("\n");
+  const routes = [
+    // With the first link the kernel makes the table `local`, in which every gateway is looked up (net/ipv4/fib_frontend.c).
+    "link set lo up",
+    "link add trial type veth peer name peer",
+    "link set trial up",
+    `route add ${host} via ${gateway} dev trial onlink table 15100 proto 77`,
+    "route add blackhole default metric 4096 table 15100 proto 77",
+    `neigh replace ${gateway} lladdr 02:00:00:00:00:01 dev trial nud permanent`,
+  ].join("\n");
+  const trials = [
     {
       name: `routing.rules.ipv${family}`,
       description: "choose a route by the packet's mark (Linux 4.17)",
       required: true,
       advice: "build the kernel with CONFIG_IP_MULTIPLE_TABLES and CONFIG_IPV6_MULTIPLE_TABLES",
-      attempt: (where) =>
-        ipBatch(
-          family,
-          `rule add priority 75 nop protocol 77
-rule add priority 60 iif lo goto 75 protocol 77
-rule add priority 61 fwmark 0x0/0x7f table 15100 protocol 77`,
-          where,
-        ),
+      attempt: (where: TrialPlace) => ipBatch(family, rules, where),
     },
     {
       name: `routing.routes.ipv${family}`,
       description: "send to the tunnel, or nowhere where it is lost",
       required: true,
       advice: "use a newer kernel and iproute2",
-      attempt: (where) =>
-        ipBatch(
-          family,
-          // With the first link the kernel makes the table `local`, which every gateway is looked up in (net/ipv4/fib_frontend.c).
-          `link set lo up
-link add veth${family} type veth peer name peer${family}
-link set veth${family} up
-route add ${any} via ${gateway} dev veth${family} onlink table 15100 proto 77
-route add blackhole default metric 4096 table 15100 proto 77
-neigh replace ${gateway} lladdr 02:00:00:00:00:01 dev veth${family} nud permanent`,
-          where,
-        ),
+      attempt: (where: TrialPlace) => ipBatch(family, routes, where),
     },
   ];
+  return { trials, together: (where) => ipBatch(family, `${rules}\n${routes}`, where) };
 }
 
 const setName = (family: Family) => `trial${family}`;

@@ -9,7 +9,7 @@ import { run } from "./commands/run.ts";
 import type { IptablesConfig } from "./config.ts";
 import { chooseFlavour, type FlavourAnswer } from "./flavour/choose-flavour.ts";
 import { isOurChain } from "./layout.ts";
-import { routingTrials, ruleTrials, setTrials, type Trial, tunnelTrials } from "./probe-trials.ts";
+import { routingTrials, ruleTrials, setTrials, type Trial, type TrialGroup, tunnelTrials } from "./probe-trials.ts";
 import { openTrialNetns } from "./trial-netns.ts";
 
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
@@ -32,7 +32,8 @@ export async function probe({
   const families: Family[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
   const flavour = await findFlavour(config, families, signal);
   features.push(flavour.feature);
-  features.push(...(await tryAll(trials(config, families, flavour.answer?.flavour), signal)));
+  for (const group of trials(config, families, flavour.answer?.flavour))
+    features.push(...(await tryGroup(group, signal)));
   const tunnel = usableTunnel(config.tunnel, features);
   features.push(tunnel.feature);
   const missing = features.filter(({ available, required }) => required && !available);
@@ -61,34 +62,45 @@ export function usableTunnel(
   return { kind, feature };
 }
 
-function trials({ tunnel }: IptablesConfig, families: readonly Family[], flavour: Flavour | undefined): Trial[] {
+function trials(
+  { tunnel }: IptablesConfig,
+  families: readonly Family[],
+  flavour: Flavour | undefined,
+): readonly TrialGroup[] {
   return [
-    ...tunnelTrials(tunnel),
+    tunnelTrials(tunnel),
     ...families.flatMap((family) => [
-      ...setTrials(family),
-      ...routingTrials(family),
-      ...(flavour === undefined ? [] : ruleTrials(flavour, family)),
+      setTrials(family),
+      routingTrials(family),
+      ...(flavour === undefined ? [] : [ruleTrials(flavour, family)]),
     ]),
   ];
 }
 
-/** One namespace for all: each trial has names of its own. Without a namespace, every one of them fails for that reason. */
-async function tryAll(trials: readonly Trial[], signal: AbortSignal): Promise<Feature[]> {
-  const opened = await openTrialNetns().catch((error: unknown) => new Error(errorMessage(error), { cause: error }));
-  if (opened instanceof Error) return trials.map((trial) => failed(trial, opened));
-  using netns = opened;
+/** By one command where all of it works, else one by one, each in a namespace of its own. */
+async function tryGroup({ trials, together }: TrialGroup, signal: AbortSignal): Promise<Feature[]> {
+  if (together !== undefined && (await failureOf(together, signal)) === undefined) return trials.map(worked);
   const features: Feature[] = [];
   for (const trial of trials) {
-    const { name, description, required } = trial;
-    try {
-      await trial.attempt({ netns: netns.fd, signal });
-      features.push({ name, description, required, available: true, detail: "works" });
-    } catch (error) {
-      signal.throwIfAborted();
-      features.push(failed(trial, error));
-    }
+    const failure = await failureOf(trial.attempt, signal);
+    features.push(failure === undefined ? worked(trial) : failed(trial, failure));
   }
   return features;
+}
+
+async function failureOf(attempt: Trial["attempt"], signal: AbortSignal): Promise<Error | undefined> {
+  try {
+    using netns = await openTrialNetns();
+    await attempt({ netns: netns.fd, signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Error ? error : new Error(errorMessage(error), { cause: error });
+  }
+}
+
+function worked({ name, description, required }: Trial): Feature {
+  return { name, description, required, available: true, detail: "works" };
 }
 
 function failed({ name, description, required, advice }: Trial, error: unknown): Feature {
