@@ -35,6 +35,7 @@ import xSameSourcePort from "./x-same-source-port.ts";
 import xServerSpeaksFirst from "./x-server-speaks-first.ts";
 import xSynCookies from "./x-syn-cookies.ts";
 import xTimeWaitReuse from "./x-time-wait-reuse.ts";
+import xTimeWaitUnenrolled from "./x-time-wait-unenrolled.ts";
 import xUninstall from "./x-uninstall.ts";
 
 /** Every behaviour that is run, in the order of docs/conformance.md. */
@@ -75,5 +76,6 @@ export const behaviours = [
   xServerSpeaksFirst,
   xSynCookies,
   xTimeWaitReuse,
+  xTimeWaitUnenrolled,
   xUninstall,
 ] as const satisfies readonly Behaviour[];
