@@ -78,7 +78,10 @@ export const configSchema = z
       .strictObject({
         outbound: linkName.default("millrace-out").describe("Tunnel for what members send"),
         inbound: linkName.default("millrace-in").describe("Tunnel for what is sent to members"),
-        gateway4: z.ipv4().default("169.254.77.77").describe("Next hop behind the tunnels; nobody has this address"),
+        gateway4: z
+          .ipv4()
+          .default("169.254.77.77")
+          .describe("Next hop behind the tunnels: the proxy's end has this address"),
         gateway6: z.ipv6().default("fe80::4d52").describe("The same for IPv6"),
       })
       .prefault({})

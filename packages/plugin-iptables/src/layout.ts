@@ -80,3 +80,6 @@ export function setsOf(family: Family) {
 }
 
 export type SetRole = keyof ReturnType<typeof setsOf>;
+
+/** Connections from members to addresses of the node, of which only the answer was seen yet: member, port, address. */
+export const answeredSet = (family: Family, slot: number): string => `millrace-answered${family}-${slot}`;

@@ -1,9 +1,10 @@
 import { isIPv4 } from "node:net";
 import type { Workload } from "@millrace/core";
 import type { Family } from "linux-ts";
-import { ipsetRestore, ipsetSave } from "./commands/ipset.ts";
+import { ipsetNames, ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import type { SavedSet } from "./commands/parse-ipset.ts";
-import { FAMILIES, type SetRole, setsOf } from "./layout.ts";
+import { answeredSet, FAMILIES, type SetRole, setsOf } from "./layout.ts";
+import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
 
 /** Entry of a set: whose it is stands in its comment, so that the kernel alone tells it after a restart. */
@@ -25,28 +26,51 @@ const TYPES: Readonly<Record<SetRole, string>> = {
 };
 const ROLES = Object.keys(TYPES) as SetRole[];
 
+/**
+ * Seconds in which a proxy's first answer has to be followed by more: as long as a SYN-ACK is tried again (tcp_synack_retries 5,
+ * Documentation/networking/ip-sysctl.rst).
+ */
+const ANSWERED_SECONDS = 63;
+const MAX_ANSWERED = 65_536;
+const ANSWERED_TYPE = "hash:ip,port,ip";
+const isAnsweredSet = (name: string): boolean => /^millrace-answered[46]-\d+$/.test(name);
+
 /** Every set of ours by name, with its type. */
 export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
-  FAMILIES.flatMap((family) => ROLES.map((role) => [setsOf(family)[role], TYPES[role]])),
+  FAMILIES.flatMap((family) => [
+    ...ROLES.map((role) => [setsOf(family)[role], TYPES[role]]),
+    ...Array.from({ length: MAX_SLOTS }, (_, slot) => [answeredSet(family, slot), ANSWERED_TYPE]),
+  ]),
 );
 
 export const familyOf = (address: string): Family => (isIPv4(address) ? 4 : 6);
 
 /** Makes the sets that rules name. A set that is there is left as it is. */
-export async function ensureSets({ families, config, signal }: NodeContext): Promise<void> {
-  const created = families.flatMap((family) =>
-    ROLES.map((role) => {
+export async function ensureSets({ families, config, signal }: NodeContext, slots: readonly number[]): Promise<void> {
+  const inet = (family: Family): string => `family ${family === 4 ? "inet" : "inet6"}`;
+  const created = families.flatMap((family) => [
+    ...ROLES.map((role) => {
       const timeout = role === "settling" ? " timeout 0" : "";
-      const options = `family ${family === 4 ? "inet" : "inet6"} maxelem ${config.maxMembers}${timeout} comment`;
-      return `create ${setsOf(family)[role]} ${TYPES[role]} ${options}`;
+      return `create ${setsOf(family)[role]} ${TYPES[role]} ${inet(family)} maxelem ${config.maxMembers}${timeout} comment`;
     }),
-  );
+    ...slots.map((slot) => {
+      const options = `maxelem ${MAX_ANSWERED} timeout ${ANSWERED_SECONDS}`;
+      return `create ${answeredSet(family, slot)} ${ANSWERED_TYPE} ${inet(family)} ${options}`;
+    }),
+  ]);
   await ipsetRestore(created.join("\n"), { signal });
 }
 
+/** Removes the sets of slots that rules do not name any more. */
+export async function sweepSets({ families, signal }: NodeContext, slots: readonly number[]): Promise<void> {
+  const used = new Set(families.flatMap((family) => slots.map((slot) => answeredSet(family, slot))));
+  const names = (await ipsetNames({ signal })).filter((name) => isAnsweredSet(name) && !used.has(name));
+  await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
+}
+
 export async function destroySets({ families, signal }: NodeContext): Promise<void> {
-  const present = await ipsetSave({ signal });
-  const names = families.flatMap((family) => Object.values<string>(setsOf(family))).filter((name) => present.has(name));
+  const ours = new Set(families.flatMap((family) => Object.values<string>(setsOf(family))));
+  const names = (await ipsetNames({ signal })).filter((name) => ours.has(name) || isAnsweredSet(name));
   await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
 }
 
@@ -59,8 +83,11 @@ export class MemberEntries {
   readonly all: readonly MemberEntry[];
   readonly missingSets: readonly string[];
   readonly unknown: readonly string[];
+  /** Of all sets, whoever they belong to. */
+  readonly names: ReadonlySet<string>;
 
   constructor(saved: ReadonlyMap<string, SavedSet>, families: readonly Family[]) {
+    this.names = new Set(saved.keys());
     const all: MemberEntry[] = [];
     const missing: string[] = [];
     const unknown: string[] = [];

@@ -11,7 +11,8 @@ import {
   wantedRoutes,
 } from "./host-routing.ts";
 import { hostInput } from "./host-rule-input.ts";
-import { destroySets, ensureSets, readEntries } from "./members.ts";
+import { answeredSet } from "./layout.ts";
+import { destroySets, ensureSets, readEntries, sweepSets } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
@@ -33,7 +34,7 @@ export interface Sending {
  * routes that lead; where the tunnels lead to comes last: until then new connections go to the proxy before.
  */
 export async function ensureShared(context: NodeContext, sending: Sending): Promise<void> {
-  await ensureSets(context);
+  await ensureSets(context, [...sending.slots.keys()]);
   await ensureNatIdentity(context);
   await ensureNodeRules(context, sending);
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
@@ -46,12 +47,13 @@ export async function ensureNodeRules(context: NodeContext, { slots, active }: S
   for (const family of context.families) await ensureRules(placeOf(context), rulesetOf(context, family, slots, active));
 }
 
-/** Removes routes that lead to slots which are not used any more. */
-export async function sweepRoutes(context: NodeContext, sending: Sending): Promise<void> {
+/** Removes what only slots had that are not used any more. */
+export async function sweepShared(context: NodeContext, sending: Sending): Promise<void> {
   const wanted = await wantedNow(context, sending);
   for (const route of ownRoutes(context)) {
     if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
   }
+  await sweepSets(context, [...sending.slots.keys()]);
 }
 
 export async function sharedProblems(context: NodeContext, { slots, active }: Sending): Promise<string[]> {
@@ -66,7 +68,9 @@ export async function sharedProblems(context: NodeContext, { slots, active }: Se
   const members = new Set(entries.addresses().keys());
   const leftOver = ownRoutes(context).filter(({ dst }) => !members.has(dst.replace(/\/\d+$/, "")));
   return [
-    ...entries.missingSets.map((name) => `set ${name} is missing`),
+    ...[...entries.missingSets, ...missingAnswered(context, slots, entries.names)].map(
+      (name) => `set ${name} is missing`,
+    ),
     ...entries.unknown.map((name) => `entry ${name} is nobody's`),
     ...rules.flat(),
     ...(await natIdentityProblems(context)),
@@ -74,6 +78,11 @@ export async function sharedProblems(context: NodeContext, { slots, active }: Se
     ...(await hostRuleProblems(context, slots)),
     ...routeProblems(shared, leftOver),
   ];
+}
+
+function missingAnswered({ families }: NodeContext, slots: Sending["slots"], names: ReadonlySet<string>): string[] {
+  const wanted = families.flatMap((family) => [...slots.keys()].map((slot) => answeredSet(family, slot)));
+  return wanted.filter((name) => !names.has(name));
 }
 
 /** Removes everything of the node's side: what leads first, what stops last. */

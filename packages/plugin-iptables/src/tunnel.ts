@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { hasIpv6, type NetnsHandle } from "@millrace/host";
-import { readSysctl, writeSysctl } from "linux-ts";
+import { addresses, link, readSysctl, writeSysctl } from "linux-ts";
 import { ipBatch, ipLinks, ipNeighbours } from "./commands/ip.ts";
 import type { IpLink } from "./commands/ip-schemas.ts";
 import type { NodeContext, TunnelKind } from "./node-context.ts";
@@ -64,7 +64,7 @@ export async function ensureTunnels(
     await ipBatch(4, lines.join("\n"), where);
     if (!fits) isNew = true;
     if (end === "node") await ensureNeighbours(context, device.name, MACS.proxy[direction]);
-    else acceptAnything(netns, device.name);
+    else await ensureReceiver(context, netns, device.name);
   }
   return isNew;
 }
@@ -112,7 +112,7 @@ export async function tunnelProblems(
     if (found.mtu !== MTU) problems.push(`tunnel ${device.name} has the MTU ${found.mtu}, not ${MTU}`);
     if (found.address !== device.mac) problems.push(`tunnel ${device.name} has the MAC ${found.address}`);
     if (end === "node") problems.push(...(await neighbourProblems(context, device.name, MACS.proxy[direction])));
-    else problems.push(...filterProblems(netns, device.name));
+    else problems.push(...receiverProblems(context, netns, device.name));
   }
   return problems;
 }
@@ -172,21 +172,34 @@ async function neighbourProblems(context: NodeContext, name: string, mac: string
   return found.flat();
 }
 
-/** Of our own devices, so there is nothing to put back. A client's route leads elsewhere, so no reverse path check may be strict. */
-const filterSysctls = (netns: NetnsHandle, name: string): [path: string, value: string][] => [
+/**
+ * Of our own devices, so there is nothing to put back. A client's route leads elsewhere, so the reverse path check may not be strict;
+ * and a loose one still refuses everything on a device without an address (net/ipv4/fib_frontend.c, __fib_validate_source(), no_addr).
+ */
+const receiverSysctls = (netns: NetnsHandle, name: string): [path: string, value: string][] => [
   [`net/ipv4/conf/${name}/rp_filter`, "2"],
-  ...(hasIpv6({ ...netns }, "lo") ? ([[`net/ipv6/conf/${name}/disable_ipv6`, "0"]] as [string, string][]) : []),
+  ...(hasIpv6(netns, "lo") ? ([[`net/ipv6/conf/${name}/disable_ipv6`, "0"]] as [string, string][]) : []),
 ];
 
-function acceptAnything(netns: NetnsHandle, name: string): void {
-  for (const [path, value] of filterSysctls(netns, name)) {
+async function ensureReceiver({ layout, signal }: NodeContext, netns: NetnsHandle, name: string): Promise<void> {
+  for (const [path, value] of receiverSysctls(netns, name)) {
     if (readSysctl(netns.fd, path) !== value) writeSysctl(netns.fd, path, value);
   }
+  if (hasAddress(netns, name, layout.gateways[4])) return;
+  await ipBatch(4, `addr add ${layout.gateways[4]}/32 dev ${name} scope link`, { netns: netns.fd, signal });
 }
 
-function filterProblems(netns: NetnsHandle, name: string): string[] {
-  return filterSysctls(netns, name)
-    .map(([path, value]) => ({ path, value, present: readSysctl(netns.fd, path) }))
-    .filter(({ value, present }) => present !== value)
-    .map(({ path, value, present }) => `sysctl ${path} is ${present}, not ${value}`);
+function receiverProblems({ layout }: NodeContext, netns: NetnsHandle, name: string): string[] {
+  return [
+    ...receiverSysctls(netns, name)
+      .map(([path, value]) => ({ path, value, present: readSysctl(netns.fd, path) }))
+      .filter(({ value, present }) => present !== value)
+      .map(({ path, value, present }) => `sysctl ${path} is ${present}, not ${value}`),
+    ...(hasAddress(netns, name, layout.gateways[4]) ? [] : [`address ${layout.gateways[4]} on ${name} is missing`]),
+  ];
+}
+
+function hasAddress(netns: NetnsHandle, name: string, wanted: string): boolean {
+  const device = link(netns.fd, name);
+  return addresses(netns.fd).some(({ index, address }) => index === device?.index && address === wanted);
 }

@@ -60,6 +60,7 @@ export const setConnmark = (value: string): string => `-j CONNMARK --set-xmark $
 
 /** The SYN that asks for a connection, and nothing else (RFC 9293, section 3.5). */
 export const SYN = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
+export const SYN_ACK = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK";
 export const NOT_SYN = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
 
 /** An ICMP error about a connection: conntrack finds the connection that it quotes. */

@@ -1,4 +1,4 @@
-import { PREFIX } from "../layout.ts";
+import { answeredSet, PREFIX } from "../layout.ts";
 import {
   activeSlot,
   connmark,
@@ -10,6 +10,7 @@ import {
   isOpen,
   NOT_SYN,
   SYN,
+  SYN_ACK,
   setConnmark,
   setMark,
   toMember,
@@ -85,6 +86,7 @@ export function mangleChains(input: HostInput): Chain[] {
       chain(
         CHAINS.proxy(slot.index),
         slot.addresses.map((address) => `-s ${address} -g ${CHAINS.passAll}`),
+        `${SYN_ACK} -m addrtype --src-type LOCAL -j SET --add-set ${answeredSet(family, slot.index)} dst,dst,src --exist`,
         setConnmark(marks.proxy(slot.index)),
         setMark(marks.pass),
       ),
@@ -100,6 +102,11 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
     slots.map((slot) => `${fromSlot(slot)} -g ${CHAINS.proxy(slot.index)}`),
     `${connmark(marks.pass)} -g ${CHAINS.pass}`,
     slots.map(({ index }) => `${NOT_SYN} ${connmark(marks.proxy(index))} -g ${CHAINS.direct(index)}`),
+    // Of what was copied conntrack knows nothing before the proxy sends more than its first answer.
+    slots.map(({ index }) => {
+      const answered = `-m set --match-set ${answeredSet(family, index)} src,src,dst`;
+      return `${NOT_SYN} ${answered} -g ${CHAINS.direct(index)}`;
+    }),
     `${fromMember(family)} -g ${CHAINS.from}`,
     `${toMember(family)} -g ${CHAINS.to}`,
     !open && `${SYN} -g ${CHAINS.in}`,
