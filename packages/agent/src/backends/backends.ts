@@ -10,11 +10,12 @@ import {
   selectBackend,
 } from "@millrace/core";
 import ebpf from "@millrace/plugin-ebpf";
+import iptables from "@millrace/plugin-iptables";
 import type { Setup } from "../cli/settings-options.ts";
 import { describeError } from "../logging/describe-error.ts";
 
 /** What comes with Millrace, in the order in which `redirectMode: auto` prefers it. */
-const BUILT_IN: readonly Plugin[] = [ebpf as unknown as Plugin];
+const BUILT_IN = [ebpf, iptables] as unknown as readonly Plugin[];
 
 /** The installed plugins and their backends. Making one touches nothing: probing and opening do. */
 export interface Backends {

@@ -67,8 +67,8 @@ test("what waiting cannot mend ends the start, and undoes it", async () => {
   expect(log.stdout).toMatch(/ agent\.stopped +agent the agent did not start completely\n$/);
 });
 
-test("without a BPF file system there is no capable backend", async () => {
-  await using node = await PrivateNode.create();
+test("a backend that was named and cannot is not replaced: without a BPF file system ebpf does not start", async () => {
+  await using node = await PrivateNode.create({ redirectMode: "ebpf" });
   await node.exec("umount", join(node.directory, "bpf"));
   const { code, stderr } = await node.millrace(["agent"]);
   expect(code).toBe(EXIT.notCapable);

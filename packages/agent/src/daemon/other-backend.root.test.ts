@@ -67,7 +67,7 @@ test("the mode was changed while no agent ran: the former redirection goes once 
   expect(waiting.earlier).toEqual([{ backend: "scripted", waitsFor: ["workload shop/web is not redirected yet"] }]);
   expect(waiting.agent).toMatchObject({
     backend: "other",
-    selection: { reason: "named by redirectMode; not considered: ebpf, scripted" },
+    selection: { reason: "named by redirectMode; not considered: ebpf, iptables, scripted" },
   });
   const shown = await on.millrace(["status"]);
   expect(shown.code).toBe(EXIT.unhealthy);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -39,6 +39,7 @@ async function diagnose(prefix: readonly string[], ...args: readonly string[]) {
 }
 
 const finding = (diagnosis: Diagnosis, name: string) => diagnosis.host.find((one) => one.name === name);
+const taken = (diagnosis: Diagnosis) => diagnosis.selection;
 const ebpf = (diagnosis: Diagnosis) => diagnosis.backends.find(({ name }) => name === "ebpf");
 
 test("root with a BPF file system: the ebpf backend serves, without a running agent", async () => {
@@ -46,7 +47,31 @@ test("root with a BPF file system: the ebpf backend serves, without a running ag
   expect(code).toBe(EXIT.ok);
   expect(finding(diagnosis, "bpffs")?.state).toBe("good");
   expect(ebpf(diagnosis)?.probe?.capable).toBe(true);
-  expect(diagnosis.selection).toMatchObject({ mode: "auto", backend: "ebpf" });
+  expect(taken(diagnosis)).toEqual({
+    mode: "auto",
+    backend: "ebpf",
+    reason: "first of the list, and capable; comes after it in the order: iptables",
+  });
+});
+
+test("the iptables backend tells its flavour and why, the tunnel it would use, and what each missing program is in", async () => {
+  const { diagnosis } = await diagnose(withBpffs(""), "--redirect-mode", "iptables");
+  expect(taken(diagnosis)).toEqual({
+    mode: "iptables",
+    backend: "iptables",
+    reason: "named by redirectMode; not considered: ebpf",
+  });
+  const features = diagnosis.backends.find(({ name }) => name === "iptables")?.probe?.features ?? [];
+  const detail = (wanted: string) => features.find(({ name }) => name === wanted)?.detail;
+  expect(detail("iptables.flavour")).toMatch(/^(nft|legacy): \S/);
+  expect(detail("tunnel")).toMatch(/^(geneve|vxlan)$/);
+  const empty = join(directory, "empty");
+  mkdirSync(empty);
+  const without = await diagnose(["/usr/bin/env", `PATH=${empty}`], "--redirect-mode", "iptables");
+  expect(without.code).toBe(EXIT.notCapable);
+  expect(without.diagnosis.selection.reason).toMatch(/iptables: missing: program\.nsenter\b/);
+  const missing = without.diagnosis.backends.find(({ name }) => name === "iptables")?.probe?.features ?? [];
+  expect(missing.find(({ name }) => name === "program.nsenter")?.detail).toContain("apt install util-linux");
 });
 
 test("the table names every feature, with what it is needed for", async () => {
@@ -78,7 +103,11 @@ test("root without capabilities: says which are missing", async () => {
 
 test.each(["EPERM", "ENOSYS"] as const)("bpf(2) answers %s: the probe says so", async (errno) => {
   const { code, diagnosis } = await diagnose(withBpffs("", refuseBpf, errno));
-  expect(code).toBe(EXIT.notCapable);
+  expect(code).toBe(EXIT.ok);
+  expect(taken(diagnosis)).toMatchObject({
+    backend: "iptables",
+    reason: expect.stringMatching(/^first that is capable; passed over ebpf \(missing: bpf\.syscall, /),
+  });
   expect(finding(diagnosis, "seccomp")?.state).toBe("note");
   const probe = ebpf(diagnosis)?.probe;
   expect(probe?.capable).toBe(false);
@@ -91,14 +120,19 @@ test.each(["EPERM", "ENOSYS"] as const)("bpf(2) answers %s: the probe says so", 
 
 test("a read-only BPF file system: says how to make it writable", async () => {
   const { code, diagnosis } = await diagnose(withBpffs("-o ro"));
-  expect(code).toBe(EXIT.notCapable);
+  expect(code).toBe(EXIT.ok);
+  expect(taken(diagnosis)).toMatchObject({
+    backend: "iptables",
+    reason: "first that is capable; passed over ebpf (missing: bpf.fs)",
+  });
   expect(finding(diagnosis, "bpffs")).toMatchObject({ state: "warn", detail: expect.stringContaining("remount,rw") });
   expect(ebpf(diagnosis)?.probe?.capable).toBe(false);
 });
 
 test("no BPF file system: says how to mount one", async () => {
   const { code, diagnosis } = await diagnose([], "--paths-bpffs", join(directory, "nothing"));
-  expect(code).toBe(EXIT.notCapable);
+  expect(code).toBe(EXIT.ok);
+  expect(taken(diagnosis)).toMatchObject({ backend: "iptables" });
   expect(finding(diagnosis, "bpffs")?.detail).toContain("nothing is mounted at");
   expect(ebpf(diagnosis)?.probe?.capable).toBe(false);
 });

@@ -3,9 +3,10 @@ import type { Check, Finding } from "../check.ts";
 
 /** Numbers of include/uapi/linux/capability.h, and what the agent does with each. */
 const CAPABILITIES = [
-  { bit: 12, name: "CAP_NET_ADMIN", use: "attach programs, rules and routes", onlyBpf: false },
-  { bit: 21, name: "CAP_SYS_ADMIN", use: "enter pods' network namespaces, pin in bpffs", onlyBpf: false },
-  { bit: 39, name: "CAP_BPF", use: "load programs and maps, for backend ebpf", onlyBpf: true },
+  { bit: 12, name: "CAP_NET_ADMIN", use: "attach programs, rules and routes", onlyOne: false },
+  { bit: 13, name: "CAP_NET_RAW", use: "run iptables, for backend iptables", onlyOne: true },
+  { bit: 21, name: "CAP_SYS_ADMIN", use: "enter pods' network namespaces, pin in bpffs", onlyOne: false },
+  { bit: 39, name: "CAP_BPF", use: "load programs and maps, for backend ebpf", onlyOne: true },
 ] as const;
 
 /** `Seccomp:` of /proc/self/status: 0 off, 1 strict, 2 filter (proc_pid_status(5)). */
@@ -29,7 +30,7 @@ export function permissionFindings(status: string, uid: number): readonly Findin
       ? { name: "capabilities", state: "good", detail: CAPABILITIES.map(({ name }) => name).join(", ") }
       : {
           name: "capabilities",
-          state: missing.every(({ onlyBpf }) => onlyBpf) ? "warn" : "bad",
+          state: missing.every(({ onlyOne }) => onlyOne) ? "warn" : "bad",
           detail: `missing ${missing.map(({ name, use }) => `${name} (${use})`).join(", ")}`,
         },
   );
