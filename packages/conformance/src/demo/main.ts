@@ -9,6 +9,7 @@ import { NotShown, type Scenario } from "./scenario.ts";
 import { agentKilledScenarios, agentScenarios } from "./scenarios/agent.ts";
 import { captureScenarios } from "./scenarios/capture.ts";
 import { closedScenarios } from "./scenarios/closed.ts";
+import { exclusionScenarios } from "./scenarios/exclusions.ts";
 import { leavingScenarios } from "./scenarios/leaving.ts";
 import { untouchedScenarios } from "./scenarios/untouched.ts";
 import { Stage } from "./stage.ts";
@@ -17,6 +18,7 @@ const scenariosOf = (mode: Mode): readonly Scenario[] => [
   ...agentScenarios,
   mode.objects,
   ...captureScenarios,
+  ...exclusionScenarios,
   ...untouchedScenarios,
   ...closedScenarios,
   ...agentKilledScenarios,

@@ -4,7 +4,7 @@ import { expect, expectSame, type Scenario } from "../scenario.ts";
 import { familyName, PORTS, type Stage } from "../stage.ts";
 
 /** Runs `talk` and fails if any proxy took a connection meanwhile. */
-async function withoutProxies<Value>(stage: Stage, talk: () => Promise<Value>): Promise<Value> {
+export async function withoutProxies<Value>(stage: Stage, talk: () => Promise<Value>): Promise<Value> {
   const marks = ([1, 2] as const).map((node) => stage.proxy(node).records.length);
   const value = await talk();
   await new Promise((resolve) => setTimeout(resolve, 100)); // a record is written when its connection ends

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FAMILIES } from "../../lab/addresses.ts";
+import type { LabHost } from "../../lab/lab-host.ts";
+import type { LabPod } from "../../lab/lab-pod.ts";
+import { expect, expectSame, type Scenario } from "../scenario.ts";
+import { PORTS, type Stage } from "../stage.ts";
+import { withoutProxies } from "./untouched.ts";
+
+/** A second port of the servers: the one that is excluded. */
+const EXCLUDED = 8081;
+const PATIENCE_MS = 20_000;
+
+/** Publishes a pod of node 1 with these annotations, and waits until the kernel was changed for it. */
+async function annotate(stage: Stage, pod: LabPod, annotations: Readonly<Record<string, string>>): Promise<void> {
+  const before = await timesApplied(stage, pod);
+  stage.lab.node(1).applyPod(pod, { annotations });
+  const deadline = performance.now() + PATIENCE_MS;
+  while ((await timesApplied(stage, pod)) === before) {
+    expect(performance.now() < deadline, `the agent has not applied ${JSON.stringify(annotations)} to ${pod.name}`);
+    await sleep(100);
+  }
+  await stage.agent(1).untilEnrolled(pod);
+}
+
+async function timesApplied(stage: Stage, pod: LabPod): Promise<number> {
+  const query = ["--jsonl", "--type", "redirection.applied", "--subject", `workload/${pod.uid}`];
+  const { status, stdout, stderr } = await stage.agent(1).millrace("log", ...query);
+  expect(status === 0, `millrace log ended with ${status}: ${stderr}`);
+  return stdout.split("\n").filter((line) => line !== "").length;
+}
+
+interface Way {
+  readonly pod: LabPod;
+  readonly annotation: string;
+  readonly from: LabHost;
+  readonly to: LabPod;
+  readonly frontend: "outbound" | "inbound";
+}
+
+async function excluded(stage: Stage, { pod, annotation, from, to, frontend }: Way): Promise<string[]> {
+  await (await to.endpoint()).ask("listenOnce", { port: EXCLUDED });
+  await annotate(stage, pod, { [annotation]: String(EXCLUDED) });
+  const evidence = [`${pod.name} has ${annotation}: "${EXCLUDED}"`];
+  try {
+    for (const family of FAMILIES) {
+      const seen = await withoutProxies(stage, () => stage.get(from, to.address(family), EXCLUDED));
+      expectSame("the server's peer", seen.peer, from.address(family));
+      const mark = stage.proxy(1).records.length;
+      await stage.get(from, to.address(family));
+      const taken = await stage.proxy(1).awaitRecords({ frontend, source: from.address(family) }, mark);
+      expectSame(`connections to port ${PORTS.http} that the proxy took`, taken.length, 1);
+    }
+    evidence.push(
+      `${from.name} → ${to.name} port ${EXCLUDED}: no proxy, both families; port ${PORTS.http}: ${frontend}`,
+    );
+  } finally {
+    await annotate(stage, pod, {});
+  }
+  const mark = stage.proxy(1).records.length;
+  await stage.get(from, to.address(6), EXCLUDED);
+  await stage.proxy(1).awaitRecords({ frontend, destinationPort: EXCLUDED }, mark);
+  return [...evidence, `without the annotation port ${EXCLUDED} is captured again`];
+}
+
+/** What a pod's annotations keep from the proxy. */
+export const exclusionScenarios: readonly Scenario[] = [
+  {
+    name: "exclude-outbound",
+    title: "a port that a member excludes is reached without the proxy, all others as before",
+    show: (stage) =>
+      excluded(stage, {
+        pod: stage.cart,
+        annotation: "millrace.dev/exclude-outbound-ports",
+        from: stage.cart,
+        to: stage.db,
+        frontend: "outbound",
+      }),
+  },
+  {
+    name: "exclude-inbound",
+    title: "a port of a member that it excludes is reached without the proxy, all others as before",
+    show: (stage) =>
+      excluded(stage, {
+        pod: stage.web,
+        annotation: "millrace.dev/exclude-inbound-ports",
+        from: stage.world,
+        to: stage.web,
+        frontend: "inbound",
+      }),
+  },
+];
