@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The map layout shared by the programs and by user space. Any change of a key, a value or a map's meaning is a new
- * layout version (LAYOUT_VERSION names the pin directory), because running programs keep the old maps.
+ * layout version (LAYOUT_VERSION names the pin directory), because running programs keep the old maps. What running
+ * programs never look at may be added: a map, a bit that was reserved, a verdict (docs/adr/0012).
  *
  * Addresses are 16 bytes; IPv4 is written as ::ffff:a.b.c.d. Addresses and ports are in network byte order, everything
  * else in host byte order.
@@ -38,8 +39,12 @@ struct proxy {
 	__u32 ifindex; /* host end of its veth; 0: slot is free */
 	__u32 netnsid; /* id of its netns as seen from the node's netns, for bpf_skc_lookup_tcp() */
 	__u8 mac[6];   /* its inner end */
-	__u8 reserved[2];
+	__u8 flags;    /* PROXY_* */
+	__u8 reserved;
 };
+
+/* Rules in its namespace lead what has DIRECTION_MAC_DNS to its port 15053. */
+#define PROXY_DNS 0x1
 
 /* Key: ifindex of the member's host veth. */
 struct workload {
@@ -58,6 +63,10 @@ struct workload {
  * one way only.
  */
 #define WORKLOAD_PASSING 0x1
+/* It has exclusions, or connections that were excluded. Stays until the workload goes. */
+#define WORKLOAD_EXCLUDES 0x2
+/* What it sends to port 53 goes to the proxy's DNS port. */
+#define WORKLOAD_DNS 0x4
 
 /* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
 struct member {
@@ -69,6 +78,36 @@ struct member {
 /* Key of `addresses`: an address of the node or of a proxy. Value: */
 #define ADDRESS_NODE 0x1
 #define ADDRESS_PROXY 0x2
+
+/* Who begins the connections that an exclusion is about. */
+enum excluded_way {
+	EXCLUDED_OUTBOUND = 0, /* the workload */
+	EXCLUDED_INBOUND = 1,  /* somebody else */
+};
+
+/* Key of `excluded_ports`: a port that connections go to. Value: always 1. */
+struct excluded_port {
+	__u32 ifindex; /* of the workload, as in `workloads` */
+	__be16 port;
+	__u8 way;      /* enum excluded_way */
+	__u8 reserved; /* 0 */
+};
+
+/* Key of `excluded_networks`: the network at the other end. Value: always 1. */
+struct excluded_network {
+	__u32 prefix_bits; /* 64 for the two words, and those of the address: an IPv4 /8 has 64 + 96 + 8 */
+	__u32 ifindex;
+	__u32 way;
+	struct address address;
+};
+
+/* Value of `excluded`: how far a connection that is not captured has got. Bytes, so that no CPU overwrites another's. */
+struct excluded_state {
+	__u8 member_ended; /* the member has sent a FIN */
+	__u8 peer_ended;
+	__u8 is_reset;
+	__u8 reserved;
+};
 
 /* A connection as the packet at hand shows it. */
 struct flow {
@@ -84,11 +123,13 @@ enum direction {
 	DIRECTION_INBOUND = 1,	/* 15006 */
 	DIRECTION_HBONE = 2,	/* 15008 */
 	DIRECTION_COUNT = 3,
+	DIRECTION_DNS = 4, /* 15053, by the namespace's own rules: no listener of ours */
 };
 
 #define PORT_OUTBOUND 15001
 #define PORT_INBOUND 15006
 #define PORT_HBONE 15008
+#define PORT_DNS 53
 
 /* Index into `listeners` (one sockmap per proxy). */
 #define LISTENER_INDEX(direction, is_ipv6) ((direction)*2 + !!(is_ipv6))
@@ -101,6 +142,7 @@ enum direction {
 /* clang-format off */
 #define DIRECTION_MAC_OUTBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x01 }
 #define DIRECTION_MAC_INBOUND { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x02 }
+#define DIRECTION_MAC_DNS { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x03 }
 /* clang-format on */
 
 enum program {
@@ -122,13 +164,15 @@ enum verdict {
 	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while it is drained */
 	VERDICT_OPEN = 6,		 /* no proxy and failurePolicy is open */
 	VERDICT_DROPPED_NO_PROXY = 7,	 /* no proxy and failurePolicy is closed */
-	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction */
+	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction, or takes no DNS */
 	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
 	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
 	VERDICT_REFUSED_COLLISION = 11,	 /* another proxy has this connection: SYN answered with RST */
 	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: its stack answers with RST */
 	VERDICT_COPIED = 13,		 /* ICMP error about a proxy's connection: the proxy gets a copy */
-	VERDICT_COUNT = 14,
+	VERDICT_EXCLUDED = 14,		 /* of a connection that the workload's exclusions name */
+	VERDICT_CAPTURED_DNS = 15,	 /* to the active proxy's DNS port */
+	VERDICT_COUNT = 16,
 };
 
 #endif

@@ -12,11 +12,16 @@
 
 #define VLAN_ID 0x0fff
 
+static __always_inline bool is_in_vlan(struct __sk_buff *skb)
+{
+	return skb->vlan_present && (skb->vlan_tci & VLAN_ID);
+}
+
 static __always_inline enum frame parse_member_frame(struct __sk_buff *skb, struct packet *packet)
 {
 	enum frame frame = parse(skb, packet);
 
-	if (frame != FRAME_OTHER && skb->vlan_present && (skb->vlan_tci & VLAN_ID))
+	if (frame != FRAME_OTHER && is_in_vlan(skb))
 		return FRAME_UNPARSABLE;
 	return frame;
 }

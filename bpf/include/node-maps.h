@@ -41,14 +41,32 @@ struct {
 
 /*
  * Connections that a proxy opened to a member through the host's stack, as app_outbound sees the member's answers. The
- * host may have rewritten their addresses (a Service's VIP), so it has to see the answers as well. Value: always 1.
+ * host may have rewritten their addresses (a Service's VIP), so it has to see the answers as well. Value: enum via_host.
  */
+enum via_host {
+	VIA_HOST = 1,
+	/*
+	 * Only the SYN took that way, with SETTING_ROUTED, so that the host's filters could drop it. It speaks for a
+	 * client that is not on this node: answers that the host routed would leave the node, to a client that knows
+	 * nothing of them. The host's conntrack sees none of the rest, so it calls nothing invalid.
+	 */
+	VIA_HOST_SYN = 2,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct flow);
 	__type(value, __u32);
 } via_host SEC(".maps");
+
+/* Whether a connection's packets take their way through the host's stack, all of them. */
+static __always_inline bool goes_via_host(const struct flow *answer)
+{
+	__u32 *value = bpf_map_lookup_elem(&via_host, answer);
+
+	return value && *value == VIA_HOST;
+}
 
 /*
  * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that
@@ -84,5 +102,32 @@ struct {
 	__type(key, struct flow);
 	__type(value, __u64);
 } adopted SEC(".maps");
+
+/* What is not captured, by workload. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct excluded_port);
+	__type(value, __u32);
+} excluded_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct excluded_network);
+	__type(value, __u32);
+} excluded_networks SEC(".maps");
+
+/*
+ * Connections that began while an exclusion named them, as packets to the member show them. Decided on by their SYN:
+ * what a proxy has stays with it when an exclusion comes, and these go on when theirs is taken away.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow);
+	__type(value, struct excluded_state);
+} excluded SEC(".maps");
 
 #endif

@@ -27,6 +27,7 @@
 #include "layout.h"
 
 /* TCP flags (RFC 9293 section 3.1), byte 13 of the header. */
+#define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10

@@ -36,11 +36,9 @@ static __always_inline int redirect_into(struct __sk_buff *skb, __u32 ifindex)
 	return bpf_redirect_peer(ifindex, 0);
 }
 
-/* A member's frame to a proxy, from the ingress of the member's host veth. */
-static __always_inline int send_outbound(struct __sk_buff *skb, const struct proxy *proxy, enum verdict verdict)
+static __always_inline int send_from_member(struct __sk_buff *skb, const struct proxy *proxy, enum verdict verdict,
+					    const __u8 *mac)
 {
-	const __u8 mac[ETH_ALEN] = DIRECTION_MAC_OUTBOUND;
-
 	/* A priority tag would still be on the frame; see member-frame.h. */
 	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
 		return drop(PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
@@ -48,6 +46,22 @@ static __always_inline int send_outbound(struct __sk_buff *skb, const struct pro
 		return drop(PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_APP_OUTBOUND, verdict);
 	return redirect_into(skb, proxy->ifindex);
+}
+
+/* A member's frame to a proxy, from the ingress of the member's host veth. */
+static __always_inline int send_outbound(struct __sk_buff *skb, const struct proxy *proxy, enum verdict verdict)
+{
+	const __u8 mac[ETH_ALEN] = DIRECTION_MAC_OUTBOUND;
+
+	return send_from_member(skb, proxy, verdict, mac);
+}
+
+/* A member's question to a proxy's DNS port; from the same place. */
+static __always_inline int send_dns(struct __sk_buff *skb, const struct proxy *proxy)
+{
+	const __u8 mac[ETH_ALEN] = DIRECTION_MAC_DNS;
+
+	return send_from_member(skb, proxy, VERDICT_CAPTURED_DNS, mac);
 }
 
 /* A frame for a member to a proxy, from the egress of the member's host veth, where bpf_redirect_peer() is refused. */

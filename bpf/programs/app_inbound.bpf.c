@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Egress of a member's host veth: what the host delivers to the member. TCP goes to the node proxy first. */
 
+#include "exclusion.h"
 #include "fallback.h"
 #include "icmp-error.h"
 #include "layout.h"
@@ -17,18 +18,20 @@
 static __always_inline void remember_via_host(const struct packet *packet, enum frame frame, struct workload *workload)
 {
 	struct flow answer;
-	__u32 one = 1;
+	__u32 way = VIA_HOST, *known;
 
 	if (workload && !workload->via_host)
 		workload->via_host = 1;
 	if (frame != FRAME_TCP)
 		return;
 	reverse(&answer, &packet->flow);
-	/* Only what a proxy begins: its answers to the member's own connections come this way too if `members` lacks it. */
-	if (is_syn(packet))
-		bpf_map_update_elem(&via_host, &answer, &one, BPF_ANY);
-	else
-		bpf_map_lookup_elem(&via_host, &answer); /* keeps the entry young */
+	known = bpf_map_lookup_elem(&via_host, &answer); /* keeps the entry young */
+	/*
+	 * Only what a proxy begins: its answers to the member's own connections come this way too if `members` lacks it.
+	 * What ztunnel_host_in noted of this SYN holds; had the host rewritten it, the note would be another flow's.
+	 */
+	if (is_syn(packet) && !(known && *known == VIA_HOST_SYN))
+		bpf_map_update_elem(&via_host, &answer, &way, BPF_ANY);
 }
 
 /* Lets ztunnel_host_in send the answers of a connection that begins here back through the host. */
@@ -96,6 +99,8 @@ int app_inbound(struct __sk_buff *skb)
 		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_inbound(skb, owner, VERDICT_DRAINED);
+		if (is_excluded(skb, packet, workload, ifindex, EXCLUDED_INBOUND, active))
+			return pass(self, VERDICT_EXCLUDED);
 	}
 
 	/* A probe, unless it answers a connection of the proxy. */

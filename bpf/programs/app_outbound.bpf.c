@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Ingress of a member's host veth: what leaves the member. Its TCP goes to the node proxy. */
 
+#include "dns.h"
+#include "exclusion.h"
 #include "fallback.h"
 #include "layout.h"
 #include "member-frame.h"
@@ -11,6 +13,33 @@
 #include "redirect.h"
 #include "shared-maps.h"
 #include "verdict.h"
+
+/* For a frame of a member that is not TCP. */
+static __always_inline int pass_or_ask(struct __sk_buff *skb, const struct packet *packet)
+{
+	const enum program self = PROGRAM_APP_OUTBOUND;
+	__u32 ifindex = skb->ifindex;
+	struct workload *workload = bpf_map_lookup_elem(&workloads, &ifindex);
+	struct settings settings;
+	struct proxy *active;
+
+	if (!captures_dns(workload) || is_in_vlan(skb) || !is_question(skb, packet))
+		return pass(self, VERDICT_PASSED);
+	if (address_flags(&packet->flow.destination) & ADDRESS_PROXY)
+		return pass(self, VERDICT_BYPASSED);
+	settings = read_settings();
+	active = active_proxy(&settings);
+	if (is_passing(skb, packet, FRAME_OTHER, workload, active))
+		return pass(self, VERDICT_PASSED);
+	if (!active)
+		return without_proxy(self, &settings);
+	if (!(active->flags & PROXY_DNS))
+		return without_dns(&settings);
+	/* The rest of it could not be told from any other UDP. */
+	if (packet->is_fragment)
+		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+	return send_dns(skb, active);
+}
 
 SEC("tc")
 int app_outbound(struct __sk_buff *skb)
@@ -28,7 +57,7 @@ int app_outbound(struct __sk_buff *skb)
 		return drop(self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse_member_frame(skb, packet));
 	if (frame == FRAME_OTHER)
-		return pass(self, VERDICT_PASSED);
+		return pass_or_ask(skb, packet);
 	if (frame == FRAME_UNPARSABLE)
 		return drop(self, VERDICT_DROPPED_UNPARSABLE);
 
@@ -43,7 +72,7 @@ int app_outbound(struct __sk_buff *skb)
 
 	if (frame == FRAME_TCP) {
 		/* The answer to what a proxy sent through the host, which may have to undo an address translation. */
-		if (!is_syn(packet) && workload && workload->via_host && bpf_map_lookup_elem(&via_host, &packet->flow))
+		if (!is_syn(packet) && workload && workload->via_host && goes_via_host(&packet->flow))
 			return pass(self, VERDICT_PASSED);
 
 		/* A SYN to the node is a new connection of the member, captured like any other. */
@@ -53,6 +82,9 @@ int app_outbound(struct __sk_buff *skb)
 		owner = draining_owner(skb, packet, &settings, active);
 		if (owner)
 			return send_outbound(skb, owner, VERDICT_DRAINED);
+
+		if (is_excluded(skb, packet, workload, ifindex, EXCLUDED_OUTBOUND, active))
+			return pass(self, VERDICT_EXCLUDED);
 
 		/* The answer to a probe: a socket of the node has the connection and the proxy has not. */
 		if (packet->is_of_node &&
@@ -73,6 +105,13 @@ int app_outbound(struct __sk_buff *skb)
 		/* An earlier connection of the same ports may have come by the host; this one's answers must not. */
 		reverse(&answer, &packet->flow);
 		bpf_map_delete_elem(&by_host, &answer);
+	}
+	/* A connection that the proxy took as any other, before the member's DNS was captured, stays one. */
+	if (frame == FRAME_TCP && captures_dns(workload) && packet->flow.destination_port == bpf_htons(PORT_DNS) &&
+	    !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)) {
+		if (!(active->flags & PROXY_DNS))
+			return without_dns(&settings);
+		return send_dns(skb, active);
 	}
 	return send_outbound(skb, active, VERDICT_CAPTURED);
 }

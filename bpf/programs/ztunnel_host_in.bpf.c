@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Ingress of a proxy's host veth: what leaves the proxy. TCP for a member of this node goes straight to it. */
 
+#include "dns.h"
+#include "exclusion.h"
 #include "layout.h"
 #include "node-maps.h"
 #include "owner.h"
@@ -37,7 +39,10 @@ static __always_inline bool collides(struct __sk_buff *skb, const struct packet 
 	return false;
 }
 
-/* Whether a SYN of the proxy is for a connection that its member has had since before the enrolment. */
+/*
+ * Whether a SYN of the proxy is for a connection that its member has past it: since before the enrolment, or by an
+ * exclusion, as the one who began it or as the one who was called.
+ */
 static __always_inline bool is_taken(const struct packet *packet)
 {
 	struct flow answer;
@@ -45,21 +50,31 @@ static __always_inline bool is_taken(const struct packet *packet)
 
 	reverse(&answer, &packet->flow);
 	until = bpf_map_lookup_elem(&adopted, &answer);
-	return until && bpf_ktime_get_ns() < *until;
+	if (until && bpf_ktime_get_ns() < *until)
+		return true;
+	return has_excluded(&answer) || has_excluded(&packet->flow);
 }
 
 /*
- * With SETTING_ROUTED, what a proxy sends to a member goes through the host's stack, but not its answers to a
+ * With SETTING_ROUTED, what a proxy begins with a member goes through the host's stack: all of it if the client whose
+ * name it bears is a member here, to whose veth the host brings the answers back, else the SYN. Not its answers to a
  * connection that it took from the member: the host never saw that one, and its conntrack would call them invalid.
  */
 static __always_inline bool goes_by_host(const struct packet *packet, enum frame frame)
 {
 	struct flow answer;
+	__u32 way = VIA_HOST_SYN;
 
-	if (frame != FRAME_TCP || is_syn(packet))
+	if (frame != FRAME_TCP)
 		return true;
 	reverse(&answer, &packet->flow);
-	return bpf_map_lookup_elem(&via_host, &answer) != NULL;
+	if (!is_syn(packet))
+		return goes_via_host(&answer);
+	if (bpf_map_lookup_elem(&members, &packet->flow.source))
+		bpf_map_delete_elem(&via_host, &answer); /* app_inbound makes it anew */
+	else
+		bpf_map_update_elem(&via_host, &answer, &way, BPF_ANY);
+	return true;
 }
 
 SEC("tc")
@@ -75,7 +90,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return drop(self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse(skb, packet));
 	if (frame != FRAME_TCP && frame != FRAME_TCP_FRAGMENT)
-		return pass(self, VERDICT_PASSED);
+		return deliver_answer(skb, packet);
 	/* The proxy's own connections: conntrack must see both of their ways. */
 	if (address_flags(&packet->flow.source) & ADDRESS_PROXY)
 		return pass(self, VERDICT_PASSED);

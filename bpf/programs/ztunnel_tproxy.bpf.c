@@ -34,6 +34,7 @@ static __always_inline bool is_same(const __u8 *a, const __u8 *b)
 static __always_inline enum direction redirected_from(struct __sk_buff *skb)
 {
 	const __u8 outbound[ETH_ALEN] = DIRECTION_MAC_OUTBOUND, inbound[ETH_ALEN] = DIRECTION_MAC_INBOUND;
+	const __u8 dns[ETH_ALEN] = DIRECTION_MAC_DNS;
 	const struct cursor cursor = { .skb = skb, .offset = offsetof(struct ethhdr, h_source), .end = skb->len };
 	__u8 source[ETH_ALEN];
 
@@ -43,6 +44,8 @@ static __always_inline enum direction redirected_from(struct __sk_buff *skb)
 		return DIRECTION_OUTBOUND;
 	if (is_same(source, inbound))
 		return DIRECTION_INBOUND;
+	if (is_same(source, dns))
+		return DIRECTION_DNS;
 	return DIRECTION_COUNT;
 }
 
@@ -61,6 +64,16 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 	if (direction == DIRECTION_INBOUND && packet->flow.destination_port == bpf_htons(PORT_HBONE))
 		direction = DIRECTION_HBONE;
+
+	/*
+	 * Rules of the namespace lead it to the DNS port, an address of its own. Where they are lost, ztunnel_lookup
+	 * finds this entry and drops it.
+	 */
+	if (direction == DIRECTION_DNS) {
+		if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
+			return drop(self, VERDICT_DROPPED_ERROR);
+		return pass(self, VERDICT_CAPTURED_DNS);
+	}
 
 	/* Dropped here and not left to the lookup: the SYN is sent again, and finds a proxy that is back by then. */
 	if (!has_listener(direction, packet->is_ipv6) && !learn_listener(skb, direction, packet->is_ipv6))

@@ -39,9 +39,12 @@ describe("node.bpf.o", () => {
   it.each([
     ["address", { size: 16, bytes: 0 }],
     ["settings", { size: 8, active: 0, draining: 1, flags: 2, reserved: 4 }],
-    ["proxy", { size: 16, ifindex: 0, netnsid: 4, mac: 8, reserved: 14 }],
+    ["proxy", { size: 16, ifindex: 0, netnsid: 4, mac: 8, flags: 14, reserved: 15 }],
     ["workload", { size: 16, flags: 0, via_host: 4, adopt_until_ns: 8 }],
     ["member", { size: 12, ifindex: 0, mac: 4, reserved: 10 }],
+    ["excluded_port", { size: 8, ifindex: 0, port: 4, way: 6, reserved: 7 }],
+    ["excluded_network", { size: 28, prefix_bits: 0, ifindex: 4, way: 8, address: 12 }],
+    ["excluded_state", { size: 4, member_ended: 0, peer_ended: 1, is_reset: 2, reserved: 3 }],
     ["flow", { size: 36, source: 0, destination: 16, source_port: 32, destination_port: 34 }],
   ])("lays out struct %s", (name, expected) => {
     expect(structure(NODE_OBJECT, name)).toEqual(expected);
@@ -59,6 +62,9 @@ describe("node.bpf.o", () => {
         by_host: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
         adopted: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 8, maxEntries: 16384 },
         begun: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 16384 },
+        excluded_ports: { keySize: 8, flags: 0, type: "hash", valueSize: 4, maxEntries: 4096 },
+        excluded_networks: { keySize: 28, flags: 1, type: "lpm_trie", valueSize: 4, maxEntries: 4096 },
+        excluded: { keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 65536 },
         counters: { ...index, type: "percpu_array", valueSize: 8, maxEntries: PROGRAMS.length * VERDICTS.length },
         questions: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },
         packets: { ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 },

@@ -106,6 +106,38 @@ describe.each(families)("$family", ({ v6, of, node, nft, vip }) => {
     expect(verdicts["app_inbound.delivered"]).toBeGreaterThan(2);
   });
 
+  it("shows the host's filters the SYN of what a proxy delivers for a client elsewhere, and no more", async () => {
+    await startHaproxy(mesh, proxy.netns);
+    await listen(mesh, other.netns, "app", 8000, v6);
+    await listen(mesh, other.netns, "app", 9000, v6);
+    mesh.datapath.settings({ active: 1, flags: ROUTED });
+    const rules = [
+      "ct state invalid counter drop",
+      `iifname ${proxy.hostName} ${nft} saddr ${of(plain)} ${nft} daddr ${of(other)} tcp dport 8000 ct state new counter accept`,
+      `iifname ${proxy.hostName} tcp dport 9000 counter drop`,
+      `iifname ${proxy.hostName} ${nft} daddr ${of(other)} counter`,
+    ];
+    await must(
+      mesh.node,
+      "nft",
+      `table ${nft} f { chain f { type filter hook forward priority 0; ${rules.join("; ")}; }; }`,
+    );
+    expect(await dialed(plain.netns, of(other), 8000)).toMatchObject({ name: "app", source: of(plain) });
+    expect((await dial(plain.netns, of(other), 9000, { seconds: 1 })).stdout).toBe("");
+    const counted = [...(await must(mesh.node, "nft", "list table", nft, "f")).matchAll(/counter packets (\d+)/g)];
+    const [invalid, seen, denied, rest] = counted.map(packets);
+    expect([invalid, seen, rest]).toEqual([0, 1, 0]);
+    expect(denied).toBeGreaterThan(0);
+  });
+
+  it("brings back the answers by a translated address with routed delivery, too", async () => {
+    await startHaproxy(mesh, proxy.netns);
+    await listen(mesh, other.netns, "app", 8000, v6);
+    mesh.datapath.settings({ active: 1, flags: ROUTED });
+    await translate(`${nft} daddr ${vip} tcp dport 80 ${to(other, 8000)}`);
+    expect(await dialed(member.netns, vip, 80)).toMatchObject({ name: "app", source: of(member) });
+  });
+
   it("shows routed delivery to the host's filters, both ways", async () => {
     await startHaproxy(mesh, proxy.netns);
     await listen(mesh, other.netns, "app", 8000, v6);

@@ -63,7 +63,16 @@ export class Datapath implements Disposable {
 
   /** Empties every map but the counters. */
   reset(): void {
-    for (const name of ["workloads", "members", "addresses", "via_host", "begun"]) {
+    for (const name of [
+      "workloads",
+      "members",
+      "addresses",
+      "via_host",
+      "begun",
+      "excluded",
+      "excluded_ports",
+      "excluded_networks",
+    ]) {
       const map = this.map(name);
       for (const key of [...map.keys()]) map.delete(key);
     }

@@ -27,6 +27,7 @@ export const ACK = 0x10;
 
 export const MAC_OUTBOUND = "02:4d:52:00:00:01";
 export const MAC_INBOUND = "02:4d:52:00:00:02";
+export const MAC_DNS = "02:4d:52:00:00:03";
 const MAC_A = "02:00:00:00:00:0a";
 const MAC_B = "02:00:00:00:00:0b";
 

@@ -10,6 +10,9 @@ export const MAX_PROXIES = 8;
 export const FAIL_OPEN = 0x1;
 export const ROUTED = 0x2;
 export const PASSING = 0x1;
+export const EXCLUDES = 0x2;
+export const DNS = 0x4;
+export const TAKES_DNS = 0x1;
 export const NODE = 0x1;
 export const PROXY = 0x2;
 
@@ -29,12 +32,14 @@ export const VERDICTS = [
   "refused_collision",
   "refused_orphan",
   "copied",
+  "excluded",
+  "captured_dns",
 ] as const;
 
 export type ProgramName = (typeof PROGRAMS)[number];
 export type Verdict = (typeof VERDICTS)[number];
 
-export const DIRECTION = { outbound: 0, inbound: 1, hbone: 2 } as const;
+export const DIRECTION = { outbound: 0, inbound: 1, hbone: 2, dns: 4 } as const;
 
 export function le32(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
@@ -61,8 +66,28 @@ export function settings({ active = 0, draining = 0, flags = 0 }): Uint8Array {
   return Uint8Array.of(active, draining, flags & 0xff, flags >> 8, 0, 0, 0, 0);
 }
 
-export function proxy({ ifindex, netnsid, mac: text }: { ifindex: number; netnsid: number; mac: string }): Uint8Array {
-  return concat(le32(ifindex), le32(netnsid), mac(text), new Uint8Array(2));
+export interface ProxyEntry {
+  readonly ifindex: number;
+  readonly netnsid: number;
+  readonly mac: string;
+  readonly flags?: number;
+}
+
+export function proxy({ ifindex, netnsid, mac: text, flags = 0 }: ProxyEntry): Uint8Array {
+  return concat(le32(ifindex), le32(netnsid), mac(text), Uint8Array.of(flags, 0));
+}
+
+const WAY = { outbound: 0, inbound: 1 } as const;
+export type Way = keyof typeof WAY;
+
+export function excludedPort(ifindex: number, way: Way, port: number): Uint8Array {
+  return concat(le32(ifindex), Uint8Array.of(port >> 8, port & 0xff, WAY[way], 0));
+}
+
+/** `bits`: of the address in its own family. */
+export function excludedNetwork(ifindex: number, way: Way, network: string, bits: number): Uint8Array {
+  const mapped = network.includes(":") ? 0 : 96;
+  return concat(le32(64 + mapped + bits), le32(ifindex), le32(WAY[way]), addressKey(network));
 }
 
 export function workload({ flags = 0, viaHost = 0, adoptUntilNs = 0n } = {}): Uint8Array {

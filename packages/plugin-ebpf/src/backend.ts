@@ -36,7 +36,14 @@ export class EbpfBackend implements RedirectionBackend {
         maps: pins.maps,
         programs: pins.programs,
         shared: new Map(),
-        maxEntries: { workloads: config.maxWorkloads, members: config.maxMembers, addresses: config.maxAddresses },
+        maxEntries: {
+          workloads: config.maxWorkloads,
+          members: config.maxMembers,
+          addresses: config.maxAddresses,
+          excluded_ports: config.maxExclusions,
+          excluded_networks: config.maxExclusions,
+        },
+        expendable: ["counters"],
       },
       log,
     );

@@ -10,6 +10,7 @@ describe("configuration", () => {
       maxWorkloads: 1024,
       maxMembers: 4096,
       maxAddresses: 1024,
+      maxExclusions: 4096,
       pins: "millrace",
       drainSeconds: 600,
       releaseSeconds: 5,

@@ -52,6 +52,12 @@ export const configSchema = z
       .max(65_536)
       .default(1024)
       .describe("Addresses of the node and its proxies, both families"),
+    maxExclusions: z
+      .int()
+      .min(1)
+      .max(1_048_576)
+      .default(4096)
+      .describe("Ports, and networks, that all members together exclude"),
     pins: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/, "letters, digits, dashes and underscores only: bpffs refuses dots")

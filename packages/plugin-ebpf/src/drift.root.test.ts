@@ -137,7 +137,10 @@ const drifts: readonly Drift[] = [
     name: "the proxy's entry is cleared",
     strike: (setting) =>
       inMap(setting, "proxies", (map) =>
-        map.update(u32Codec.encode(0), proxyCodec.encode({ ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" })),
+        map.update(
+          u32Codec.encode(0),
+          proxyCodec.encode({ ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00", flags: 0 }),
+        ),
       ),
     phrase: "entry in proxies differs",
   },

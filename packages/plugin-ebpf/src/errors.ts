@@ -22,6 +22,8 @@ export const ERRORS = {
   ERR_PROXY_SLOTS_FULL: "every proxy slot is taken by an active or draining proxy",
   ERR_FOREIGN_OBJECT: "an object of somebody else stands exactly where ours would have to be",
   ERR_ATTACH_UNSUPPORTED: "the kernel lacks the configured way to attach programs",
+  ERR_NFT_MISSING: "nft(8), which leads members' DNS to the proxy, is not installed",
+  ERR_NFT_FAILED: "nft(8) refused the rules that lead members' DNS to the proxy",
   ERR_INVALID_UID: "a workload uid cannot be used as a file name",
   ERR_CLOSED: "the redirection was closed",
   ERR_KERNEL: "the kernel refused an operation for a reason of its own",

@@ -1,7 +1,17 @@
 import { readFileSync } from "node:fs";
 import { BpfObject } from "libbpf-ts";
 import { expect, it } from "vitest";
-import { COUNTER_COUNT, memberCodec, PROGRAMS, proxyCodec, settingsCodec, VERDICTS, workloadCodec } from "./layout.ts";
+import {
+  COUNTER_COUNT,
+  excludedNetworkCodec,
+  excludedPortCodec,
+  memberCodec,
+  PROGRAMS,
+  proxyCodec,
+  settingsCodec,
+  VERDICTS,
+  workloadCodec,
+} from "./layout.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
 import { run } from "./testing/run.ts";
 
@@ -22,6 +32,8 @@ it.each([
   ["proxy", proxyCodec],
   ["workload", workloadCodec],
   ["member", memberCodec],
+  ["excluded_port", excludedPortCodec],
+  ["excluded_network", excludedNetworkCodec],
 ])("struct %s has the size and offsets of the compiled object", (name, codec) => {
   const struct = find("STRUCT", name);
   expect(codec.size).toBe(struct?.size);

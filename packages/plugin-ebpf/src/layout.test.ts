@@ -20,7 +20,7 @@ describe("layout on a little-endian host", () => {
   });
 
   it("writes a proxy", () => {
-    expect(hex(proxyCodec.encode({ ifindex: 7, netnsid: 1, mac: "02:00:00:00:00:fe" }))).toBe(
+    expect(hex(proxyCodec.encode({ ifindex: 7, netnsid: 1, mac: "02:00:00:00:00:fe", flags: 0 }))).toBe(
       "07000000010000000200000000fe0000",
     );
   });
@@ -40,7 +40,7 @@ describe("layout", () => {
   it("reads back what it wrote", () => {
     const settings = { active: 1, draining: 2, flags: 3 };
     expect(settingsCodec.decode(settingsCodec.encode(settings))).toEqual(settings);
-    const proxy = { ifindex: 4_000_000_000, netnsid: 12, mac: "02:4d:52:00:00:01" };
+    const proxy = { ifindex: 4_000_000_000, netnsid: 12, mac: "02:4d:52:00:00:01", flags: 1 };
     expect(proxyCodec.decode(proxyCodec.encode(proxy))).toEqual(proxy);
     const workload = { flags: 1, via_host: 1, adopt_until_ns: 2n ** 63n };
     expect(workloadCodec.decode(workloadCodec.encode(workload))).toEqual(workload);
@@ -61,7 +61,7 @@ describe("layout", () => {
     const names = Array.from({ length: COUNTER_COUNT }, (_, index) => counterName(index));
     expect(new Set(names).size).toBe(COUNTER_COUNT);
     expect(names[1]).toBe("app_outbound.captured");
-    expect(names[14]).toBe("app_inbound.passed");
+    expect(names[16]).toBe("app_inbound.passed");
     expect(names).not.toContain(undefined);
     expect(counterName(COUNTER_COUNT)).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 import { endianness } from "node:os";
-import { macAddress, pad, struct, u8, u16, u32, u64 } from "./struct-codec.ts";
+import { be16, bytes, macAddress, pad, struct, u8, u16, u32, u64 } from "./struct-codec.ts";
 
 /**
  * The TypeScript half of `bpf/include/layout.h`. `layout.root.test.ts` compares every size and offset with the BTF of the compiled
@@ -11,7 +11,21 @@ export const MAX_PROXIES = 8;
 export const SETTING_FAIL_OPEN = 0x1;
 export const SETTING_ROUTED = 0x2;
 
+export const PROXY_DNS = 0x1;
+
 export const WORKLOAD_PASSING = 0x1;
+export const WORKLOAD_EXCLUDES = 0x2;
+export const WORKLOAD_DNS = 0x4;
+
+/** Value of `excluded_way` in keys: who begins the connection. */
+export const EXCLUDED_WAY = { outbound: 0, inbound: 1 } as const;
+
+/** Source MAC of what a proxy's rules lead to its DNS port. */
+export const DIRECTION_MAC = {
+  outbound: "02:4d:52:00:00:01",
+  inbound: "02:4d:52:00:00:02",
+  dns: "02:4d:52:00:00:03",
+} as const;
 
 export const ADDRESS_NODE = 0x1;
 export const ADDRESS_PROXY = 0x2;
@@ -19,11 +33,28 @@ export const ADDRESS_PROXY = 0x2;
 /** Value of the one entry of `settings`. `active` is slot + 1, `draining` a bit per slot. */
 export const settingsCodec = struct(8, { active: u8(0), draining: u8(1), flags: u16(2), reserved: pad(4, 4) });
 /** Value of `proxies`, key: slot. `ifindex` 0: the slot is free. */
-export const proxyCodec = struct(16, { ifindex: u32(0), netnsid: u32(4), mac: macAddress(8), reserved: pad(14, 2) });
+export const proxyCodec = struct(16, {
+  ifindex: u32(0),
+  netnsid: u32(4),
+  mac: macAddress(8),
+  flags: u8(14),
+  reserved: pad(15, 1),
+});
 /** Value of `workloads`, key: ifindex of the member's host veth. */
 export const workloadCodec = struct(16, { flags: u32(0), via_host: u32(4), adopt_until_ns: u64(8) });
 /** Value of `members`, key: address. */
 export const memberCodec = struct(12, { ifindex: u32(0), mac: macAddress(4), reserved: pad(10, 2) });
+/** Key of `excluded_ports`, value 1. */
+export const excludedPortCodec = struct(8, { ifindex: u32(0), port: be16(4), way: u8(6), reserved: pad(7, 1) });
+/** Key of `excluded_networks`, value 1. `prefix_bits` counts the two words after it too. */
+export const excludedNetworkCodec = struct(28, {
+  prefix_bits: u32(0),
+  ifindex: u32(4),
+  way: u32(8),
+  address: bytes(12, 16),
+});
+/** Bits of a key of `excluded_networks` before those of the address. */
+export const EXCLUDED_NETWORK_HEAD_BITS = 64;
 /** Key of `flows`, `via_host`. */
 export const FLOW_SIZE = 36;
 
@@ -70,6 +101,8 @@ export const VERDICTS = [
   "refused_collision",
   "refused_orphan",
   "copied",
+  "excluded",
+  "captured_dns",
 ] as const;
 
 /** Name of the counter at an index of the map `counters`, for instance `app_outbound.captured`. */

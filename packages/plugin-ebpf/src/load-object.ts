@@ -15,6 +15,8 @@ export interface ObjectPlace {
   readonly shared: ReadonlyMap<string, BpfMap>;
   /** Sizes that the configuration decides, by map name. */
   readonly maxEntries: Readonly<Record<string, number>>;
+  /** Maps that start anew when this version wants them larger than an earlier one did: their contents are telemetry. */
+  readonly expendable: readonly string[];
 }
 
 /** An object as the kernel runs it: every map and program opened from its pin. */
@@ -101,19 +103,24 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
 /** Uses the pinned maps; those whose size the configuration changed are returned, and made anew. */
 function reusePinned(
   object: BpfObject,
-  { maps, maxEntries }: ObjectPlace,
+  { maps, maxEntries, expendable }: ObjectPlace,
   own: readonly string[],
   log: PluginLogger,
 ): Set<string> {
   const outgrown = new Set<string>();
   for (const name of own) {
-    const wanted = maxEntries[name];
+    const declared = object.mapSpecs.find((spec) => spec.name === name);
+    const wanted = maxEntries[name] ?? (expendable.includes(name) ? declared?.maxEntries : undefined);
     if (wanted !== undefined) object.setMaxEntries(name, wanted);
     const pin = join(maps, name);
     if (!existsSync(pin)) continue;
     using pinned = attempt(`opening ${pin}`, () => BpfMap.openPinned(pin));
     const { maxEntries: size } = pinned.info;
     if (wanted !== undefined && wanted !== size) {
+      if (expendable.includes(name)) {
+        outgrown.add(name);
+        continue;
+      }
       const held = [...pinned.keys()].length;
       if (held <= wanted) {
         outgrown.add(name);
@@ -157,7 +164,7 @@ function load(object: BpfObject, elf: string): void {
 
 function pinMaps(
   object: BpfObject,
-  { maps }: ObjectPlace,
+  { maps, expendable }: ObjectPlace,
   own: readonly string[],
   outgrown: ReadonlySet<string>,
   log: PluginLogger,
@@ -167,7 +174,7 @@ function pinMaps(
     if (outgrown.has(name)) {
       using old = BpfMap.openPinned(pin);
       const map = object.map(name);
-      for (const [key, value] of old.entries()) map.update(key, value);
+      if (!expendable.includes(name)) for (const [key, value] of old.entries()) map.update(key, value);
       replacePin(pin, (fresh) => map.pin(fresh));
       log.info({ map: name, from: old.info.maxEntries, to: map.info.maxEntries }, "resized a map");
     } else if (!existsSync(pin)) {

@@ -6,15 +6,21 @@ import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import { openLink } from "./attach-tcx.ts";
-import { ADDRESS_PROXY, type ProgramName } from "./layout.ts";
+import { dnsProblems } from "./dns-rules.ts";
+import { ADDRESS_PROXY, PROXY_DNS, type ProgramName } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems, shadowProblems } from "./observe.ts";
 import { ownAddresses } from "./proxy-addresses.ts";
 import { foreignLookups, lookupPin } from "./sk-lookup-link.ts";
-import { hostHolder, hostHook, innerHook, type NamedSlot, netnsOf, SYSCTL_HOLDER } from "./slot-identity.ts";
+import { dnsNote, hostHolder, hostHook, innerHook, type NamedSlot, netnsOf, SYSCTL_HOLDER } from "./slot-identity.ts";
 
 /** What the kernel holds for one proxy, on the node's side and in the proxy's namespace. */
-export function observeProxy(kernel: NodeKernel, slot: NamedSlot, role: "active" | "draining"): ProxyObservation {
+export async function observeProxy(
+  kernel: NodeKernel,
+  slot: NamedSlot,
+  role: "active" | "draining",
+  wantsDns: boolean,
+): Promise<ProxyObservation> {
   const { identity } = slot;
   using netns = netnsOf(identity);
   const inner = netns && link(netns.fd, identity.ifName);
@@ -22,7 +28,8 @@ export function observeProxy(kernel: NodeKernel, slot: NamedSlot, role: "active"
     ...hostProblems(kernel, slot),
     ...(netns ? [] : ["network namespace is gone"]),
     ...(netns && !inner ? [`interface ${identity.ifName} is gone`] : []),
-    ...(netns && inner ? innerProblems(kernel, slot, netns, inner) : []),
+    ...(netns && inner ? innerProblems(kernel, slot, netns, inner, wantsDns) : []),
+    ...(netns && inner && wantsDns ? await dnsProblems({ netns, ifName: identity.ifName, note: dnsNote(slot) }) : []),
   ];
   return {
     key: identity.key,
@@ -51,17 +58,21 @@ function innerProblems(
   slot: NamedSlot,
   netns: { readonly fd: number; readonly inode: number },
   inner: { readonly index: number; readonly mac: string },
+  wantsDns: boolean,
 ): string[] {
   const { ifName, hostIndex } = slot.identity;
   const hook = innerHook(slot, netns.fd, inner.index);
   const state = hooks.inspect(hook);
-  const wanted = { ifindex: hostIndex, netnsid: netnsId(netns.fd) ?? 0, mac: inner.mac };
+  const present = maps.proxy(slot.index);
+  // Once it takes DNS it goes on doing so, also when no member's is captured any more.
+  const flags = wantsDns ? PROXY_DNS : present.flags;
+  const wanted = { ifindex: hostIndex, netnsid: netnsId(netns.fd) ?? 0, mac: inner.mac, flags };
   const proxyAddresses = flagged(maps, ADDRESS_PROXY);
   return [
     ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
     ...shadowProblems(hook, state),
     ...lookupProblems(slot, netns),
-    ...(JSON.stringify(maps.proxy(slot.index)) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
+    ...(JSON.stringify(present) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifNames: [ifName] }, config.routing),
     ...journal.drifted(SYSCTL_HOLDER, netns),
     ...ownAddresses(netns.fd)

@@ -9,7 +9,7 @@ import {
 import { link, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
-import { ADDRESS_NODE, MAX_PROXIES, WORKLOAD_PASSING } from "./layout.ts";
+import { ADDRESS_NODE, MAX_PROXIES, WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
@@ -19,7 +19,11 @@ import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
 /** Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. */
-export function observe(kernel: NodeKernel, slots: ProxySlots, wanted: ReadonlyMap<string, Workload>): Observation {
+export async function observe(
+  kernel: NodeKernel,
+  slots: ProxySlots,
+  wanted: ReadonlyMap<string, Workload>,
+): Promise<Observation> {
   const { maps, pins } = kernel;
   const byUid = Map.groupBy(pins.workloads(), ({ uid }) => uid);
   const workloads = [...byUid].map(([uid, enrolled]) => observeWorkload(kernel, uid, enrolled, wanted.get(uid)));
@@ -28,10 +32,12 @@ export function observe(kernel: NodeKernel, slots: ProxySlots, wanted: ReadonlyM
   const settings = maps.settings();
   const proxies: ProxyObservation[] = [];
   const problems: string[] = [];
+  const wantsDns = slots.wantsDns();
   for (const slot of slots.all()) {
     const role =
       settings.active === slot.index + 1 ? "active" : (settings.draining >> slot.index) & 1 ? "draining" : undefined;
-    if (role && slot.identity) proxies.push(observeProxy(kernel, { ...slot, identity: slot.identity }, role));
+    if (role && slot.identity)
+      proxies.push(await observeProxy(kernel, { ...slot, identity: slot.identity }, role, wantsDns));
     else problems.push(`proxy slot ${slot.index} is left over`);
   }
   return {
@@ -75,6 +81,7 @@ function observeWorkload(
   const members = [...maps.members.entries()].filter(([, { ifindex }]) => ifindex === pin.ifindex);
   const addresses = sortedUnique(members.map(([address]) => address));
   if (wanted) {
+    problems.push(...captureProblems(kernel, pin.ifindex, entry?.flags ?? 0, wanted));
     problems.push(
       ...wanted.addresses
         .filter((address) => !addresses.includes(address))
@@ -100,6 +107,18 @@ function observeWorkload(
     addresses,
     hostIndex: pin.ifindex,
   };
+}
+
+/** Where what is captured and what is not differ from what was applied. */
+function captureProblems({ maps }: NodeKernel, ifindex: number, flags: number, wanted: Workload): string[] {
+  const capturesDns = (flags & WORKLOAD_DNS) !== 0;
+  const keeps = (flags & WORKLOAD_EXCLUDES) !== 0;
+  const excludes = Object.values(wanted.exclusions).some((list) => list.length > 0);
+  return [
+    ...(capturesDns === wanted.dnsCapture ? [] : [`DNS is ${capturesDns ? "" : "not "}captured`]),
+    ...(excludes && !keeps ? ["exclusions are not looked at"] : []),
+    ...maps.exclusions.problems(ifindex, wanted.exclusions),
+  ];
 }
 
 /** A workload that was applied and of which nothing is left: somebody removed its directory. */
@@ -148,6 +167,9 @@ function mapProblems({ maps, pins, object }: NodeKernel): string[] {
     ...[...maps.members.entries()]
       .filter(([, { ifindex }]) => !enrolled.has(ifindex))
       .map(([address]) => `entry in members for ${address} is left over`),
+    ...[...maps.exclusions.interfaces()]
+      .filter((ifindex) => !enrolled.has(ifindex))
+      .map((ifindex) => `exclusions of ${nameOf(ifindex)} are left over`),
     ...object.missingPins().map((path) => `pin ${path} is missing`),
   ];
 }

@@ -14,13 +14,14 @@ import {
 } from "libbpf-ts";
 import { type Capability, hasCapability } from "./capabilities.ts";
 import type { EbpfConfig } from "./config.ts";
+import { checkDnsRules } from "./dns-rules.ts";
 import { explainFailure } from "./errors.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
 
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
 
 /** Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. */
-export function probe({ config, host }: PluginContext<EbpfConfig>): Probe {
+export async function probe({ config, host }: PluginContext<EbpfConfig>): Promise<Probe> {
   const syscall = probeBpf();
   const newer = syscall.available ? "use a newer kernel, or redirectMode iptables" : "see bpf.syscall";
   const features: Feature[] = [
@@ -53,6 +54,7 @@ export function probe({ config, host }: PluginContext<EbpfConfig>): Probe {
     tried("bpf.lru_hash", "remember connections in bounded memory", probeMapType("lru_hash"), newer),
     object("bpf.node_object", "programs of the node", NODE_OBJECT),
     object("bpf.proxy_object", "programs of a proxy", PROXY_OBJECT),
+    await dns(),
   ];
   const tcx = probeTcx();
   features.push(
@@ -117,6 +119,17 @@ function object(name: string, description: string, elf: string): Feature {
       required: true,
       detail: explainFailure(`loading ${elf}`, error).message,
     };
+  }
+}
+
+/** Only dnsCapture needs it, which not every node has. */
+async function dns(): Promise<Feature> {
+  const about = { name: "netfilter.nft", description: "lead members' DNS to the proxy (dnsCapture)", required: false };
+  try {
+    await checkDnsRules();
+    return { ...about, available: true, detail: "nft and the kernel take the rules" };
+  } catch (error) {
+    return { ...about, available: false, detail: explainFailure("checking the rules for DNS", error).message };
   }
 }
 

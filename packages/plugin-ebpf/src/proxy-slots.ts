@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { NodeProxy } from "@millrace/core";
+import { errorMessage, type NodeProxy } from "@millrace/core";
 import {
   ensureRouting,
   looseReversePath,
@@ -9,14 +9,16 @@ import {
   requireNetns,
 } from "@millrace/host";
 import { link, links, type Netns, netnsId } from "linux-ts";
+import { ensureDnsRules, removeDnsRules } from "./dns-rules.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
-import { MAX_PROXIES } from "./layout.ts";
+import { MAX_PROXIES, PROXY_DNS, WORKLOAD_DNS } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { PROXY_OBJECT } from "./objects.ts";
 import { makeDirectory, removePins } from "./pins.ts";
 import { detachLookup, ensureLookup } from "./sk-lookup-link.ts";
 import {
+  dnsNote,
   hostHolder,
   hostHook,
   identityOf,
@@ -79,12 +81,39 @@ export class ProxySlots {
     return index;
   }
 
+  /** Whether any member's DNS is captured. */
+  wantsDns(): boolean {
+    return [...this.#kernel.maps.workloads.entries()].some(([, { flags }]) => flags & WORKLOAD_DNS);
+  }
+
+  /** Makes every proxy take members' DNS; returns what kept one from it. */
+  async takeDns(): Promise<unknown> {
+    const { maps } = this.#kernel;
+    // While some member's DNS is captured, observing finds rules that are lost; before the first one nobody looked.
+    const isLookedAfter = this.wantsDns();
+    let refused: unknown;
+    for (const slot of this.all()) {
+      const { index, identity } = slot;
+      const entry = maps.proxy(index);
+      if (!identity || entry.ifindex === 0 || (isLookedAfter && entry.flags & PROXY_DNS)) continue;
+      using netns = netnsOf(identity);
+      if (!netns) continue;
+      try {
+        await ensureDnsRules({ netns, ifName: identity.ifName, note: dnsNote(slot) });
+        maps.writeProxy(index, { ...entry, flags: entry.flags | PROXY_DNS });
+      } catch (error) {
+        refused = error;
+      }
+    }
+    return refused;
+  }
+
   /** Takes a slot down, after ending what is sent to it. What is gone is no hindrance. */
   async retire(slot: Slot): Promise<void> {
     const { config, hooks, maps, journal } = this.#kernel;
     const { identity } = slot;
     this.#stopSending(slot.index);
-    maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00" });
+    maps.writeProxy(slot.index, { ifindex: 0, netnsid: 0, mac: "00:00:00:00:00:00", flags: 0 });
     if (identity) {
       await this.#leaveHost(slot, identity);
       using netns = netnsOf(identity);
@@ -92,6 +121,7 @@ export class ProxySlots {
       if (netns && inner) await hooks.detach(innerHook({ ...slot, identity }, netns.fd, inner.index));
       detachLookup(slot);
       if (netns) {
+        await removeDnsRules({ netns, note: dnsNote(slot) });
         removeRouting(netns, config.routing);
         journal.restore(SYSCTL_HOLDER, netns);
       } else {
@@ -149,8 +179,25 @@ export class ProxySlots {
     if (netnsid === undefined) {
       throw new EbpfError("ERR_KERNEL", `the kernel gave the network namespace of proxy ${proxy.name} no id`);
     }
-    const entry = { ifindex: identity.hostIndex, netnsid, mac: inner.mac };
+    const flags = await this.#dnsFlag(slot, netns);
+    const entry = { ifindex: identity.hostIndex, netnsid, mac: inner.mac, flags };
     if (JSON.stringify(maps.proxy(slot.index)) !== JSON.stringify(entry)) maps.writeProxy(slot.index, entry);
+  }
+
+  /** PROXY_DNS when a member's DNS is captured and the rules for it are there. Without them TCP is captured none the less. */
+  async #dnsFlag(slot: NamedSlot, netns: { readonly fd: number }): Promise<number> {
+    if (!this.wantsDns()) return 0;
+    try {
+      await ensureDnsRules({ netns, ifName: slot.identity.ifName, note: dnsNote(slot) });
+      return PROXY_DNS;
+    } catch (error) {
+      const { log } = this.#kernel;
+      log.error(
+        { proxy: slot.identity.name, error: errorMessage(error) },
+        "members' DNS is dropped: the proxy has no rules for it",
+      );
+      return 0;
+    }
   }
 
   async #leaveHost(slot: Slot, identity: SlotIdentity): Promise<void> {
@@ -173,6 +220,7 @@ export class ProxySlots {
       programs: join(directory, "programs"),
       shared: object.maps,
       maxEntries: {},
+      expendable: [],
     };
     return loadOrAdopt(place, log);
   }

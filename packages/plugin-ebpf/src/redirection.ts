@@ -59,7 +59,10 @@ export class EbpfRedirection implements Redirection {
     return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
       this.#wanted.set(workload.uid, workload);
       this.#kernel.object.repin();
+      // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
+      const refused = workload.dnsCapture ? await this.#slots.takeDns() : undefined;
       await this.#workloads.apply(workload);
+      if (refused !== undefined) throw refused;
     });
   }
 
@@ -77,7 +80,7 @@ export class EbpfRedirection implements Redirection {
   }
 
   observe(): Promise<Observation> {
-    return this.#run("observing", async () => observe(this.#kernel, this.#slots, this.#wanted));
+    return this.#run("observing", () => observe(this.#kernel, this.#slots, this.#wanted));
   }
 
   async uninstall(): Promise<void> {

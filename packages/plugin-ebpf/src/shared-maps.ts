@@ -1,5 +1,6 @@
 import type { BpfMap } from "libbpf-ts";
 import { ADDRESS_SIZE, decodeAddress, encodeAddress } from "./address-codec.ts";
+import { ExclusionTables } from "./exclusion-tables.ts";
 import {
   COUNTER_COUNT,
   counterName,
@@ -24,6 +25,7 @@ export class SharedMaps {
   readonly workloads: Table<number, WorkloadEntry>;
   readonly members: Table<string, MemberEntry>;
   readonly addresses: Table<string, number>;
+  readonly exclusions: ExclusionTables;
   readonly #settings: BpfMap;
   readonly #proxies: BpfMap;
   readonly #counters: BpfMap;
@@ -33,6 +35,7 @@ export class SharedMaps {
     this.workloads = new Table(map("workloads"), u32Codec, workloadCodec, "maxWorkloads");
     this.members = new Table(map("members"), addressCodec, memberCodec, "maxMembers");
     this.addresses = new Table(map("addresses"), addressCodec, u32Codec, "maxAddresses");
+    this.exclusions = new ExclusionTables(map);
     this.#settings = map("settings");
     this.#proxies = map("proxies");
     this.#counters = map("counters");

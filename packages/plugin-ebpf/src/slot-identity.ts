@@ -89,6 +89,11 @@ export function hostHolder({ hostName }: SlotIdentity): string {
   return `${SYSCTL_HOLDER}/${hostName}`;
 }
 
+/** Where it is noted that DNS rules were written in the proxy's namespace. */
+export function dnsNote({ directory }: Slot): string {
+  return join(directory, "dns");
+}
+
 export function writeIdentity({ directory, identity }: NamedSlot): void {
   writeNote(join(directory, "identity"), JSON.stringify(identity));
 }

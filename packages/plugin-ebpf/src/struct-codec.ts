@@ -51,6 +51,22 @@ export const u64 = (offset: number): Field<bigint> => ({
   write: (view, value) => view.setBigUint64(offset, value, LITTLE),
 });
 
+/** A port: network byte order. */
+export const be16 = (offset: number): Field<number> => ({
+  offset,
+  size: 2,
+  read: (view) => view.getUint16(offset),
+  write: (view, value) => view.setUint16(offset, value),
+});
+
+/** `size` bytes as they stand. */
+export const bytes = (offset: number, size: number): Field<Uint8Array> => ({
+  offset,
+  size,
+  read: (view) => new Uint8Array(view.buffer, view.byteOffset + offset, size).slice(),
+  write: (view, value) => new Uint8Array(view.buffer, view.byteOffset + offset, size).set(value),
+});
+
 /** Six bytes, in text six lower-case hex pairs with colons. */
 export const macAddress = (offset: number): Field<string> => ({
   offset,

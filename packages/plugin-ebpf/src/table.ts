@@ -33,7 +33,8 @@ export class Table<Key, Value> {
       this.map.update(this.#key.encode(key), this.#value.encode(value));
     } catch (error) {
       const { name, maxEntries } = this.map.info;
-      if (errorCode(error) !== "E2BIG") throw explainFailure(`writing the map ${name}`, error);
+      // ENOSPC: a trie of prefixes (kernel/bpf/lpm_trie.c, trie_update_elem()).
+      if (!["E2BIG", "ENOSPC"].includes(errorCode(error))) throw explainFailure(`writing the map ${name}`, error);
       throw new EbpfError(
         "ERR_MAP_FULL",
         `the map ${name} has room for ${maxEntries} entries and is full: raise ${this.#setting} and restart the agent`,

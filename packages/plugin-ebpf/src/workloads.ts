@@ -1,9 +1,9 @@
-import { sortedUnique, type Workload } from "@millrace/core";
+import { type Exclusions, sortedUnique, type Workload } from "@millrace/core";
 import { removeEmpty, requireHostLink, requireNetns } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
-import { WORKLOAD_PASSING } from "./layout.ts";
+import { WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { makeDirectory, removePins, type WorkloadPin } from "./pins.ts";
 
@@ -43,7 +43,8 @@ export class Workloads {
 
   /**
    * Throws `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE`, `ERR_MAP_FULL` and `ERR_FOREIGN_OBJECT`, after which a pod that was not enrolled before is not now
-   * either; and `ERR_ADDRESS_IN_USE`, after which it is enrolled with its other addresses.
+   * either; `ERR_ADDRESS_IN_USE`, after which it is enrolled with its other addresses; and `ERR_MAP_FULL` for want of room for its
+   * exclusions, after which it is enrolled and excludes less.
    */
   async apply(workload: Workload): Promise<void> {
     const { pins } = this.#kernel;
@@ -56,6 +57,7 @@ export class Workloads {
     requireFree(workload, enrolled);
     const isNew = !enrolled.some(({ directory }) => directory === pin.directory);
     const { free, taken } = this.#claim(workload, enrolled);
+    let excludes: unknown;
     try {
       makeDirectory(pin.directory);
       const begins = isNew || this.isPassing(pin);
@@ -64,6 +66,8 @@ export class Workloads {
       for (const hook of workloadHooks(pin, hostName)) {
         await this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program));
       }
+      // Without room for its exclusions it is captured all the more, and the error told at the end.
+      excludes = this.#exclude(workload);
       this.#capture(workload, begins);
     } catch (error) {
       if (isNew) await this.#removeInterface(pin);
@@ -72,6 +76,7 @@ export class Workloads {
     for (const old of enrolled) {
       if (old.uid === workload.uid && old.ifindex !== hostIndex) await this.#removeInterface(old);
     }
+    if (excludes !== undefined) throw excludes;
     if (taken.size > 0) throw addressesInUse(workload, taken);
   }
 
@@ -124,6 +129,7 @@ export class Workloads {
     for (const [address, { ifindex }] of [...maps.members.entries()]) {
       if (!enrolled.has(ifindex)) maps.members.delete(address);
     }
+    maps.exclusions.remove((ifindex) => !enrolled.has(ifindex));
   }
 
   /** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
@@ -147,21 +153,37 @@ export class Workloads {
     const { workloads } = this.#kernel.maps;
     const present = workloads.get(ifindex);
     workloads.set(ifindex, {
-      flags: WORKLOAD_PASSING,
+      flags: (present?.flags ?? 0) | WORKLOAD_PASSING,
       via_host: present?.via_host ?? 0,
       adopt_until_ns: present?.adopt_until_ns ?? 0n,
     });
   }
 
-  /** Captures from now on. What existed before an enrolment that begins now may drain. */
-  #capture({ interface: { hostIndex }, enrolExisting }: Workload, begins: boolean): void {
+  /** Writes the workload's exclusions, and returns what kept some of them from being written. */
+  #exclude({ interface: { hostIndex }, exclusions }: Workload): unknown {
+    const { workloads, exclusions: tables } = this.#kernel.maps;
+    const excludedBefore = ((workloads.get(hostIndex)?.flags ?? 0) & WORKLOAD_EXCLUDES) !== 0;
+    if (!excludedBefore && !hasExclusions(exclusions)) return undefined;
+    try {
+      tables.write(hostIndex, exclusions);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** Captures from now on, as the workload says. What existed before an enrolment that begins now may drain. */
+  #capture({ interface: { hostIndex }, enrolExisting, dnsCapture, exclusions }: Workload, begins: boolean): void {
     const { maps, config } = this.#kernel;
     const present = maps.workloads.get(hostIndex);
-    if (!begins && present && (enrolExisting === "drain" || present.adopt_until_ns === 0n)) return;
+    const excludedBefore = (present?.flags ?? 0) & WORKLOAD_EXCLUDES;
+    const excludes = hasExclusions(exclusions) ? WORKLOAD_EXCLUDES : excludedBefore;
+    const flags = excludes | (dnsCapture ? WORKLOAD_DNS : 0);
     // process.hrtime is CLOCK_MONOTONIC (libuv uv_hrtime()), which bpf_ktime_get_ns() reads too.
-    const drains = begins && enrolExisting === "drain";
-    const until = drains ? process.hrtime.bigint() + BigInt(config.drainSeconds) * 1_000_000_000n : 0n;
-    maps.workloads.set(hostIndex, { flags: 0, via_host: present?.via_host ?? 0, adopt_until_ns: until });
+    const fresh = () => process.hrtime.bigint() + BigInt(config.drainSeconds) * 1_000_000_000n;
+    const until = enrolExisting === "reset" ? 0n : begins ? fresh() : (present?.adopt_until_ns ?? 0n);
+    if (present?.flags === flags && present.adopt_until_ns === until) return;
+    maps.workloads.set(hostIndex, { flags, via_host: present?.via_host ?? 0, adopt_until_ns: until });
   }
 
   #addressesOf({ ifindex: of }: WorkloadPin): string[] {
@@ -183,11 +205,20 @@ export class Workloads {
     for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) await hooks.detach(hook);
     const addresses = this.#addressesOf(pin);
     for (const address of addresses) maps.members.delete(address);
-    if (maps.workloads.get(pin.ifindex)?.via_host) maps.forgetViaHost(new Set(addresses));
+    const entry = maps.workloads.get(pin.ifindex);
+    if (entry?.via_host) maps.forgetViaHost(new Set(addresses));
+    if ((entry?.flags ?? 0) & WORKLOAD_EXCLUDES) {
+      maps.exclusions.remove((ifindex) => ifindex === pin.ifindex);
+      maps.exclusions.forgetConnections(new Set(addresses));
+    }
     maps.workloads.delete(pin.ifindex);
     removePins(pin.directory);
     removeEmpty(pins.workloadParent(pin.uid));
   }
+}
+
+function hasExclusions(exclusions: Exclusions): boolean {
+  return Object.values(exclusions).some((list) => list.length > 0);
 }
 
 /** A veth is one pod's. Whoever is enrolled on it stays: taking it over would let its connections pass for a moment. */

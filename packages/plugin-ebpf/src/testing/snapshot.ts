@@ -12,10 +12,11 @@ tc qdisc show | sed 's/ refcnt.*//'
 for path in /proc/sys/net/ipv4/conf/*; do
   for direction in ingress egress; do tc filter show dev $(basename $path) $direction 2>/dev/null | sed "s/^/$(basename $path) $direction /"; done
 done
+nft list ruleset
 sysctl -a --pattern '^net\\.' 2>/dev/null | grep -vE '${VOLATILE}'
 `;
 
-/** Everything about a box that the backend could change, one line each: links, rules, routes, qdiscs, filters, sysctls, pins, journal. */
+/** Everything about a box that the backend could change, one line each: links, rules, routes, qdiscs, filters, nft tables, sysctls, pins, journal. */
 export function snapshot(box: NodeBox): string[] {
   const namespaces = [box.netns, ...box.pods.map(({ netns }) => netns)];
   const network = namespaces.flatMap((netns) =>

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { decisionConfiguration } from "../configuration/decision.ts";
+import { canonicalJson } from "../events/canonical-json.ts";
+import type { EventRecord } from "../events/event.ts";
+import { inputs } from "../events/inputs.ts";
+import { parseRecord } from "../events/parse.ts";
+import { describeWorkload } from "../status/describe.ts";
+import {
+  brief,
+  configuration,
+  meshNamespace,
+  NODE,
+  pod,
+  Scenario,
+  started,
+  synced,
+  veth,
+  workload,
+} from "../testing/scenario.ts";
+import { captureOf } from "./capture.ts";
+import { replay } from "./replay.ts";
+
+const NONE = { outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] };
+
+test.each([
+  [{}, false, false],
+  [{}, true, true],
+  [{ "ambient.istio.io/dns-capture": "true" }, false, true],
+  [{ "ambient.istio.io/dns-capture": "false" }, true, false],
+  [{ "millrace.dev/dns-capture": "true" }, false, true],
+  [{ "millrace.dev/dns-capture": "false" }, true, false],
+  [{ "ambient.istio.io/dns-capture": "true", "millrace.dev/dns-capture": "false" }, false, false],
+  [{ "ambient.istio.io/dns-capture": "false", "millrace.dev/dns-capture": "true" }, false, true],
+])("annotations %j on a node with dnsCapture %j: %j", (annotations, node, dnsCapture) => {
+  expect(captureOf(annotations, node)).toEqual({ dnsCapture, exclusions: NONE, problems: [] });
+});
+
+test("where an annotation cannot be read, the next one or the node's choice stands, and it is told", () => {
+  const problem = (key: string) => `annotation ${key} is "yes", not true or false`;
+  const ours = { "millrace.dev/dns-capture": "yes" };
+  expect(captureOf(ours, true)).toMatchObject({ dnsCapture: true, problems: [problem("millrace.dev/dns-capture")] });
+  const both = { ...ours, "ambient.istio.io/dns-capture": "false" };
+  expect(captureOf(both, true)).toMatchObject({ dnsCapture: false, problems: [problem("millrace.dev/dns-capture")] });
+});
+
+describe("a member", () => {
+  const startedWith = (dnsCapture: boolean) =>
+    inputs.agentStarted({
+      version: "1.0.0",
+      node: NODE,
+      config: { ...decisionConfiguration(configuration, ["manifests"]), dnsCapture },
+    });
+  const running = (dnsCapture: boolean, annotations: Record<string, string> = {}) => {
+    const run = new Scenario();
+    const intents = run.feed(startedWith(dnsCapture), synced, meshNamespace(), veth(1), pod(1, { annotations }));
+    return { run, intents };
+  };
+  const specOf = (run: Scenario) => run.state.requested.get(workload(1))?.spec;
+
+  test("has the node's choice, its own annotations, and its exclusions in what is asked for", () => {
+    expect(specOf(running(true).run)).toMatchObject({ dnsCapture: true, exclusions: NONE });
+    const annotations = { "millrace.dev/dns-capture": "false", "millrace.dev/exclude-inbound-ports": "9090" };
+    expect(specOf(running(true, annotations).run)).toMatchObject({
+      dnsCapture: false,
+      exclusions: { ...NONE, inboundPorts: [9090] },
+    });
+  });
+
+  test("is asked for again when an annotation changes what is captured, and only then", () => {
+    const { run, intents } = running(false, { "millrace.dev/exclude-inbound-ports": "9090,80" });
+    expect(brief(intents)).toContain("workload/uid-1 apply");
+    run.succeed(workload(1));
+    expect(run.feed(pod(1, { annotations: { "millrace.dev/exclude-inbound-ports": "80, 9090" } }))).toEqual([]);
+    expect(brief(run.feed(pod(1, { annotations: { "millrace.dev/exclude-inbound-ports": "80" } })))).toEqual([
+      "workload/uid-1 apply",
+    ]);
+    expect(specOf(run)).toMatchObject({ exclusions: { ...NONE, inboundPorts: [80] } });
+    expect(brief(run.feed(pod(1, { annotations: { "ambient.istio.io/dns-capture": "true" } })))).toEqual([
+      "workload/uid-1 apply",
+    ]);
+  });
+
+  test("shows what of its annotations cannot be read as its problem, and is captured", () => {
+    const annotations = { "millrace.dev/exclude-outbound-ports": "http", "millrace.dev/dns-capture": "maybe" };
+    const { run } = running(false, annotations);
+    expect(specOf(run)).toMatchObject({ dnsCapture: false, exclusions: NONE });
+    expect(describeWorkload(run.state, "uid-1")).toMatchObject({
+      membership: "member",
+      problems: [
+        'annotation millrace.dev/dns-capture is "maybe", not true or false',
+        'annotation millrace.dev/exclude-outbound-ports: "http" is no TCP port (1 to 65535) and excludes nothing',
+      ],
+    });
+    run.feed(pod(1, { annotations: { ...annotations, "millrace.dev/redirection": "disabled" } }));
+    expect(describeWorkload(run.state, "uid-1")).toMatchObject({ membership: "not-member", problems: [] });
+  });
+
+  test("is decided about in a replay as it was, byte for byte", () => {
+    const { run } = running(true, {
+      "millrace.dev/exclude-outbound-cidrs": "198.18.0.1/15",
+      "millrace.dev/exclude-inbound-ports": "x,1",
+    });
+    expect(replay(run.records).divergences).toEqual([]);
+  });
+});
+
+test("a log from before these were known replays as it was, and asks for nothing new after an upgrade", () => {
+  const run = new Scenario();
+  run.feed(started(), synced, meshNamespace(), veth(1), pod(1));
+  const earlier = run.records.map((record) => parseRecord(JSON.parse(canonicalJson(withoutCapture(record)))));
+  expect(earlier).toEqual(run.records);
+  expect(replay(earlier).divergences).toEqual([]);
+});
+
+/** As a version wrote it that knew neither DNS capture nor exclusions. */
+function withoutCapture({ data, ...record }: EventRecord): never {
+  const { config, spec, ...rest } = data as { config?: object; spec?: object };
+  const strip = ({ dnsCapture: _, exclusions: __, ...known }: Record<string, unknown>) => known;
+  return {
+    ...record,
+    data: { ...rest, ...(config && { config: strip({ ...config }) }), ...(spec && { spec: strip({ ...spec }) }) },
+  } as never;
+}

@@ -1,0 +1,91 @@
+import type { Exclusions } from "@millrace/core";
+import type { BpfMap } from "libbpf-ts";
+import { ADDRESS_SIZE, decodeAddress } from "./address-codec.ts";
+import {
+  describeExclusion,
+  type ExcludedNetwork,
+  type ExcludedPort,
+  keysOf,
+  networkCodec,
+  portCodec,
+} from "./exclusions.ts";
+import { u32Codec } from "./layout.ts";
+import { Table } from "./table.ts";
+
+const PRESENT = 1;
+
+/** What workloads exclude, by interface, and the connections that were excluded. */
+export class ExclusionTables {
+  readonly #ports: Table<ExcludedPort, number>;
+  readonly #networks: Table<ExcludedNetwork, number>;
+  readonly #connections: BpfMap;
+
+  constructor(map: (name: string) => BpfMap) {
+    this.#ports = new Table(map("excluded_ports"), portCodec, u32Codec, "maxExclusions");
+    this.#networks = new Table(map("excluded_networks"), networkCodec, u32Codec, "maxExclusions");
+    this.#connections = map("excluded");
+  }
+
+  /**
+   * Makes a workload exclude these and nothing else. What goes is removed before anything is added, so that a full map refuses no
+   * more than it must. Throws `ERR_MAP_FULL`: then less is excluded than was asked for.
+   */
+  write(ifindex: number, exclusions: Exclusions): void {
+    const { ports, networks } = keysOf(ifindex, exclusions);
+    const { missing, leftOver } = this.#compare(ifindex, ports, networks);
+    for (const key of leftOver) this.#delete(key);
+    for (const key of missing) {
+      if ("port" in key) this.#ports.set(key, PRESENT);
+      else this.#networks.set(key, PRESENT);
+    }
+  }
+
+  /** Where the kernel differs from what a workload should exclude, in short phrases. */
+  problems(ifindex: number, exclusions: Exclusions): string[] {
+    const { ports, networks } = keysOf(ifindex, exclusions);
+    const { missing, leftOver } = this.#compare(ifindex, ports, networks);
+    return [
+      ...missing.map((key) => `exclusion of ${describeExclusion(key)} is missing`),
+      ...leftOver.map((key) => `exclusion of ${describeExclusion(key)} is left over`),
+    ];
+  }
+
+  /** Interfaces that something is excluded for. */
+  interfaces(): Set<number> {
+    return new Set([...this.#all()].map(({ ifindex }) => ifindex));
+  }
+
+  /** Removes what the given interfaces exclude. */
+  remove(isGone: (ifindex: number) => boolean): void {
+    for (const key of [...this.#all()]) if (isGone(key.ifindex)) this.#delete(key);
+  }
+
+  /** Forgets the excluded connections of a workload that goes: its addresses are another's next. */
+  forgetConnections(addresses: ReadonlySet<string>): void {
+    for (const key of [...this.#connections.keys()]) {
+      // As packets to the member show it: the second address of the flow is the member's.
+      if (addresses.has(decodeAddress(key.subarray(ADDRESS_SIZE, 2 * ADDRESS_SIZE)))) this.#connections.delete(key);
+    }
+  }
+
+  #compare(ifindex: number, ports: readonly ExcludedPort[], networks: readonly ExcludedNetwork[]) {
+    const wanted = new Map([...ports, ...networks].map((key) => [describeExclusion(key), key]));
+    const held = new Map(
+      [...this.#all()].filter((key) => key.ifindex === ifindex).map((key) => [describeExclusion(key), key]),
+    );
+    return {
+      missing: [...wanted].flatMap(([name, key]) => (held.has(name) ? [] : [key])),
+      leftOver: [...held].flatMap(([name, key]) => (wanted.has(name) ? [] : [key])),
+    };
+  }
+
+  *#all(): Generator<ExcludedPort | ExcludedNetwork> {
+    for (const [key] of this.#ports.entries()) yield key;
+    for (const [key] of this.#networks.entries()) yield key;
+  }
+
+  #delete(key: ExcludedPort | ExcludedNetwork): void {
+    if ("port" in key) this.#ports.delete(key);
+    else this.#networks.delete(key);
+  }
+}
