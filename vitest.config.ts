@@ -1,7 +1,14 @@
 import { defineConfig } from "vitest/config";
 
 // Two projects: `unit` is pure and fast; `root` needs the kernel, root and throw-away network namespaces, one file at a time.
-const shared = { environment: "node", exclude: ["**/dist/**", "**/node_modules/**"] } as const;
+// Whoever waits for something waits long: a machine that is busy with other things must not fail a test.
+const shared = {
+  environment: "node",
+  exclude: ["**/dist/**", "**/node_modules/**"],
+  expect: { poll: { timeout: 10_000 } },
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 const source = { resolve: { conditions: ["source"] }, ssr: { resolve: { conditions: ["source"] } } };
 
 export default defineConfig({
@@ -18,8 +25,6 @@ export default defineConfig({
           name: "root",
           include: ["**/*.root.test.ts"],
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
           pool: "forks",
         },
       },

@@ -130,12 +130,11 @@ describe.each(families)("$family", ({ v6, of }) => {
     mesh.datapath.settings(OLD_DRAINS);
 
     const verdicts = await mesh.datapath.verdictsOf(async () => {
-      const started = Date.now();
       const { code, stderr } = await dial(fresh.netns, of(plain), port, { bind });
       expect(code).toBe(1);
       expect(stderr).toMatch(/refused/);
-      expect(Date.now() - started).toBeLessThan(1500);
     });
+    // By the answer to its first SYN, then: each one that is sent again would be counted.
     expect(verdicts["ztunnel_host_in.refused_collision"]).toBe(1);
     await says(first, "undisturbed");
     expect(await dialed(fresh.netns, of(plain), 8000, { bind })).toMatchObject({ name: "server", sourcePort: 5555 });

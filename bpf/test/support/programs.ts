@@ -56,7 +56,7 @@ export interface DialOptions {
 
 /** Connects and reads to the end. */
 export async function dial(netns: Netns, address: string, port: number, options: DialOptions = {}): Promise<Ended> {
-  const { seconds = 3, bind } = options;
+  const { seconds = 10, bind } = options;
   const from = bind ? [`bind=${bind}`, "ip-transparent", "reuseaddr"] : [];
   const target = [`TCP${family(isIpv6(address))}:${inUrl(address)}:${port}`, ...from].join(",");
   return await run(netns, seconds, "socat", "-u", target, "STDOUT");

@@ -69,7 +69,7 @@ export class Agent implements AsyncDisposable {
   async until(
     what: string,
     wanted: (status: AgentStatus) => boolean,
-    timeoutMs = within(10_000),
+    timeoutMs = within(30_000),
   ): Promise<AgentStatus> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {

@@ -32,11 +32,13 @@ const Status = z.looseObject({
 
 export type AgentStatus = z.output<typeof Status>;
 
+const TIMEOUT_MS = within(20_000);
+
 /** Asks the agent for its status over the admin socket. */
 export function readStatus(socketPath: string): Promise<AgentStatus> {
   return new Promise((resolve, reject) => {
     // Without an agent no connection is kept: the server may close an idle one, or be another process, by the next request.
-    const asked = request({ socketPath, path: "/status", timeout: within(5_000), agent: false }, (response) => {
+    const asked = request({ socketPath, path: "/status", timeout: TIMEOUT_MS, agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -51,7 +53,7 @@ export function readStatus(socketPath: string): Promise<AgentStatus> {
         }
       });
     });
-    asked.on("timeout", () => asked.destroy(new Error("GET /status: no answer within 5 s")));
+    asked.on("timeout", () => asked.destroy(new Error(`GET /status: no answer within ${TIMEOUT_MS} ms`)));
     asked.on("error", reject);
     asked.end();
   });

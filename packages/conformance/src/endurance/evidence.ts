@@ -35,10 +35,6 @@ export class Evidence {
   }
 
   async describe(agent: Agent, hosts: readonly LabHost[], loads: readonly Load[]): Promise<string> {
-    const after = await countersOf(agent);
-    const counted = Object.entries(after)
-      .map(([name, count]) => [name, count - (this.#before[name] ?? 0)] as const)
-      .filter(([, count]) => count !== 0);
     return [
       "moments:",
       ...this.#moments,
@@ -47,16 +43,29 @@ export class Evidence {
         ...(result?.failures ?? []).map((failure) => JSON.stringify(failure)),
       ]),
       "counted by the programs in this round:",
-      ...counted.map(([name, count]) => `${name} ${count}`),
+      ...(await this.#counted(agent)),
       ...(await Promise.all(hosts.map(kernelCounters))),
       ...agent.lines.slice(-LOG_LINES),
     ].join("\n");
+  }
+
+  async #counted(agent: Agent): Promise<string[]> {
+    try {
+      return Object.entries(await countersOf(agent))
+        .map(([name, count]) => [name, count - (this.#before[name] ?? 0)] as const)
+        .filter(([, count]) => count !== 0)
+        .map(([name, count]) => `${name} ${count}`);
+    } catch (error) {
+      // The agent may be what failed; the rest is to be seen all the same.
+      return [`not known: ${error instanceof Error ? error.message : error}`];
+    }
   }
 }
 
 /** `status` reads them from the kernel, whatever the agent knew before. */
 async function countersOf(agent: Agent): Promise<Record<string, number>> {
-  const { stdout } = await agent.millrace("status", "--json");
+  const { stdout, stderr } = await agent.millrace("status", "--json");
+  if (stdout === "") throw new Error(`millrace status: ${stderr}`);
   return (JSON.parse(stdout) as { counters: Record<string, number> }).counters;
 }
 

@@ -65,7 +65,7 @@ function exchange(socketPath: string, request: string): Promise<string> {
       reject(new LabError("ERR_CNI_REQUEST", `${socketPath}: ${message}`, { details: answer, cause }));
     };
     socket.setEncoding("utf8");
-    socket.setTimeout(within(5_000), () => fail("no answer in time"));
+    socket.setTimeout(within(20_000), () => fail("no answer in time"));
     socket.on("data", (chunk: string) => {
       answer += chunk;
     });

@@ -92,7 +92,7 @@ export class Program implements AsyncDisposable {
    * Waits until `ready` says so. Throws ERR_PROGRAM_EXITED when the process ends first and ERR_PROGRAM_NOT_READY when
    * `timeoutMs` have passed, both with the last of its output.
    */
-  async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = within(10_000)): Promise<void> {
+  async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = within(30_000)): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!(await ready())) {
       if (!this.running) {

@@ -67,7 +67,7 @@ test("a full disk: the agent goes on, rows are counted, and once there is room t
   expect(eventLog.status()).toMatchObject({ state: "failing", reason: expect.stringMatching(/full/) });
 
   // Still full: saying so does not work either, and is counted too.
-  await vi.waitFor(() => expect(eventLog.gap()).toBeDefined());
+  await vi.waitFor(() => expect(eventLog.gap()).toBeDefined(), 10_000);
   const first = eventLog.gap()?.count ?? 0;
   if (
     (await eventLog.append([
@@ -76,7 +76,7 @@ test("a full disk: the agent goes on, rows are counted, and once there is room t
     ])) === "unlogged"
   ) {
     seq += 101;
-    await vi.waitFor(() => expect(eventLog.gap()?.count).toBe(first + 101), 2000);
+    await vi.waitFor(() => expect(eventLog.gap()?.count).toBe(first + 101), 10_000);
     rmSync(ballast);
     const gap = gapRecord(seq, first + 101);
     expect(await eventLog.append([gap, hostAddressesRecord(seq + 1)])).toBe("durable");
@@ -100,7 +100,7 @@ test("a disk that is read-only when the agent starts, and writable later", async
   });
   expect(await second.append([hostAddressesRecord(1)])).toBe("unlogged");
   execFileSync("mount", ["-o", "remount,rw", disk]);
-  await vi.waitFor(() => expect(second.gap()).toMatchObject({ count: 1, after: 1 }), 5000);
+  await vi.waitFor(() => expect(second.gap()).toMatchObject({ count: 1, after: 1 }), 10_000);
   expect(await second.append([gapRecord(2, 1)])).toBe("durable");
   expect(rows().map(({ seq }) => seq)).toEqual([1, 2]);
 });

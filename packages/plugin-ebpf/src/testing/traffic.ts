@@ -49,7 +49,7 @@ export async function startEcho(pod: BoxPod, port: number): Promise<PodProgram> 
 }
 
 /** Connects and returns what the other side said and closed with, or the code of the error it ended with. */
-export async function connect(pod: BoxPod, address: string, port: number, timeoutMs = 2_000): Promise<string> {
+export async function connect(pod: BoxPod, address: string, port: number, timeoutMs = 10_000): Promise<string> {
   await using client = new PodProgram(pod, process.execPath, CONNECT, address, String(port), String(timeoutMs));
   return await client.line(/./);
 }
@@ -84,7 +84,7 @@ global
   maxconn 200
 defaults
   mode tcp
-  timeout connect 2s
+  timeout connect 5s
   timeout client 20s
   timeout server 20s
 frontend ready

@@ -29,7 +29,7 @@ async function start({ settleMs = 20 } = {}): Promise<void> {
 const links = () => recorder.of("link.changed").map(({ name, change }) => `${change} ${name}`);
 const addresses = () =>
   recorder.of("host.addresses").map(({ addresses }) => addresses.filter((a) => !a.startsWith("fe80:")));
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5000 });
+const until = (check: () => void) => vi.waitFor(check, 20_000);
 
 test("begins with what is there", async () => {
   node.addPod("a", { addresses: ["198.18.250.11"] });
@@ -58,19 +58,18 @@ test("tells veth ends as they come and go, also with the pod's namespace", async
 test("tells the set of addresses once it has settled, and only when it differs", async () => {
   node.ip("link", "add", "br0", "type", "bridge");
   node.ip("link", "set", "br0", "addrgenmode", "none", "up");
-  await start({ settleMs: 200 });
+  await start({ settleMs: 2_000 });
   for (const address of ["198.18.250.3/24", "127.0.0.9/8", "198.18.250.2/24", "2001:2:0:fa::1/64"]) {
     node.ip("addr", "add", address, "dev", "br0");
-    // Gives the watcher its turn: each address comes to it by itself.
+    // Gives the watcher its turn: each address comes to it by itself, long before the one before it has settled.
     await sleep(5);
   }
   const all = ["198.18.250.2", "198.18.250.3", "2001:2:0:fa::1"];
   await until(() => expect(addresses()).toEqual([[], all]));
 
+  // Nothing is told of this one, or it would come before what is told of the next.
   node.ip("addr", "add", "127.0.0.10/8", "dev", "br0");
-  await sleep(400);
-  expect(addresses()).toEqual([[], all]);
-
+  await sleep(2_500);
   node.ip("link", "del", "br0");
   await until(() => expect(addresses()).toEqual([[], all, []]));
 });
