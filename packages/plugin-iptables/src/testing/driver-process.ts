@@ -1,0 +1,39 @@
+import { createInterface } from "node:readline";
+import { errorCode, errorMessage, type Redirection } from "@millrace/core";
+import iptables from "../index.ts";
+
+/**
+ * A process of its own that runs the backend on a node: one JSON object per line in, `{ verb, argument }`, and one out, `{ result }` or
+ * `{ error }`. It does nothing the backend does not do, so killing it is a crash of the agent.
+ */
+const { config, policy, host } = JSON.parse(process.argv[2] ?? "{}");
+const say = (level: string) => (fields: object, message: string) =>
+  void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+const backend = iptables.create({
+  config: iptables.config.parse(config),
+  policy,
+  host,
+  log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+  signal: new AbortController().signal,
+});
+let redirection: Redirection | undefined;
+
+async function perform(verb: string, argument: never): Promise<unknown> {
+  if (verb === "probe") return backend.probe();
+  if (verb === "open") {
+    redirection = await backend.open();
+    return undefined;
+  }
+  if (redirection === undefined) throw new Error("not open");
+  if (verb === "close") return redirection[Symbol.asyncDispose]();
+  return redirection[verb as "apply"](argument);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { verb, argument } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: await perform(verb, argument as never) }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: { code: errorCode(error), message: errorMessage(error) } }));
+  }
+}
