@@ -36,7 +36,7 @@ lint: setup ## Check formatting, lint rules, types and the C style
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 	rm -rf node_modules packages/plugin-ebpf/objects artefacts
-	rm -rf $(foreach part,bpf packages/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
+	rm -rf $(foreach part,bpf packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
 
 ##@ Parts
 
@@ -58,8 +58,15 @@ conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
 		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
+matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KERNELS="5.10 6.1 6.12 host" VARIANTS="ebpf-tcx …"; writes docs/compatibility.md
+	@node test/vm/dist/matrix/main.js $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(VARIANTS),--variants "$(VARIANTS)") \
+		$(if $(ONLY),--only "$(ONLY)")
+
+vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
+	@node test/vm/dist/matrix/main.js --smoke
+
 format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root conformance format
+.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke format

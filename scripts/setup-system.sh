@@ -32,6 +32,13 @@ needs=(
 	"strace:strace"
 	"setpriv:util-linux"
 	"sysctl:procps"
+	# Other kernels (test/vm)
+	"qemu-system-x86_64:qemu-system-x86"
+	"busybox:busybox-static"
+	"cpio:cpio"
+	"modprobe:kmod"
+	"xz:xz-utils"
+	"zstd:zstd"
 )
 
 # HAProxy is the lab's node proxy. Its package would enable a service, so only its libraries are installed by apt and the
@@ -53,6 +60,12 @@ missing=()
 for need in "${needs[@]}"; do
 	there "${need%%:*}" || missing+=("${need##*:}")
 done
+
+# Serves files to guests: a part of QEMU's packages, on newer systems a package of its own.
+virtiofsd_there() {
+	there /usr/lib/qemu/virtiofsd || there /usr/libexec/virtiofsd
+}
+virtiofsd_there || missing+=(qemu-system-x86)
 
 haproxy_works() {
 	[ -x "$haproxy" ] && "$haproxy" -v >/dev/null 2>&1

@@ -55,6 +55,7 @@ while getopts k:o:s:e:t:m:c:a:v option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] && [ -n "$kernel" ] || usage
+[ "$(uname -m)" = x86_64 ] || complain "the guest runs this machine's programs on an x86-64 kernel; this machine is $(uname -m)"
 visible+=("$kernel")
 
 modules=''
@@ -143,7 +144,10 @@ kvm) qemu+=(-accel kvm -cpu host) ;;
 esac
 : >"$scratch/console"
 share() { # tag, folder, cache policy
-	"$virtiofsd" -f --socket-path="$scratch/$1.sock" -o source="$2" -o cache="$3" -o log_level=err >>"$scratch/console" 2>&1 &
+	case $virtiofsd in
+	*/qemu/*) "$virtiofsd" -f --socket-path="$scratch/$1.sock" -o "source=$2,cache=$3,log_level=err" ;;
+	*) "$virtiofsd" --socket-path="$scratch/$1.sock" --shared-dir="$2" --cache="${3/none/never}" --log-level=error ;;
+	esac >>"$scratch/console" 2>&1 &
 	local tries
 	for ((tries = 0; tries < 200; tries++)); do [ -S "$scratch/$1.sock" ] && break || sleep 0.05; done
 	qemu+=(-chardev "socket,id=fs-$1,path=$scratch/$1.sock" -device "vhost-user-fs-pci,queue-size=1024,chardev=fs-$1,tag=$1")

@@ -5,7 +5,7 @@ import { VmError } from "../errors.ts";
 import { KERNEL_LINES, type KernelLine } from "./archive.ts";
 import { fetchKernel } from "./kernels.ts";
 
-const USAGE = `Usage: node test/vm/src/kernels/main.ts [--refresh] <line>…
+const USAGE = `Usage: node test/vm/dist/kernels/main.ts [--refresh] <line>…
 
 Prints the folder of Debian's newest kernel of each line (${Object.keys(KERNEL_LINES).join(", ")}), downloaded if needed.
 --refresh asks the archive again.

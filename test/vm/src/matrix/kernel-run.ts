@@ -52,16 +52,17 @@ export async function runKernel(kernel: Kernel, options: KernelRunOptions): Prom
   mkdirSync(results, { recursive: true });
   for (const { name } of runs) rmSync(join(results, `${name}.json`), { force: true });
 
-  const haproxy = process.env.MILLRACE_HAPROXY ?? "haproxy";
+  const programs = { MILLRACE_HAPROXY: process.env.MILLRACE_HAPROXY, MILLRACE_UNBOUND: process.env.MILLRACE_UNBOUND };
+  const unpackedPrograms = Object.entries(programs).filter(([, path]) => path?.startsWith("/")) as [string, string][];
   const status = await runOn(
     {
       ...(unpacked === undefined ? {} : { kernel: unpacked }),
       ...(options.accelerator === undefined ? {} : { accelerator: options.accelerator }),
       results,
-      visible: [cache, ROOT, dirname(process.execPath), ...(haproxy.includes("/") ? [dirname(haproxy)] : [])],
+      visible: [cache, ROOT, dirname(process.execPath), ...unpackedPrograms.map(([, path]) => dirname(path))],
       environment: {
         PATH: `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-        MILLRACE_HAPROXY: haproxy,
+        ...Object.fromEntries(unpackedPrograms),
         MILLRACE_COMMIT: commit(),
         ...(unpacked === undefined ? {} : { MILLRACE_SLOW: String(SLOW_IN_GUEST) }),
       },

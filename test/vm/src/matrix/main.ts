@@ -9,7 +9,7 @@ import { renderPage } from "./page.ts";
 import { KERNELS, type Kernel, RUNS } from "./plan.ts";
 import { forget, merge, readResults, writeResults } from "./results.ts";
 
-const USAGE = `Usage: node test/vm/src/matrix/main.ts [options]
+const USAGE = `Usage: node test/vm/dist/matrix/main.ts [options]
 
 Runs the conformance suite on several kernels, each in one boot of a virtual machine, and writes docs/compatibility.md.
 
