@@ -43,7 +43,7 @@ describe.each(cases)("iptables-$flavour, rp_filter $rpFilter", ({ flavour, rpFil
   });
   afterEach(async () => await lab[Symbol.asyncDispose]());
 
-  test("install, enrol, change the proxy, unenrol, uninstall: as before", async () => {
+  test("install, enrol, change the proxy, unenrol, uninstall: as before", { timeout: 180_000 }, async () => {
     const node = lab.node(1);
     const [z1, z2] = await Promise.all([proxyOf(lab.pod("z1")), proxyOf(lab.pod("z2"))]);
     const m1 = await workloadOf(lab.pod("m1"), { dnsCapture: true, exclusions });
@@ -66,16 +66,20 @@ describe.each(cases)("iptables-$flavour, rp_filter $rpFilter", ({ flavour, rpFil
   });
 });
 
-test.each(flavours)("iptables-%s on a node without any rule: only empty tables are left", async (flavour) => {
-  await using lab = await Lab.create({ nodes: [{ pods: ["m1"], proxies: ["z1"] }] });
-  const before = await snapshot(lab);
-  await using driver = await Driver.open(lab.node(1), { config: { flavour } });
-  await driver.useProxies({ active: await proxyOf(lab.pod("z1")), draining: [] });
-  await driver.apply(await workloadOf(lab.pod("m1")));
-  await driver.uninstall();
-  const left = compareSnapshots(before, await snapshot(lab)).filter((line) => !isEmptyTable(line));
-  expect(left).toEqual([]);
-});
+test.each(flavours)(
+  "iptables-%s on a node without any rule: only empty tables are left",
+  { timeout: 180_000 },
+  async (flavour) => {
+    await using lab = await Lab.create({ nodes: [{ pods: ["m1"], proxies: ["z1"] }] });
+    const before = await snapshot(lab);
+    await using driver = await Driver.open(lab.node(1), { config: { flavour } });
+    await driver.useProxies({ active: await proxyOf(lab.pod("z1")), draining: [] });
+    await driver.apply(await workloadOf(lab.pod("m1")));
+    await driver.uninstall();
+    const left = compareSnapshots(before, await snapshot(lab)).filter((line) => !isEmptyTable(line));
+    expect(left).toEqual([]);
+  },
+);
 
 /** A table, its built-in chains with the policy ACCEPT, in the words of iptables-save or of nft(8). */
 function isEmptyTable(line: string): boolean {
