@@ -78,6 +78,36 @@ it("brings the programs of clsact filters up to date in their place", async () =
   expect(snapshot(box)).toEqual(clean);
 });
 
+it("goes on from a version that counted fewer verdicts, with new counters and everything else as it was", async () => {
+  await install("tcx");
+  const before = await linksAndEntries();
+  const counters = pins("maps/counters");
+  rmSync(counters);
+  const create = ["type", "percpu_array", "key", "4", "value", "8", "entries", "70", "name", "counters"];
+  runIn(box.netns, "bpftool", "map", "create", counters, ...create);
+  for (const name of ["excluded", "excluded_ports", "excluded_networks"]) rmSync(pins(`maps/${name}`));
+  await using next = await Agent.open(box, { config: { attach: "tcx" } });
+  expect(next.log.match(/replacing a program/g)).toHaveLength(5);
+  expect(await next.observe()).toMatchObject({
+    workloads: [{ state: "complete", problems: [] }],
+    proxies: [{ state: "complete", problems: [] }],
+    problems: [],
+    counters: { "app_outbound.captured_dns": 0 },
+  });
+  expect(await linksAndEntries()).toEqual(before);
+  await next.uninstall();
+  expect(snapshot(box)).toEqual(clean);
+});
+
+/** Which links are attached, and what the programs were told: no upgrade may lose any of it. */
+async function linksAndEntries() {
+  const dump = (name: string) => runIn(box.netns, "bpftool", "--json", "map", "dump", "pinned", pins(`maps/${name}`));
+  return {
+    links: attachments(box).map(({ where, linkId }) => [where, linkId]),
+    entries: ["settings", "proxies", "workloads", "members", "addresses"].map(dump),
+  };
+}
+
 it("refuses pins of another build with the same layout version", async () => {
   await install("tcx");
   const map = pins("maps/settings");
