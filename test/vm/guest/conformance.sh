@@ -4,7 +4,7 @@
 #   conformance.sh [-b BUNDLES] RESULTS RUN...
 #     -b BUNDLES  lay these programs over the checkout's (see src/bundle.ts); only in a guest, whose files nobody else sees
 #     RESULTS     folder for one report per run
-#     RUN         "name: arguments of the conformance command", or "selection:"
+#     RUN         "name: arguments of the conformance command"; "selection:" and "smoke: arguments" are programs of their own
 #
 # Exit status: 0 when all runs passed.
 set -uo pipefail
@@ -24,12 +24,11 @@ status=0
 for run in "$@"; do
 	name=${run%%:*}
 	read -r -a arguments <<<"${run#*:}"
-	if [ "$name" = selection ]; then
-		program=test/vm/dist/selection/main.js
-	else
-		program=packages/conformance/dist/cli.js
-	fi
+	case $name in
+	selection | smoke) program=(test/vm/dist/selection/main.js "$name") ;;
+	*) program=(packages/conformance/dist/cli.js run) ;;
+	esac
 	echo "== $name on Linux $(uname -r)"
-	node "$program" run "${arguments[@]}" --report "$results/$name.json" || status=1
+	node "${program[@]}" "${arguments[@]}" --report "$results/$name.json" || status=1
 done
 exit $status

@@ -6,7 +6,7 @@ import type { Report } from "@millrace/conformance";
 import { ROOT } from "../bundle.ts";
 import { fetchKernel } from "../kernels/kernels.ts";
 import { SelectionReport } from "../selection/report.ts";
-import { type Kernel, type Run, runsOn, SELECTION } from "./plan.ts";
+import { type Kernel, type Run, runsOn, SELECTION, SMOKE } from "./plan.ts";
 import { type Results, selectionResult, suiteResult } from "./results.ts";
 import { NO_STATUS, runOn, TIME_LIMIT } from "./vm.ts";
 
@@ -91,13 +91,13 @@ function outcome(
   const missing = runs.map(({ name }) => name).filter((name) => !there.includes(name));
   const results: Results = {
     suites: there.filter((name) => name !== SELECTION).map((name) => suiteResult(kernel, name, report(name) as Report)),
-    selections: there
-      .filter((name) => name === SELECTION)
-      .map((name) => selectionResult(kernel, SelectionReport.parse(report(name)))),
+    selections: there.filter(isSelection).map((name) => selectionResult(kernel, SelectionReport.parse(report(name)))),
   };
   const failure = explain(kernel, status, missing, results);
   return { release, results, missing, ...(failure === undefined ? {} : { failure }) };
 }
+
+const isSelection = (name: string): boolean => name === SELECTION || name === SMOKE;
 
 /** What is wrong, if anything is: a result of the wrong kernel or without its tunnel is no result. */
 function explain(kernel: Kernel, status: number, missing: readonly string[], results: Results): string | undefined {
@@ -115,7 +115,12 @@ function explain(kernel: Kernel, status: number, missing: readonly string[], res
       .filter(({ failures }) => failures.length > 0)
       .map(({ variant, failures }) => `${variant}: ${failures.length} trials failed`),
     ...results.selections.flatMap(({ choices }) =>
-      choices.filter(({ passed }) => !passed).map(({ situation }) => `selection: ${situation}`),
+      choices.filter(({ passed }) => !passed).map(({ situation }) => `failed: ${situation}`),
+    ),
+    ...results.selections.flatMap(({ choices }) =>
+      choices
+        .filter(({ backend, tunnel }) => kernel !== "host" && backend === "iptables" && !tunnel.startsWith("geneve"))
+        .map(({ situation, tunnel }) => `${situation}: its tunnel was ${tunnel}, not geneve`),
     ),
   ];
   if (problems.length === 0 && status !== 0) problems.push(`exit status ${status}`);

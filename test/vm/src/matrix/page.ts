@@ -63,12 +63,13 @@ function failures(all: readonly SuiteResult[]): string {
 function selections(all: readonly SelectionResult[]): string {
   const rows = KERNELS.flatMap((kernel: Kernel) => {
     const result = all.find((one) => one.kernel === kernel);
-    return (result?.choices ?? []).map(({ situation, backend, reason, captured, passed }) => [
+    return (result?.choices ?? []).map(({ situation, backend, reason, captured, tunnel, passed }) => [
       kernel,
       situation,
       backend,
       reason.replaceAll("|", "\\|"),
       passed ? captured.join(", ") || "–" : "**failed**",
+      tunnel === "none" ? "–" : tunnel,
     ]);
   });
   const dates = all.map(
@@ -77,7 +78,7 @@ function selections(all: readonly SelectionResult[]): string {
   return [
     "## Which backend `redirectMode: auto` chooses\n",
     "The agent is started with something taken away, enrols a member, and connections are made out of it and into it.\n",
-    table(["kernel", "taken away", "chosen", "because", "captured"], rows),
+    table(["kernel", "taken away", "chosen", "because", "captured", "tunnel"], rows),
     ...(dates.length === 0 ? [] : [`${dates.join("; ")}.\n`]),
   ].join("\n");
 }

@@ -16,6 +16,9 @@ export interface Variant {
   readonly since?: readonly [number, number];
 }
 
+/** tcx: kernel commit e420bed02507, Linux 6.6. */
+const TCX = [6, 6] as const;
+
 /** Services are translated by what the backend has to live with: nft beside eBPF, the same iptables beside iptables. */
 export const VARIANTS: readonly Variant[] = [
   {
@@ -23,8 +26,7 @@ export const VARIANTS: readonly Variant[] = [
     backend: "ebpf",
     mode: "tcx",
     arguments: "--backend ebpf --attach tcx",
-    // kernel commit e420bed02507, Linux 6.6
-    since: [6, 6],
+    since: TCX,
   },
   { name: "ebpf-clsact", backend: "ebpf", mode: "clsact", arguments: "--backend ebpf --attach clsact" },
   {
@@ -44,6 +46,9 @@ export const VARIANTS: readonly Variant[] = [
 /** The run that takes eBPF away and looks what `redirectMode: auto` chooses. */
 export const SELECTION = "selection";
 
+/** What a change must not break: all BPF programs and rules loaded, connections captured out and in by every form of both backends. */
+export const SMOKE = "smoke";
+
 export const RUNS = [...VARIANTS.map(({ name }) => name), SELECTION] as const;
 
 /** One call of `guest/conformance.sh` names these. */
@@ -59,6 +64,9 @@ export function runsOn(release: string, wanted: readonly string[], only: readonl
   return [
     ...suites.map((variant) => ({ name: variant.name, arguments: `${variant.arguments}${limit}` })),
     ...(wanted.includes(SELECTION) ? [{ name: SELECTION, arguments: "" }] : []),
+    ...(wanted.includes(SMOKE)
+      ? [{ name: SMOKE, arguments: `--attach ${isSince(release, TCX) ? "tcx" : "clsact"}` }]
+      : []),
   ];
 }
 

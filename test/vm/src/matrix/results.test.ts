@@ -25,7 +25,15 @@ const selection = (kernel: SelectionResult["kernel"], reason: string): Selection
   commit: "0123456789ab",
   startedAt: "2026-11-21T10:00:00.000Z",
   choices: [
-    { situation: "nothing", expected: "ebpf", backend: "ebpf", reason, captured: ["outbound IPv4"], passed: true },
+    {
+      situation: "nothing",
+      expected: "ebpf",
+      backend: "ebpf",
+      reason,
+      captured: ["outbound IPv4"],
+      tunnel: "none",
+      passed: true,
+    },
   ],
 });
 const NOTHING: Results = { suites: [], selections: [] };
@@ -120,6 +128,6 @@ describe("renderPage", () => {
     );
     expect(page).toContain("| iptables | legacy | geneve, 4711 packets | 59 passed, **1 failed** |");
     expect(page).toContain("- 5.10, iptables-legacy: icmp IPv4 cold");
-    expect(page).toContain("| 5.10 | nothing | ebpf | first of the list \\| and capable | outbound IPv4 |");
+    expect(page).toContain("| 5.10 | nothing | ebpf | first of the list \\| and capable | outbound IPv4 | – |");
   });
 });

@@ -5,11 +5,18 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Agent, FAMILIES, Haproxy, Lab, type LabHost, type LabNode } from "@millrace/conformance";
+import { Agent, FAMILIES, Haproxy, Lab, type LabHost, type LabNode, tunnelsOf } from "@millrace/conformance";
 import type { Choice, SelectionReport } from "./report.ts";
-import { type Situation, situations, WITHOUT_SYS_ADMIN } from "./situations.ts";
+import { everyForm, type Situation, takenAway, WITHOUT_SYS_ADMIN } from "./situations.ts";
 
-const USAGE = "Usage: node test/vm/dist/selection/main.js run --report <file.json>\n";
+const USAGE = `Usage: node test/vm/dist/selection/main.js <command> [options]
+
+  selection                     take eBPF away in several ways, and look what redirectMode auto makes of it
+  smoke --attach <tcx|clsact>   capture out and in by every form of both backends
+      --report <file.json>
+
+Exit status: 0 when all passed, 1 when something failed, 2 for wrong usage.
+`;
 const ROOT = new URL("../../../../", import.meta.url);
 const MILLRACE = [process.execPath, fileURLToPath(new URL("packages/agent/dist/main.js", ROOT))];
 const REFUSE_BPF = fileURLToPath(new URL("packages/agent/test/refuse-bpf.c", ROOT));
@@ -19,8 +26,12 @@ const NO_BACKEND = 3;
 
 /** A node with one member and a proxy, and somebody outside. The agent is started in each situation, and uninstalled. */
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { report: { type: "string" } } });
-  if (positionals[0] !== "run") {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { report: { type: "string" }, attach: { type: "string" } },
+  });
+  const [command] = positionals;
+  if (command !== "selection" && (command !== "smoke" || values.attach === undefined)) {
     process.stderr.write(USAGE);
     return 2;
   }
@@ -48,8 +59,9 @@ async function main(): Promise<number> {
     );
     if (choice.failure !== undefined) process.stdout.write(`${choice.failure.replace(/^/gm, "        ")}\n`);
   };
-  for (const situation of situations(node, refuseBpf)) note(await choose(lab, proxy, situation));
-  note(await refuse(node));
+  const situations = values.attach === undefined ? takenAway(node, refuseBpf) : everyForm(values.attach, refuseBpf);
+  for (const situation of situations) note(await choose(lab, proxy, situation));
+  if (command === "selection") note(await refuse(node));
 
   const report: SelectionReport = {
     kernel: release(),
@@ -59,27 +71,27 @@ async function main(): Promise<number> {
   };
   if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
   const failed = choices.filter(({ passed }) => !passed).length;
-  process.stdout.write(`selection: ${choices.length - failed} passed, ${failed} failed\n`);
+  process.stdout.write(`${command}: ${choices.length - failed} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
 }
 
-/** Lets the agent choose, and looks whether what it chose works. */
-async function choose(lab: Lab, proxy: Haproxy, { name, expected, wrap, bpffs }: Situation): Promise<Choice> {
+/** Starts the agent so, and looks whether the backend that serves works. */
+async function choose(lab: Lab, proxy: Haproxy, situation: Situation): Promise<Choice> {
   const node = lab.node(1);
   const { paths } = node;
-  const captured: string[] = [];
-  let backend = "none";
-  let reason = "";
+  const { name, expected, wrap, bpffs = paths.bpffs, redirectMode = "auto", backends = {} } = situation;
+  const choice = { situation: name, expected, backend: "none", reason: "", captured: [] as string[], tunnel: "none" };
   try {
     await using agent = await Agent.start(node, {
-      redirectMode: "auto",
+      redirectMode,
+      backends,
       command: [...wrap, ...MILLRACE],
-      settings: { paths: { bpffs: bpffs ?? paths.bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig } },
+      settings: { paths: { bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig } },
     });
     await agent.untilActive(lab.pod("z1"));
     await agent.untilEnrolled(lab.pod("m1"));
-    backend = (await agent.status()).agent.backend ?? "none";
-    reason = await selectionReason(agent);
+    choice.backend = (await agent.status()).agent.backend ?? "none";
+    choice.reason = await selectionReason(agent);
     const [member, world] = [lab.pod("m1"), lab.external("world")];
     for (const [from, to, frontend] of [
       [member, world, "outbound"],
@@ -87,17 +99,26 @@ async function choose(lab: Lab, proxy: Haproxy, { name, expected, wrap, bpffs }:
     ] as const) {
       for (const family of FAMILIES) {
         await expectCaptured(proxy, from, to, family, frontend);
-        captured.push(`${frontend} IPv${family}`);
+        choice.captured.push(`${frontend} IPv${family}`);
       }
     }
-    if (backend !== expected) throw new Error(`${backend} serves, ${expected} should`);
+    choice.tunnel = await tunnelInUse(node);
+    if (choice.backend !== expected) throw new Error(`${choice.backend} serves, ${expected} should`);
+    if (expected === "iptables" && choice.tunnel === "none") throw new Error("no packet went over a tunnel");
     await agent.stop();
     const removed = await agent.millrace("uninstall", "--purge");
     if (removed.status !== 0) throw new Error(`millrace uninstall: ${removed.stderr}`);
-    return { situation: name, expected, backend, reason, captured, passed: true };
+    return { ...choice, passed: true };
   } catch (error) {
-    return { situation: name, expected, backend, reason, captured, passed: false, failure: String(error) };
+    return { ...choice, passed: false, failure: String(error) };
   }
+}
+
+/** Kind of the tunnel, and packets over both devices both ways. */
+async function tunnelInUse({ namespace }: LabNode): Promise<string> {
+  const used = (await tunnelsOf(namespace)).filter(({ received, sent }) => received + sent > 0);
+  const packets = used.reduce((sum, { received, sent }) => sum + received + sent, 0);
+  return packets === 0 ? "none" : `${[...new Set(used.map(({ kind }) => kind))].join(", ")}, ${packets} packets`;
 }
 
 /** The agent's own words, from its log. */
@@ -135,6 +156,7 @@ async function refuse({ namespace, paths }: LabNode): Promise<Choice> {
     backend: "none",
     reason,
     captured: [],
+    tunnel: "none",
     passed,
     ...(passed ? {} : { failure: `status ${status}: ${stderr}` }),
   };

@@ -10,6 +10,8 @@ export const Choice = z.object({
   reason: z.string(),
   /** Connections that the proxy took, each exactly once: out and in, IPv4 and IPv6. */
   captured: z.array(z.string()),
+  /** Kind of the tunnel that carried packets on the node, and how many; `none` when none did. */
+  tunnel: z.string(),
   passed: z.boolean(),
   failure: z.string().optional(),
 });

@@ -2,9 +2,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { LabNode } from "@millrace/conformance";
 
-/** Something that is taken away from the agent, and what `redirectMode: auto` is to make of it. */
+/** How the agent is started, and which backend is to serve. */
 export interface Situation {
   readonly name: string;
+  /** Default `auto`. */
+  readonly redirectMode?: string;
+  /** The backends' own configuration. */
+  readonly backends?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly expected: "ebpf" | "iptables";
   /** Put before `millrace`. */
   readonly wrap: readonly string[];
@@ -12,8 +16,8 @@ export interface Situation {
   readonly bpffs?: string;
 }
 
-/** `refuseBpf`: the built `packages/agent/test/refuse-bpf.c`. */
-export function situations({ paths }: LabNode, refuseBpf: string): Situation[] {
+/** eBPF is taken away in several ways. `refuseBpf`: the built `packages/agent/test/refuse-bpf.c`. */
+export function takenAway({ paths }: LabNode, refuseBpf: string): Situation[] {
   const plain = join(paths.root, "no-bpffs");
   mkdirSync(plain, { recursive: true });
   return [
@@ -27,6 +31,21 @@ export function situations({ paths }: LabNode, refuseBpf: string): Situation[] {
       expected: "ebpf",
       wrap: ["setpriv", "--bounding-set=-bpf", "--inh-caps=-bpf", "--"],
     },
+  ];
+}
+
+/** Each backend in each form that this kernel has. `attach`: the best way of the ebpf backend to attach on it. */
+export function everyForm(attach: string, refuseBpf: string): Situation[] {
+  return [
+    { name: `ebpf ${attach}`, redirectMode: "ebpf", backends: { ebpf: { attach } }, expected: "ebpf", wrap: [] },
+    ...["nft", "legacy"].map((flavour) => ({
+      name: `iptables ${flavour}`,
+      redirectMode: "iptables",
+      backends: { iptables: { flavour } },
+      expected: "iptables" as const,
+      wrap: [],
+    })),
+    { name: "bpf(2) is refused by seccomp", expected: "iptables", wrap: [refuseBpf, "EPERM"] },
   ];
 }
 
