@@ -170,8 +170,11 @@ test("proxies: active, unseen until read back; no members", () => {
     ...seen("complete"),
     proxies: [{ key, role, state: "complete" as const, problems: [] }],
   });
-  expect(status(state, [20, read("active")]).proxies[0]).toMatchObject({ state: "complete", problems: [] });
-  expect(status(state, [20, read("draining")]).proxies[0]).toMatchObject({
+  expect(status(state, [20, read("active")]).proxies[0]).toMatchObject({ state: "unseen" });
+  const used = answered(state, "proxies", "redirection.applied", 19);
+  expect(status(used, [18, read("active")]).proxies[0]).toMatchObject({ state: "unseen" });
+  expect(status(used, [20, read("active")]).proxies[0]).toMatchObject({ state: "complete", problems: [] });
+  expect(status(used, [20, read("draining")]).proxies[0]).toMatchObject({
     state: "partial",
     problems: ["the kernel has it as draining"],
   });

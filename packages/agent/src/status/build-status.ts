@@ -43,7 +43,9 @@ function proxyStatuses(state: State, view: KernelView): ProxyStatus[] {
   if (requested?.action !== "use-proxies") return [];
   const outcome = state.outcomes.get(subjects.proxies);
   const failed = outcome?.state === "failed" ? [`${outcome.error?.code}: ${outcome.error?.message}`] : [];
-  const observed = new Map(view.last?.observation.proxies.map((proxy) => [proxy.key, proxy]));
+  // A reading from before the answer tells of the proxies that were sent to before.
+  const isReadBack = outcome?.state !== "pending" && (outcome === undefined || outcome.time <= (view.last?.time ?? ""));
+  const observed = new Map(isReadBack ? view.last?.observation.proxies.map((proxy) => [proxy.key, proxy]) : []);
   const { active, draining } = requested.spec;
   const list = [
     ...(active === undefined ? [] : [{ proxy: active, role: "active" as const }]),

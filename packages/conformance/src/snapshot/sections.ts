@@ -45,6 +45,12 @@ export const SECTIONS: readonly Section[] = [
       command: `grep -qs . /proc/net/${NAMES[program]} && ${program}-legacy-save ${WITHOUT_COUNTERS} || true`,
     },
   ]),
-  { title: "sets", command: "ipset save -sorted", erase: / (initval|bucketsize) \S+/g },
+  {
+    title: "sets",
+    command: "ipset save -sorted",
+    erase: / (initval|bucketsize|timeout) \S+/g,
+    // Entries that packets make.
+    omit: /^add millrace-answered/,
+  },
   { title: "sysctls", command: "sysctl -a --pattern '^net\\.' 2>/dev/null", omit: VOLATILE_SYSCTLS },
 ];
