@@ -16,7 +16,7 @@ import { Stage } from "./stage.ts";
 
 const scenariosOf = (mode: Mode): readonly Scenario[] => [
   ...agentScenarios,
-  mode.objects,
+  ...mode.scenarios,
   ...captureScenarios,
   ...exclusionScenarios,
   ...untouchedScenarios,

@@ -1,4 +1,5 @@
 import type { AgentOptions } from "../agent/agent.ts";
+import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import type { ServiceMode } from "../lab/services.ts";
@@ -15,8 +16,10 @@ export interface Mode {
   /** How the nodes translate Service addresses: what the iptables backend takes its flavour from. */
   readonly services: ServiceMode;
   agent(node: LabNode): Pick<AgentOptions, "redirectMode" | "backends">;
-  /** Shows our objects as the node's own tools list them. */
-  readonly objects: Scenario;
+  /** What is there before the agents: as on a node that is in use. */
+  prepare(lab: Lab): Promise<void>;
+  /** What only this backend has to show: its objects as the node's own tools list them, and what it does when they are tampered with. */
+  readonly scenarios: readonly Scenario[];
   /** All that the backend has on node 1, one line each: the next agent has to find the same. */
   objectsOfNode(stage: Stage): Promise<string[]>;
   /** What of it is one pod's. */

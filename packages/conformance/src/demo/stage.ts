@@ -96,6 +96,7 @@ export class Stage implements AsyncDisposable {
       lab.nodes.map((node, index) => Haproxy.start(proxyPods[index] as LabPod, { directory: node.paths.root })),
     );
     const neighbours = startNeighbours(lab.node(1), lab.pod("cart"));
+    await mode.prepare(lab);
     const before = new Map<LabNode, Snapshot>();
     for (const node of lab.nodes) before.set(node, await snapshot(node));
     const agents = await Promise.all(

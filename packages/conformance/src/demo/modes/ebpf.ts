@@ -41,7 +41,8 @@ export function ebpfMode(redirectMode: "auto" | "ebpf"): Mode {
     title: "redirected by tc programs: tcx links on node 1, clsact filters on node 2",
     services: "nft",
     agent: ({ number }) => ({ redirectMode, backends: { ebpf: { attach: number === 1 ? "tcx" : "clsact" } } }),
-    objects: { name: "programs", title: "our programs, as bpftool and tc show them", show: programs },
+    prepare: async () => undefined,
+    scenarios: [{ name: "programs", title: "our programs, as bpftool and tc show them", show: programs }],
     // With their links: an agent that attaches anew has others.
     objectsOfNode: async (stage) => stage.neighbours.chains(),
     objectsOfPod: async (stage, pod) =>

@@ -1,10 +1,12 @@
 import { FAMILIES } from "../../lab/addresses.ts";
+import { EscapeCounter } from "../../lab/escape-counter.ts";
+import type { Lab } from "../../lab/lab.ts";
 import type { LabNode } from "../../lab/lab-node.ts";
 import { tunnelsOf } from "../../suite/tunnels.ts";
 import { iptablesBreaks } from "../breaks/iptables.ts";
 import type { Mode } from "../mode.ts";
-import { expect } from "../scenario.ts";
-import type { Stage } from "../stage.ts";
+import { expect, expectSame } from "../scenario.ts";
+import { PORTS, type Stage } from "../stage.ts";
 
 export type Flavour = "nft" | "legacy";
 
@@ -26,7 +28,9 @@ async function objects({ namespace }: LabNode, flavour: Flavour): Promise<string
   }
   const sets = linesOf(await namespace.runChecked("ipset", ["save", "-sorted"]));
   found.push(
-    ...sets.filter((line) => line.includes("millrace")).map((line) => line.replace(/ (initval|bucketsize) \S+/g, "")),
+    ...sets
+      .filter((line) => line.includes("millrace"))
+      .map((line) => line.replace(/ (initval|bucketsize|timeout) \S+/g, "")),
   );
   found.push(...(await tunnelsOf(namespace)).map(({ device, kind }) => `${kind} ${device}`));
   return found;
@@ -52,6 +56,60 @@ async function rules(stage: Stage, flavour: Flavour): Promise<string[]> {
   ];
 }
 
+/** Without the decisions of the table mangle, members' TCP is dropped by the table filter: it must not get out as it is. */
+async function guard(stage: Stage, flavour: Flavour): Promise<string[]> {
+  const node = stage.lab.node(1);
+  const counter = await EscapeCounter.start(stage.db, stage.cart);
+  // The agent finds what is missing and brings it back: not before we have looked.
+  process.kill(stage.agent(1).pid, "SIGSTOP");
+  try {
+    await node.namespace.runChecked(`iptables-${flavour}`, ["-t", "mangle", "-F", "MILLRACE-TCP"]);
+    const { status } = await stage.curl(stage.cart, stage.db.address(4), PORTS.http, 1);
+    expect(status !== 0, "cart reached db though nobody had decided about its connection");
+    expectSame("packets of cart that reached db", (await counter.read()).packets, 0);
+  } finally {
+    process.kill(stage.agent(1).pid, "SIGCONT");
+    await counter.stop();
+  }
+  const found = await stage.agent(1).millrace("status", "--observe");
+  const problem = found.stdout.split("\n").find((line) => line.startsWith("!"));
+  expect(problem !== undefined, `status does not tell what is missing: ${found.stdout}`);
+  await stage.agent(1).until("mended rules", ({ observation }) => observation?.problems.length === 0);
+  const mark = stage.proxy(1).records.length;
+  await stage.get(stage.cart, stage.db.address(4));
+  const taken = await stage.proxy(1).awaitRecords({ frontend: "outbound", source: stage.cart.address(4) }, mark);
+  expectSame("connections that the proxy took", taken.length, 1);
+  return [
+    "with MILLRACE-TCP in the table mangle flushed: no connection, 0 packets got there",
+    problem,
+    "and back by itself",
+  ];
+}
+
+/** What the kubelet, kube-proxy and a firewall have in every built-in chain, one rule each. */
+const BUILT_IN = {
+  raw: ["PREROUTING", "OUTPUT"],
+  mangle: ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+  nat: ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
+  filter: ["INPUT", "FORWARD", "OUTPUT"],
+} as const;
+
+/** The first rule makes its table and chain, and no program of iptables removes those again: so they are to be there before. */
+async function fillTables(lab: Lab, flavour: Flavour): Promise<void> {
+  const input = Object.entries(BUILT_IN)
+    .map(
+      ([table, chains]) =>
+        `*${table}\n${chains.map((chain) => `-A ${chain} -m comment --comment theirs\n`).join("")}COMMIT\n`,
+    )
+    .join("");
+  const proxies = lab.nodes.flatMap(({ pods }) => pods.filter(({ name }) => name.startsWith("ztunnel")));
+  for (const { namespace } of [...lab.nodes, ...proxies]) {
+    for (const program of ["iptables", "ip6tables"]) {
+      await namespace.runChecked(`${program}-${flavour}-restore`, ["--noflush"], { input });
+    }
+  }
+}
+
 /** The same flavour on both nodes: the one that what stands for kube-proxy there uses, which the backend finds out. */
 export function iptablesMode(flavour: Flavour): Mode {
   return {
@@ -59,11 +117,20 @@ export function iptablesMode(flavour: Flavour): Mode {
     title: `redirected by packet marks, policy routing and a tunnel; iptables-${flavour}, as kube-proxy has it`,
     services: `iptables-${flavour}`,
     agent: () => ({ redirectMode: "iptables" }),
-    objects: {
-      name: "rules",
-      title: "our rules, routes, sets and tunnels, as the node's tools show them",
-      show: (stage) => rules(stage, flavour),
-    },
+    prepare: (lab) => fillTables(lab, flavour),
+    scenarios: [
+      {
+        name: "rules",
+        title: "our rules, routes, sets and tunnels, as the node's tools show them",
+        show: (stage) => rules(stage, flavour),
+      },
+      {
+        name: "guard",
+        title:
+          "somebody flushes our rules in one table: another one drops what they would have captured, until they are back",
+        show: (stage) => guard(stage, flavour),
+      },
+    ],
     objectsOfNode: (stage) => objects(stage.lab.node(1), flavour),
     objectsOfPod: async (stage, pod) => {
       const addresses = FAMILIES.map((family) => pod.address(family));
