@@ -54,9 +54,9 @@ async function main(): Promise<number> {
   const choices: Choice[] = [];
   const note = (choice: Choice) => {
     choices.push(choice);
-    process.stdout.write(
-      `${choice.passed ? "pass" : "FAIL"}  ${choice.situation}: ${choice.backend}: ${choice.reason}\n`,
-    );
+    const { passed, situation, backend, reason, captured, tunnel } = choice;
+    const what = `${situation}: ${backend}, ${captured.join(", ") || "nothing"} captured, tunnel ${tunnel}`;
+    process.stdout.write(`${passed ? "pass" : "FAIL"}  ${what}\n        ${reason}\n`);
     if (choice.failure !== undefined) process.stdout.write(`${choice.failure.replace(/^/gm, "        ")}\n`);
   };
   const situations = values.attach === undefined ? takenAway(node, refuseBpf) : everyForm(values.attach, refuseBpf);
