@@ -65,8 +65,11 @@ matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KE
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke
 
+bench-workloads: setup ## How long each backend takes for many workloads: COUNT=300 ONLY=iptables-nft,… (prints, judges nothing)
+	@node --conditions=source bench/workloads.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY))
+
 format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke format
+.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke bench-workloads format
