@@ -57,7 +57,7 @@ export function ensureRouting(place: RoutingPlace, routing: LocalRouting): void 
   }
 }
 
-/** Removes what {@link ensureRouting} made, and no other backend's. */
+/** Removes what {@link ensureRouting} made with this table, and no other backend's. */
 export function removeRouting(netns: RoutingPlace["netns"], { table }: LocalRouting): void {
   for (const family of FAMILIES) {
     const ours = ({ protocol, table: its }: Rule | Route) => protocol === RTPROT_MILLRACE && its === table;

@@ -4,6 +4,7 @@ import { Agent } from "./testing/agent.ts";
 import { attachments } from "./testing/attachments.ts";
 import { NodeBox, proxyOf, workloadOf } from "./testing/node-box.ts";
 import { snapshot } from "./testing/snapshot.ts";
+import { connect, startEcho } from "./testing/traffic.ts";
 
 let box: NodeBox;
 beforeEach(async () => {
@@ -264,6 +265,32 @@ it("keeps a member captured whose directories were lost while no agent ran, unti
   await agent.uninstall();
   expect(attachments(box)).toEqual([]);
 });
+
+it.each(["tcx", "clsact"] as const)(
+  "keeps a member captured whose entries were lost while no agent ran (%s)",
+  async (attach) => {
+    const pod = box.addPod("a");
+    const plain = box.addPod("plain");
+    await using _echo = await startEcho(plain, 8080);
+    const config = { attach, releaseSeconds: 0 };
+    {
+      await using first = await Agent.open(box, { config });
+      await first.apply(workloadOf(pod));
+      expect(await connect(pod, plain.ipv4, 8080, 300)).toBe("ETIMEDOUT");
+    }
+    const before = attachments(box).map(({ where, linkId }) => [where, linkId]);
+    rmSync(`${box.visibleBpffs}/millrace/v1/maps/workloads`);
+    await using agent = await Agent.open(box, { config });
+    // Without a proxy, what is captured goes nowhere.
+    expect(await connect(pod, plain.ipv4, 8080, 300)).toBe("ETIMEDOUT");
+    expect(attachments(box).map(({ where, linkId }) => [where, linkId])).toEqual(before);
+    expect(agent.log).toContain("a workload's entry was lost");
+    await agent.apply(workloadOf(pod));
+    expect(await agent.observe()).toMatchObject({ workloads: [{ uid: "uid-a", state: "complete" }], problems: [] });
+    await agent.uninstall();
+    expect(attachments(box)).toEqual([]);
+  },
+);
 
 it("refuses a proxy in the node's own network", async () => {
   const pod = box.addPod("a");

@@ -26,10 +26,12 @@ import {
   type NamedSlot,
   netnsOf,
   readIdentity,
+  readRouting,
   type Slot,
   type SlotIdentity,
   SYSCTL_HOLDER,
   writeIdentity,
+  writeRouting,
 } from "./slot-identity.ts";
 
 /**
@@ -122,7 +124,7 @@ export class ProxySlots {
       detachLookup(slot);
       if (netns) {
         await removeDnsRules({ netns, note: dnsNote(slot) });
-        removeRouting(netns, config.routing);
+        for (const routing of [readRouting(slot), config.routing]) if (routing) removeRouting(netns, routing);
         journal.restore(SYSCTL_HOLDER, netns);
       } else {
         journal.forget(identity.netnsInode);
@@ -168,7 +170,10 @@ export class ProxySlots {
       ...looseReversePath(netns, identity.ifName),
       ...noForwarding(netns, identity.ifName, interfaces),
     ]);
+    const routedBefore = readRouting(slot);
     ensureRouting({ netns, ifNames: [identity.ifName] }, config.routing);
+    if (routedBefore && routedBefore.table !== config.routing.table) removeRouting(netns, routedBefore);
+    writeRouting(slot, config.routing);
 
     using proxyObject = this.#loadObject(directory);
     ensureLookup(slot, proxyObject, netns);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { NodeProxy } from "@millrace/core";
-import { findNetns } from "@millrace/host";
+import { findNetns, type LocalRouting } from "@millrace/host";
 import { link, type Netns } from "linux-ts";
 import { z } from "zod";
 import type { Hook } from "./attachment.ts";
@@ -18,6 +18,8 @@ const identitySchema = z.strictObject({
   hostName: z.string(),
   hostIndex: z.int(),
 });
+
+const routingSchema = z.strictObject({ table: z.int(), priority: z.int() });
 
 /** Whom a slot is for, and how to find its namespace again after a restart. */
 export type SlotIdentity = z.output<typeof identitySchema>;
@@ -96,4 +98,14 @@ export function dnsNote({ directory }: Slot): string {
 
 export function writeIdentity({ directory, identity }: NamedSlot): void {
   writeNote(join(directory, "identity"), JSON.stringify(identity));
+}
+
+/** The routing that was set up in the proxy's namespace: the configuration may have changed since. */
+export function readRouting({ directory }: Slot): LocalRouting | undefined {
+  const text = readNote(join(directory, "routing"));
+  return text === undefined ? undefined : routingSchema.parse(JSON.parse(text));
+}
+
+export function writeRouting({ directory }: Slot, { table, priority }: LocalRouting): void {
+  writeNote(join(directory, "routing"), JSON.stringify({ table, priority }));
 }

@@ -108,15 +108,20 @@ export class Workloads {
     const names = new Map(links().map(({ index, name }) => [index, name]));
     for (const pin of pins.workloads()) {
       const ifName = names.get(pin.ifindex);
-      if (ifName === undefined || !maps.workloads.get(pin.ifindex)) {
+      const attached = workloadHooks(pin, ifName ?? "").filter((hook) => ifName && hooks.inspect(hook).programId);
+      const hasEntry = maps.workloads.get(pin.ifindex) !== undefined;
+      if (ifName === undefined || (!hasEntry && attached.length === 0)) {
         log.info({ uid: pin.uid, ifindex: pin.ifindex }, "clearing away a workload that is gone or was half enrolled");
         await this.#removeInterface(pin);
         continue;
       }
-      // Where the programs are not all there the crash came before apply() was done: it is asked for again, with the whole workload.
-      for (const hook of workloadHooks(pin, ifName)) {
-        if (hooks.inspect(hook).programId !== undefined) await hooks.ensure(hook, object.program(hook.program));
+      if (!hasEntry) {
+        // Neither enrolling nor leaving has a moment like this: somebody removed the entry, or the whole map.
+        log.warn({ uid: pin.uid, interface: ifName }, "a workload's entry was lost; all of its TCP is captured");
+        maps.workloads.set(pin.ifindex, { flags: WORKLOAD_EXCLUDES, via_host: 1, adopt_until_ns: 0n });
       }
+      // Where the programs are not all there the crash came before apply() was done: it is asked for again, with the whole workload.
+      for (const hook of attached) await hooks.ensure(hook, object.program(hook.program));
     }
     this.sweepEntries();
   }
