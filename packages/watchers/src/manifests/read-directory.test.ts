@@ -15,8 +15,9 @@ afterEach(() => rm(directory, { recursive: true }));
 
 test("files that came, went or changed during the look are unsettled, the others are read", async () => {
   for (const name of ["stays.yaml", "goes.yaml", "changes.yaml"]) await writeFile(join(directory, name), name);
-  const look = readDirectory(directory, 100, new AbortController().signal);
-  await sleep(30);
+  const look = readDirectory(directory, 2_000, new AbortController().signal);
+  // Between its two looks at the directory, far from both: a busy machine may pause anywhere.
+  await sleep(700);
   await rm(join(directory, "goes.yaml"));
   await writeFile(join(directory, "comes.yaml"), "");
   await writeFile(join(directory, "changes.yaml"), "Changes.yaml");
