@@ -2,6 +2,7 @@ import type { LabHost } from "../lab/lab-host.ts";
 import type { Place, Seen } from "../programs/endpoint/protocol.ts";
 import type { ProxyRecord } from "../programs/haproxy-log.ts";
 import { describeRecord } from "../programs/haproxy-log.ts";
+import { within } from "../slow.ts";
 import type { Trial } from "./behaviour.ts";
 
 /** Round trips that make a connection warm. */
@@ -78,14 +79,14 @@ export async function expectUntouched(trial: Trial, made: Contact): Promise<void
 
 /**
  * The proxy's records from `since` on. A record is written when its connection has ended on both sides, a little after the
- * client is done: waits up to 2 s for `atLeast` of them, and then until none has come for a while.
+ * client is done: waits up to 10 s for `atLeast` of them, and then until none has come for a while.
  */
 export async function recordsSince(
   { bed }: Pick<Trial, "bed">,
   since: number,
   atLeast = 0,
 ): Promise<readonly ProxyRecord[]> {
-  await bed.proxy.awaitRecords({}, since, atLeast);
+  await bed.proxy.awaitRecords({}, since, atLeast, within(10_000));
   for (let count = -1; count !== bed.proxy.records.length; ) {
     count = bed.proxy.records.length;
     await bed.settle();
