@@ -8,6 +8,7 @@ export const LAB_ERRORS = {
   ERR_PROGRAM_NOT_READY: "a program in the lab did not become ready in time",
   ERR_ENDPOINT_REQUEST: "an endpoint could not carry out a request",
   ERR_HAPROXY_MISSING: "no HAProxy binary was found",
+  ERR_UNBOUND_MISSING: "no unbound binary was found",
   ERR_CNI_REQUEST: "the agent's CNI socket did not answer as its protocol says",
   ERR_AGENT_NOT_READY: "the agent did not become ready in time",
   ERR_EXPECTATION: "a behaviour is not as it should be",

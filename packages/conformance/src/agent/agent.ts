@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** How to run `millrace`; default: this repository's by this Node, its sources or as built, whichever this file is. */
   readonly command?: readonly string[];
+  /** Called as soon as the process is there. */
+  readonly onStart?: (pid: number) => Promise<void>;
 }
 
 const BUILT = import.meta.url.endsWith(".js");
@@ -44,6 +46,7 @@ export class Agent implements AsyncDisposable {
   static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
     writeFileSync(node.paths.agentConfig, stringify(agentConfig(node, options)));
     const agent = new Agent(node, options.command ?? DEFAULT_COMMAND);
+    await options.onStart?.(agent.pid);
     await agent.#untilServing();
     return agent;
   }
@@ -77,7 +80,7 @@ export class Agent implements AsyncDisposable {
       if (wanted(status)) return status;
       if (performance.now() > deadline) {
         throw new LabError("ERR_AGENT_NOT_READY", `agent of ${this.node.name}: no ${what} within ${timeoutMs} ms`, {
-          details: `${JSON.stringify(status, undefined, 1)}\n${this.#program.tail()}`,
+          details: `${JSON.stringify({ ...status, counters: undefined }, undefined, 1)}\n${this.#program.tail()}`,
         });
       }
       await sleep(15);
@@ -114,6 +117,14 @@ export class Agent implements AsyncDisposable {
   millrace(...args: readonly string[]): Promise<Finished> {
     const [file = "", ...rest] = this.#command;
     return this.node.namespace.run(file, [...rest, ...args, "--config", this.node.paths.agentConfig], {
+      env: cleanEnvironment(),
+    });
+  }
+
+  /** Starts another `millrace` command, as {@link millrace}, without waiting for its end. */
+  startMillrace(...args: readonly string[]): Program {
+    const [file = "", ...rest] = this.#command;
+    return this.node.start(`millrace ${args[0]}`, file, [...rest, ...args, "--config", this.node.paths.agentConfig], {
       env: cleanEnvironment(),
     });
   }

@@ -14,11 +14,10 @@ export default defineBehaviour({
   async run({ bed, family, temperature, expect }) {
     const far = { host: bed.far.address(family), port: SERVER_PORT };
     const member = { host: bed.m1.address(family), port: SERVER_PORT };
-    const hosts = [bed.m1, bed.z, bed.node, bed.far];
-    // The kernel remembers a path's MTU for ten minutes: cold means that it has to find it out.
+    // Cold means that the kernels have to find it out.
     if (temperature === "cold") {
       await bed.cool();
-      await Promise.all(hosts.map(({ namespace }) => namespace.ip("route flush cache")));
+      await bed.forgetPaths();
     }
     const client = await bed.m1.endpoint();
     const up = expect.success("upload", await client.ask("upload", { ...far, bytes: BULK, timeoutMs: within(6_000) }));

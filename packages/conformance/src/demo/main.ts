@@ -9,6 +9,7 @@ import { NotShown, type Scenario } from "./scenario.ts";
 import { agentKilledScenarios, agentScenarios } from "./scenarios/agent.ts";
 import { captureScenarios } from "./scenarios/capture.ts";
 import { closedScenarios } from "./scenarios/closed.ts";
+import { dnsScenarios } from "./scenarios/dns.ts";
 import { exclusionScenarios } from "./scenarios/exclusions.ts";
 import { leavingScenarios } from "./scenarios/leaving.ts";
 import { untouchedScenarios } from "./scenarios/untouched.ts";
@@ -18,6 +19,7 @@ const scenariosOf = (mode: Mode): readonly Scenario[] => [
   ...agentScenarios,
   ...mode.scenarios,
   ...captureScenarios,
+  ...dnsScenarios,
   ...exclusionScenarios,
   ...untouchedScenarios,
   ...closedScenarios,

@@ -14,15 +14,22 @@ export interface DualStack {
 
 const hex = (value: number): string => value.toString(16);
 
-/** Pod `index` (0…200) of node `node` (1…99). */
+/** IPv4 addresses of a node's first range that pods get. */
+const FIRST_RANGE = 240;
+
+/** Pod `index` (0…479) of node `node` (1…99). */
 export function podAddresses(node: number, index: number): DualStack {
-  return { 4: `198.18.${node}.${10 + index}`, 6: `2001:2:0:${hex(node)}::${hex(10 + index)}` };
+  const [range, host] = index < FIRST_RANGE ? [node, index] : [node + 100, index - FIRST_RANGE];
+  return { 4: `198.18.${range}.${10 + host}`, 6: `2001:2:0:${hex(node)}::${hex(10 + index)}` };
 }
 
 /** The ranges that hold the pods of a node, as its other nodes route them. */
 export function podRanges(node: number): DualStack {
   return { 4: `198.18.${node}.0/24`, 6: `2001:2:0:${hex(node)}::/64` };
 }
+
+/** Where a node with more pods than the first range holds has the rest; IPv6 needs no second one. */
+export const secondPodRange = (node: number): string => `198.18.${node + 100}.0/24`;
 
 /** What a pod sees as its gateway: the same pair of addresses on every host veth of the node. */
 export function gatewayAddresses(node: number): DualStack {

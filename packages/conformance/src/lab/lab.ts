@@ -10,6 +10,7 @@ import {
   nodeAddresses,
   podRanges,
   routerAddresses,
+  secondPodRange,
 } from "./addresses.ts";
 import { LabHost } from "./lab-host.ts";
 import { LabNode, type PodDefaults } from "./lab-node.ts";
@@ -181,9 +182,7 @@ export class Lab implements AsyncDisposable {
       "link set eth0 up",
       `route add default via ${FABRIC_ADDRESSES[4]} dev eth0`,
       `route add default via ${FABRIC_ADDRESSES[6]} dev eth0`,
-      ...numbers
-        .filter((other) => other !== number)
-        .flatMap((other) => viaLines(podRanges(other), nodeAddresses(other))),
+      ...numbers.filter((other) => other !== number).flatMap((other) => podRouteLines(other, nodeAddresses(other))),
     ];
   }
 
@@ -199,7 +198,7 @@ export class Lab implements AsyncDisposable {
     await runChecked("ip", ["-batch", "-"], { input: made.map((namespace) => `netns add ${namespace}\n`).join("") });
     const namespace = new Namespace(host);
     await Promise.all(made.map((made) => new Namespace(made).setSysctls(nodeSysctls(0))));
-    const podRoutes = this.nodes.flatMap((node) => viaLines(podRanges(node.number), node.addresses));
+    const podRoutes = this.nodes.flatMap((node) => podRouteLines(node.number, node.addresses));
     const edge = routed ? new Namespace(routers.near) : namespace;
     const fabricAddresses = routed ? routerAddresses(index).fabric : addresses;
     await edge.ip(
@@ -273,6 +272,11 @@ export function proxyPod(options: PodOptions): PodOptions {
 const viaLines = (range: DualStack, via: DualStack): string[] => [
   `route add ${range[4]} via ${via[4]}`,
   `route add ${range[6]} via ${via[6]}`,
+];
+
+const podRouteLines = (node: number, via: DualStack): string[] => [
+  ...viaLines(podRanges(node), via),
+  `route add ${secondPodRange(node)} via ${via[4]}`,
 ];
 
 const nodeSysctls = (rpFilter: number): Record<string, number> => ({

@@ -45,7 +45,8 @@ frontend ${name}
   nbthread ${threads}
 defaults
   mode tcp
-  ${quiet ? "" : "log global\n  "}timeout connect 5s
+  ${quiet ? "" : "log global\n  "}retries 0
+  timeout connect 5s
   timeout client 120s
   timeout server 120s
 ${capture("outbound")}${capture("inbound")}

@@ -11,6 +11,8 @@ export interface ProgramOptions {
   readonly stdin?: boolean;
   /** Called for every whole line it writes to standard output. */
   readonly onLine?: (line: string) => void;
+  /** The same for standard error. */
+  readonly onErrorLine?: (line: string) => void;
 }
 
 /** Lines of output that are kept for messages. */
@@ -29,12 +31,12 @@ export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  private constructor(name: string, child: ChildProcess, pid: number, onLine?: (line: string) => void) {
+  private constructor(name: string, child: ChildProcess, pid: number, { onLine, onErrorLine }: ProgramOptions) {
     this.name = name;
     this.#child = child;
     this.pid = pid;
     this.#collect("stdout", onLine);
-    this.#collect("stderr");
+    this.#collect("stderr", onErrorLine);
     this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
   }
 
@@ -50,7 +52,7 @@ export class Program implements AsyncDisposable {
       throw new LabError("ERR_PROGRAM_EXITED", `cannot start ${name}: is ${file} installed and on PATH?`);
     }
     child.stdin?.on("error", () => undefined);
-    return new Program(name, child, child.pid, options.onLine);
+    return new Program(name, child, child.pid, options);
   }
 
   get running(): boolean {

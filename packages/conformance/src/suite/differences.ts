@@ -25,6 +25,21 @@ export const DIFFERENCES = {
       },
     },
   },
+  "direct-delivery": {
+    behaviour: "x-local-delivery",
+    about:
+      "What the host's own rules see, under `localDelivery: direct`, of what the proxy sends to a member of its node",
+    shows: {
+      ebpf: {
+        as: "past policy",
+        text: "nothing: packets go from the proxy's veth straight to the member's",
+      },
+      iptables: {
+        as: "policy",
+        text: "all of it, but rules of the iptables FORWARD chain, which accept it first: packets are routed either way, and an nftables policy has its say",
+      },
+    },
+  },
 } as const satisfies Record<string, Difference>;
 
 export type DifferenceId = keyof typeof DIFFERENCES;

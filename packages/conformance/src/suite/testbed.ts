@@ -15,6 +15,8 @@ import { type TunnelUse, tunnelsOf } from "./tunnels.ts";
 
 /** What every server of the fixture listens on, TCP and UDP. */
 export const SERVER_PORT = 8080;
+/** Another one, TCP only. */
+export const OTHER_PORT = 8081;
 /** Kubernetes namespaces of the fixture: pods in `mesh` are members, in `plain` never, in `late` as a behaviour wants. */
 export const NAMESPACES = { mesh: "mesh", plain: "plain", late: "late" } as const;
 export const MEMBERSHIP_LABEL = { "istio.io/dataplane-mode": "ambient" } as const;
@@ -47,6 +49,8 @@ export class Testbed implements AsyncDisposable {
   #proxy: Haproxy | undefined;
   #proxyName = "z1";
   #proxies = 1;
+  /** Names of proxies that a behaviour publishes itself. */
+  readonly #unpublished = new Set<string>();
 
   private constructor(lab: Lab, options: TestbedOptions) {
     this.lab = lab;
@@ -85,12 +89,15 @@ export class Testbed implements AsyncDisposable {
 
   /** Starts proxy and agent, publishes everything and waits until m1 and m2 are enrolled. */
   async start(settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    await Promise.all([this.#startProxy(), this.startAgent(settings)]);
+    await Promise.all([this.startProxy(), this.startAgent(settings)]);
     await this.ready();
   }
 
   /** Publishes everything, and starts the agent without waiting for what it does. */
-  async startAgent(settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  async startAgent(
+    settings: Readonly<Record<string, unknown>> = {},
+    onStart?: (pid: number) => Promise<void>,
+  ): Promise<void> {
     const { backend, backendConfig, plugins, agentCommand } = this.options;
     this.publish();
     this.#agent = await Agent.start(this.node, {
@@ -98,6 +105,7 @@ export class Testbed implements AsyncDisposable {
       backends: { [backend]: backendConfig },
       plugins,
       ...(agentCommand === undefined ? {} : { command: agentCommand }),
+      ...(onStart === undefined ? {} : { onStart }),
       settings: { resync: { intervalSeconds: RESYNC_SECONDS }, ...settings },
     });
   }
@@ -106,6 +114,13 @@ export class Testbed implements AsyncDisposable {
   async ready(): Promise<void> {
     await this.agent.untilActive(this.z);
     await this.agent.untilEnrolled(this.m1, this.m2);
+  }
+
+  /** The agent again, with other settings; `{}` gives the usual ones back. */
+  async reconfigure(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.agent.stop();
+    await this.startAgent(settings);
+    await this.ready();
   }
 
   /** Stops the agent and runs `millrace uninstall`. */
@@ -167,7 +182,7 @@ export class Testbed implements AsyncDisposable {
     node.applyNamespace(NAMESPACES.plain);
     node.applyNamespace(NAMESPACES.late);
     node.applyNamespace(NAMESPACES.mesh, MEMBERSHIP_LABEL);
-    for (const pod of node.pods) node.applyPod(pod);
+    for (const pod of node.pods) if (!this.#unpublished.has(pod.name)) node.applyPod(pod);
   }
 
   /** Makes l1 a member, or no longer one, by its namespace's label. */
@@ -177,13 +192,14 @@ export class Testbed implements AsyncDisposable {
 
   /** A new HAProxy process in the proxy's pod; the one before must have ended. */
   async restartProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
-    await this.#startProxy(options);
+    await this.startProxy(options);
   }
 
   /** A further pod with a running proxy, not published. */
   async addProxy(options: Partial<PodOptions> = {}): Promise<Haproxy> {
     const name = options.name ?? `z${++this.#proxies}`;
     const pod = await this.node.addPod(proxyPod({ ...options, name }));
+    this.#unpublished.add(name);
     return Haproxy.start(pod, { directory: this.node.paths.root });
   }
 
@@ -192,6 +208,7 @@ export class Testbed implements AsyncDisposable {
     const old = this.node.pods.find(({ name }) => name === this.#proxyName);
     this.#proxy = proxy;
     this.#proxyName = proxy.pod.name;
+    this.#unpublished.delete(proxy.pod.name);
     if (old === undefined || old === proxy.pod) return;
     this.node.deletePodObject(old);
     await this.node.removePod(old.name);
@@ -203,13 +220,24 @@ export class Testbed implements AsyncDisposable {
     return tunnelsOf(this.node.namespace);
   }
 
-  async #startProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
+  /** HAProxy in the proxy's pod. */
+  async startProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
     this.#proxy = await Haproxy.start(this.z, { directory: this.node.paths.root, ...options });
   }
 
   /** Forgets neighbours everywhere, so that the next packet is the first. */
   async cool(): Promise<void> {
     await Promise.all(this.lab.hosts.map(({ namespace }) => namespace.ip("neigh flush all")));
+  }
+
+  /** Forgets what the kernels have learnt of paths' MTUs, which they would keep for ten minutes. */
+  async forgetPaths(): Promise<void> {
+    const hosts = [this.m1, this.z, this.node, this.far];
+    await Promise.all(
+      hosts.flatMap(({ namespace }) =>
+        ["-4", "-6"].map((family) => namespace.runChecked("ip", [family, "route", "flush", "cache"])),
+      ),
+    );
   }
 
   /** Waits until what the proxy served has been logged: its sessions have ended. */
@@ -227,7 +255,7 @@ export async function serve(host: LabHost): Promise<Endpoint> {
   const endpoint = await host.endpoint();
   // A member may serve on the proxy's ports too: what is for it must not end up at the proxy, nor the other way round.
   await Promise.all([
-    endpoint.listen(SERVER_PORT, 15001, 15006, 15008),
+    endpoint.listen(SERVER_PORT, OTHER_PORT, 15001, 15006, 15008),
     ...FAMILIES.map((family) => endpoint.ask("listenUdp", { port: SERVER_PORT, host: host.address(family) })),
     endpoint.ask("listen", { port: 8025, greeting: GREETING }),
   ]);

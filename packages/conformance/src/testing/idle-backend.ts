@@ -29,6 +29,7 @@ function idle(): Redirection {
     role,
     state: "complete" as const,
     problems: [],
+    foreign: [],
   });
   return {
     useProxies: async (wanted) => {

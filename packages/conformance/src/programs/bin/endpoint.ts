@@ -1,5 +1,6 @@
 /** The process behind `Endpoint`: carries out requests from standard input until that is closed. */
 import { createInterface } from "node:readline";
+import { askDns, askDnsByTcp } from "../endpoint/dns.ts";
 import { load } from "../endpoint/load.ts";
 import type { Input, Output, Reply, Request, Verb } from "../endpoint/protocol.ts";
 import { download, listenTo, OpenConnections, report, upload } from "../endpoint/tcp-client.ts";
@@ -22,6 +23,8 @@ const verbs: { readonly [V in Verb]: (input: Input<V>) => Output<V> | Promise<Ou
   exchange: (input) => connections.exchange(input),
   close: (input) => connections.close(input),
   udp,
+  askDns,
+  askDnsByTcp,
   startStreams: (input) => connections.startStreams(input),
   stopStreams: (input) => connections.stopStreams(input),
   load,

@@ -135,6 +135,12 @@ export interface Verbs {
   /** Closes an open connection, in order or by reset. */
   close: { in: { handle: number; reset?: boolean }; out: null };
   udp: { in: Dial & { rounds: number; size?: number }; out: Outcome<{ rounds: number; peer: string }> };
+  /** The TXT record of a name, from each server by UDP: who answered, from which port, and what; empty where nothing came. */
+  askDns: {
+    in: { servers: readonly Place[]; name: string; timeoutMs?: number };
+    out: readonly { readonly server: string; readonly port: number; readonly text: string }[];
+  };
+  askDnsByTcp: { in: Dial & { name: string }; out: Outcome<string> };
   startStreams: { in: { targets: readonly Place[]; intervalMs: number }; out: { handle: number } };
   stopStreams: { in: { handle: number }; out: readonly StreamResult[] };
   load: { in: LoadRequest; out: LoadResult };

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Agent } from "../agent/agent.ts";
+import { FAMILIES } from "../lab/addresses.ts";
+import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
+import { Lab } from "../lab/lab.ts";
+import type { LabHost } from "../lab/lab-host.ts";
+import { Haproxy } from "../programs/haproxy.ts";
+import { within } from "../slow.ts";
+import { compareSnapshots, type Snapshot, snapshot } from "../snapshot/snapshot.ts";
+
+const PORT = 8080;
+const RATE = 50;
+const SECONDS = 8;
+const MEMBERS = ["m1", "m2"];
+
+let lab: Lab;
+let proxy: Haproxy;
+let before: Snapshot;
+let agent: Agent;
+
+beforeAll(async () => {
+  lab = await Lab.create({ prefix: "bx", nodes: [{ pods: MEMBERS, proxies: ["z1"] }], externals: ["world"] });
+  const node = lab.node(1);
+  await separatePorts([...MEMBERS.map((name) => lab.pod(name)), lab.external("world"), node], [lab.pod("z1")]);
+  for (const server of [...MEMBERS.map((name) => lab.pod(name)), lab.external("world")]) {
+    await (await server.endpoint()).listen(PORT);
+  }
+  proxy = await Haproxy.start(lab.pod("z1"), { directory: join(node.paths.root, "proxy") });
+  before = await snapshot(node);
+  node.applyNamespace("demo", { "istio.io/dataplane-mode": "ambient" });
+  node.applyNamespace("istio-system");
+  for (const pod of node.pods) node.applyPod(pod);
+  agent = await Agent.start(node, { redirectMode: "ebpf" });
+  await untilServing("ebpf");
+});
+afterAll(() => lab[Symbol.asyncDispose]());
+
+async function untilServing(backend: string): Promise<void> {
+  await agent.untilActive(lab.pod("z1"));
+  await agent.untilEnrolled(...MEMBERS.map((name) => lab.pod(name)));
+  await agent.until(
+    `redirection by ${backend} only`,
+    (status) => status.agent.backend === backend && (status.earlier as readonly unknown[]).length === 0,
+    within(30_000),
+  );
+}
+
+/** One connection each way and family: the proxy takes each once. */
+async function expectCapturedOnce(): Promise<void> {
+  const ways: [LabHost, LabHost][] = [
+    [lab.pod("m1"), lab.external("world")],
+    [lab.external("world"), lab.pod("m1")],
+    [lab.pod("m1"), lab.pod("m2")],
+  ];
+  for (const [from, to] of ways) {
+    for (const family of FAMILIES) {
+      const mark = proxy.records.length;
+      const outcome = await (await from.endpoint()).ask("report", { host: to.address(family), port: PORT });
+      expect(outcome).toMatchObject({ ok: true, value: { peer: from.address(family) } });
+      await proxy.awaitRecords({ source: from.address(family), destination: to.address(family) }, mark);
+      expect(proxy.records.length - mark).toBe(1);
+    }
+  }
+}
+
+const changes = [
+  ["ebpf", "iptables"],
+  ["iptables", "ebpf"],
+] as const;
+
+test.each(changes)(
+  "the mode is changed from %s to %s while no agent runs: captured at every moment, by one in the end",
+  async (from, to) => {
+    expect((await agent.status()).agent.backend).toBe(from);
+    const world = lab.external("world");
+    const member = lab.pod("m1");
+    const counters = await Promise.all([EscapeCounter.start(world, member), EscapeCounter.start(member, world)]);
+    const outbound = FAMILIES.map((family) => ({ host: world.address(family), port: PORT }));
+    const inbound = FAMILIES.map((family) => ({ host: member.address(family), port: PORT }));
+    const client = await member.endpoint();
+    const streams = await client.ask("startStreams", { targets: outbound, intervalMs: 20 });
+    const loads = Promise.all([
+      client.ask("load", { targets: outbound, rate: RATE, seconds: SECONDS, timeoutMs: 5_000 }),
+      (await world.endpoint()).ask("load", { targets: inbound, rate: RATE, seconds: SECONDS, timeoutMs: 5_000 }),
+    ]);
+    await agent.kill();
+    agent = await Agent.start(lab.node(1), { redirectMode: to });
+    await untilServing(to);
+    const results = await loads;
+    const kept = await client.ask("stopStreams", streams);
+    const escaped = await Promise.all(counters.map((counter) => counter.read()));
+    await Promise.all(counters.map((counter) => counter.stop()));
+    expect(escaped.map(({ packets }) => packets)).toEqual([0, 0]);
+    for (const { failures } of results) expect(failures).toEqual([]);
+    for (const stream of kept) expect(stream.failure).toBeUndefined();
+    await expectCapturedOnce();
+    const { status, stdout } = await agent.millrace("status");
+    expect(status, stdout).toBe(0);
+  },
+);
+
+test("nothing of either is left after an uninstall", async () => {
+  await agent.stop();
+  const { status, stdout, stderr } = await agent.millrace("uninstall", "--purge");
+  expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
+  expect(compareSnapshots(before, await snapshot(lab.node(1)))).toEqual([]);
+});

@@ -1,0 +1,23 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../slow.ts";
+import type { Expect } from "./expect.ts";
+
+/** Tries until it holds, and notes how long that took. Fails after `timeoutMs`, with what was seen last. */
+export async function eventually(
+  expect: Expect,
+  what: string,
+  look: () => Promise<{ readonly holds: boolean; readonly seen: unknown }>,
+  timeoutMs = within(5_000),
+): Promise<void> {
+  const started = performance.now();
+  const elapsed = (): number => Math.round(performance.now() - started);
+  for (;;) {
+    const { holds, seen } = await look();
+    if (holds) {
+      expect.note(what, `after ${elapsed()} ms`);
+      return;
+    }
+    if (elapsed() > timeoutMs) expect.fail(`${what}: not within ${timeoutMs} ms, saw ${JSON.stringify(seen)}`);
+    await sleep(20);
+  }
+}

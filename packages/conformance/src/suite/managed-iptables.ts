@@ -1,0 +1,144 @@
+import type { ListManaged, ManagedObject } from "./managed-objects.ts";
+import type { Testbed } from "./testbed.ts";
+
+/** Every rule and route of Millrace's carries this protocol. */
+const PROTOCOL = "77";
+
+/**
+ * The iptables backend's objects of one family, found by what marks them: chains and sets by their names, rules and routes by their
+ * protocol, devices by their kind.
+ */
+export const managedByIptables: ListManaged = async (bed, family) => [
+  ...(await chains(bed, family)),
+  ...(await sets(bed, family)),
+  ...(await rules(bed, family)),
+  ...(await routes(bed, family)),
+  ...(await links(bed)),
+  ...(await identity(bed)),
+  ...proxyNamespace(bed, family),
+];
+
+const closed = "dropped by what is left";
+const guarded = (kind: string, remove: () => Promise<unknown>, meanwhile = closed): ManagedObject => ({
+  kind,
+  guarded: true,
+  meanwhile,
+  remove: async () => void (await remove()),
+});
+
+const program = ({ options }: Testbed, family: 4 | 6): string =>
+  `${family === 4 ? "iptables" : "ip6tables"}-${options.backendConfig.flavour === "legacy" ? "legacy" : "nft"}`;
+
+/** In each table: the jump into our first chain, then the rules of all our chains. */
+async function chains(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
+  const { namespace } = bed.node;
+  const file = program(bed, family);
+  const run = (...args: string[]) => namespace.runChecked(file, ["-w", "10", ...args]);
+  const found: ManagedObject[] = [];
+  for (const table of ["raw", "mangle", "nat", "filter"]) {
+    const lines = (await run("-t", table, "-S")).split("\n");
+    const ours = lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? []);
+    const jumps = lines.filter((line) => /^-A [A-Z]+ .*-j MILLRACE/.test(line));
+    const [jump] = jumps;
+    if (jump !== undefined) {
+      found.push(
+        guarded(`a jump in ${table}`, () =>
+          run("-t", table, ...jump.replace(/^-A/, "-D").replaceAll('"', "").split(" ")),
+        ),
+      );
+    }
+    if (ours.length > 0) {
+      found.push(
+        guarded(`the rules in ${table}`, async () => {
+          for (const chain of ours) await run("-t", table, "-F", chain);
+        }),
+      );
+    }
+  }
+  return found;
+}
+
+async function sets(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
+  const { namespace } = bed.node;
+  const saved = (await namespace.runChecked("ipset", ["save"])).split("\n");
+  const names = [
+    ...new Set(saved.flatMap((line) => new RegExp(`^add (millrace-\\S+${family}) `).exec(line)?.[1] ?? [])),
+  ];
+  return names.map((name) =>
+    guarded(`the entries of the set ${name}`, () => namespace.runChecked("ipset", ["flush", name])),
+  );
+}
+
+async function rules(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
+  const { namespace } = bed.node;
+  const ip = (...args: string[]) => namespace.runChecked("ip", [`-${family}`, ...args]);
+  const listed = (await ip("rule", "show", "protocol", PROTOCOL)).split("\n");
+  const priorities = [...new Set(listed.flatMap((line) => /^(\d+):/.exec(line)?.[1] ?? []))];
+  return priorities.map((priority) =>
+    guarded(`the ip rule of priority ${priority}`, () => ip("rule", "del", "priority", priority)),
+  );
+}
+
+async function routes(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
+  const { namespace } = bed.node;
+  const ip = (...args: string[]) => namespace.runChecked("ip", [`-${family}`, ...args]);
+  const listed = (await ip("route", "show", "table", "all", "proto", PROTOCOL)).split("\n");
+  const tables = [...new Set(listed.flatMap((line) => / table (\d+)/.exec(line)?.[1] ?? []))];
+  return tables.map((table) => guarded(`the routes of table ${table}`, () => ip("route", "flush", "table", table)));
+}
+
+async function links(bed: Testbed): Promise<ManagedObject[]> {
+  const devices = (await bed.tunnels()).map(({ device }) => device).filter((device) => device.startsWith("millrace"));
+  return devices.flatMap((device) => [
+    guarded(`the tunnel ${device}, set down`, () => bed.node.namespace.ip(`link set ${device} down`)),
+    guarded(`the tunnel ${device}`, () => bed.node.namespace.ip(`link del ${device}`)),
+  ]);
+}
+
+/** The table that keeps others from translating what is redirected. */
+async function identity(bed: Testbed): Promise<ManagedObject[]> {
+  const listed = await bed.node.namespace.runChecked("nft", ["list", "tables"]);
+  const tables = listed.split("\n").filter((line) => /^table \S+ millrace/.test(line));
+  return tables.map((table) =>
+    guarded(
+      `the nftables ${table}`,
+      () => bed.node.namespace.nft(`delete ${table}\n`),
+      "translated destinations are captured",
+    ),
+  );
+}
+
+function proxyNamespace(bed: Testbed, family: 4 | 6): ManagedObject[] {
+  const { namespace } = bed.z;
+  const file = program(bed, family);
+  const ip = (...args: string[]) => namespace.runChecked("ip", [`-${family}`, ...args]);
+  const first = async (...args: string[]) =>
+    / ([a-z0-9-]+): <.*/.exec(await namespace.runChecked("ip", args))?.[1] ?? "";
+  return [
+    guarded("the rules in the proxy's namespace", async () => {
+      const saved = await ip("rule", "show", "protocol", PROTOCOL);
+      for (const line of saved.split("\n").filter((rule) => rule !== "")) {
+        await ip("rule", "del", "priority", line.split(":")[0] ?? "");
+      }
+    }),
+    guarded("the routes in the proxy's namespace", async () => {
+      const saved = await ip("route", "show", "table", "all", "proto", PROTOCOL);
+      for (const table of new Set([...saved.matchAll(/ table (\d+)/g)].map((match) => match[1] ?? ""))) {
+        await ip("route", "flush", "table", table);
+      }
+    }),
+    guarded("the chains in the proxy's namespace", async () => {
+      const lines = (await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-S"])).split("\n");
+      for (const chain of lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? [])) {
+        await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-F", chain]);
+      }
+    }),
+    guarded("a tunnel in the proxy's namespace", async () => {
+      await namespace.ip(`link del ${await first("-o", "link", "show", "type", await tunnelKind(bed))}`);
+    }),
+  ];
+}
+
+async function tunnelKind(bed: Testbed): Promise<string> {
+  return (await bed.tunnels()).find(({ device }) => device.startsWith("millrace"))?.kind ?? "geneve";
+}
