@@ -155,6 +155,21 @@ describe("a tcx program of somebody else", () => {
     ]);
     await agent.uninstall();
   });
+
+  it("ahead of ours at a proxy is reported, and is no problem that making it anew would mend", async () => {
+    await using agent = await Agent.open(box, { config: { attach: "tcx" } });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    using foreign = foreignTcx(box, "intruder", proxy.interface.hostIndex, "first");
+    const owner = `intruder, program id ${foreign.programId}`;
+    expect((await agent.observe()).proxies).toMatchObject([
+      {
+        state: "partial",
+        problems: [],
+        foreign: [{ kind: "tcx program", where: "h-proxy ingress", owner }],
+      },
+    ]);
+    await agent.uninstall();
+  });
 });
 
 describe("rules and routes of somebody else in the proxy's namespace", () => {

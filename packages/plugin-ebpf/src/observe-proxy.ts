@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ProxyObservation, sortedUnique } from "@millrace/core";
+import { type ForeignObject, type ProxyObservation, sortedUnique } from "@millrace/core";
 import { looseReversePath, routingProblems } from "@millrace/host";
 import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
@@ -9,10 +9,19 @@ import { openLink } from "./attach-tcx.ts";
 import { dnsProblems } from "./dns-rules.ts";
 import { ADDRESS_PROXY, PROXY_DNS, type ProgramName } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { hookProblems, shadowProblems } from "./observe.ts";
+import { hookProblems } from "./observe.ts";
 import { ownAddresses } from "./proxy-addresses.ts";
 import { foreignLookups, lookupPin } from "./sk-lookup-link.ts";
-import { dnsNote, hostHolder, hostHook, innerHook, type NamedSlot, netnsOf, SYSCTL_HOLDER } from "./slot-identity.ts";
+import {
+  dnsNote,
+  hostHolder,
+  hostHook,
+  innerHook,
+  type NamedSlot,
+  netnsOf,
+  type SlotIdentity,
+  SYSCTL_HOLDER,
+} from "./slot-identity.ts";
 
 /** What the kernel holds for one proxy, on the node's side and in the proxy's namespace. */
 export async function observeProxy(
@@ -31,23 +40,31 @@ export async function observeProxy(
     ...(netns && inner ? innerProblems(kernel, slot, netns, inner, wantsDns) : []),
     ...(netns && inner && wantsDns ? await dnsProblems({ netns, ifName: identity.ifName, note: dnsNote(slot) }) : []),
   ];
+  const foreign = [
+    ...(isHostThere(identity) ? kernel.hooks.inspect(hostHook(slot)).ahead : []),
+    ...(netns && inner ? innerForeign(kernel, slot, netns, inner.index) : []),
+  ];
   return {
     key: identity.key,
     role,
-    state: problems.length === 0 ? "complete" : "partial",
+    state: problems.length === 0 && foreign.length === 0 ? "complete" : "partial",
     problems: sortedUnique(problems),
+    foreign,
   };
 }
 
+function isHostThere({ hostIndex, hostName }: SlotIdentity): boolean {
+  return link(undefined, hostIndex)?.name === hostName;
+}
+
 function hostProblems({ hooks, object, journal, netnsInode }: NodeKernel, slot: NamedSlot): string[] {
-  const { hostIndex, hostName } = slot.identity;
-  if (link(undefined, hostIndex)?.name !== hostName) return [`interface ${hostName} is gone`];
+  const { hostName } = slot.identity;
+  if (!isHostThere(slot.identity)) return [`interface ${hostName} is gone`];
   const node = { fd: undefined, inode: netnsInode };
   const hook = hostHook(slot);
   const state = hooks.inspect(hook);
   return [
     ...hookProblems(hook, state, object.program(hook.program).info.id),
-    ...shadowProblems(hook, state),
     ...journal.drifted(hostHolder(slot.identity), node),
     ...looseReversePath(node, hostName).map(({ path }) => `sysctl ${path} is strict`),
   ];
@@ -70,7 +87,6 @@ function innerProblems(
   const proxyAddresses = flagged(maps, ADDRESS_PROXY);
   return [
     ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
-    ...shadowProblems(hook, state),
     ...lookupProblems(slot, netns),
     ...(JSON.stringify(present) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifNames: [ifName] }, config.routing),
@@ -81,15 +97,24 @@ function innerProblems(
   ];
 }
 
-function lookupProblems(slot: NamedSlot, netns: { readonly fd: number; readonly inode: number }): string[] {
+function innerForeign(
+  { hooks }: NodeKernel,
+  slot: NamedSlot,
+  netns: { readonly fd: number },
+  ifindex: number,
+): ForeignObject[] {
+  using lookup = openLink(lookupPin(slot));
+  return [
+    ...hooks.inspect(innerHook(slot, netns.fd, ifindex)).ahead,
+    ...foreignLookups(slot, netns.fd, lookup?.info().programId),
+  ];
+}
+
+function lookupProblems(slot: NamedSlot, netns: { readonly inode: number }): string[] {
   using lookup = openLink(lookupPin(slot));
   const info = lookup?.info();
-  const foreign = foreignLookups(netns.fd, info?.programId);
-  if (info?.netnsInode !== netns.inode) return ["ztunnel_lookup is not attached", ...foreign];
-  return [
-    ...(info.programId === pinnedProgramId(slot, "ztunnel_lookup") ? [] : ["ztunnel_lookup is another version"]),
-    ...foreign,
-  ];
+  if (info?.netnsInode !== netns.inode) return ["ztunnel_lookup is not attached"];
+  return info.programId === pinnedProgramId(slot, "ztunnel_lookup") ? [] : ["ztunnel_lookup is another version"];
 }
 
 /** What a proxy's hooks have to run; undefined when somebody removed the pin. */

@@ -132,11 +132,6 @@ export function hookProblems({ program }: Hook, { programId }: HookState, wanted
   return programId === wantedId ? [] : [`${program} is another version`];
 }
 
-/** What runs before us at a hook, for an observation that has no list of foreign objects. */
-export function shadowProblems({ program }: Hook, { ahead }: HookState): string[] {
-  return ahead.map(({ owner }) => `${program} is shadowed by ${owner}`);
-}
-
 function settingProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
   const { active, draining, flags } = kernel.maps.settings();
   const existing = new Set(slots.all().map(({ index }) => index));

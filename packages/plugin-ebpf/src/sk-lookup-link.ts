@@ -1,10 +1,11 @@
 import { join } from "node:path";
+import type { ForeignObject } from "@millrace/core";
 import { attachSkLookup, querySkLookup } from "libbpf-ts";
 import { openLink, programName } from "./attach-tcx.ts";
 import { attempt } from "./errors.ts";
 import type { LoadedObject } from "./load-object.ts";
 import { removePins } from "./pins.ts";
-import type { Slot } from "./slot-identity.ts";
+import type { NamedSlot, Slot } from "./slot-identity.ts";
 
 export function lookupPin({ directory }: Slot): string {
   return join(directory, "links", "lookup");
@@ -36,8 +37,13 @@ export function detachLookup(slot: Slot): void {
 }
 
 /** `sk_lookup` programs of others in a proxy's namespace. Whatever their order, each may choose another socket or refuse. */
-export function foreignLookups(netns: number, ours: number | undefined): string[] {
+export function foreignLookups({ identity }: NamedSlot, netns: number, ours: number | undefined): ForeignObject[] {
   return querySkLookup({ netns })
     .filter((id) => id !== ours)
-    .map((id) => `foreign sk_lookup program ${programName(id)}, program id ${id}, could choose another listener`);
+    .map((id) => ({
+      kind: "sk_lookup program",
+      where: `network namespace of proxy ${identity.name}`,
+      owner: `${programName(id)}, program id ${id}`,
+      effect: "could choose another listener",
+    }));
 }

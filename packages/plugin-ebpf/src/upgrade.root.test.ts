@@ -145,7 +145,8 @@ it("reports a foreign sk_lookup program in the proxy's namespace", async () => {
     expect((await agent.observe()).proxies).toMatchObject([
       {
         state: "partial",
-        problems: [`foreign sk_lookup program chooser, program id ${program.info.id}, could choose another listener`],
+        problems: [],
+        foreign: [{ kind: "sk_lookup program", owner: `chooser, program id ${program.info.id}` }],
       },
     ]);
   }

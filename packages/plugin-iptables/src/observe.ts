@@ -110,5 +110,6 @@ async function observeProxy(
     ...(netns && !link(netns.fd, ifName) ? [`interface ${ifName} is gone`] : []),
     ...(netns && link(netns.fd, ifName) ? await insideProblems(context, { netns, identity }) : []),
   ];
-  return { key, role, state: problems.length === 0 ? "complete" : "partial", problems: sortedUnique(problems) };
+  const state = problems.length === 0 ? "complete" : "partial";
+  return { key, role, state, problems: sortedUnique(problems), foreign: [] };
 }

@@ -168,7 +168,7 @@ test("proxies: active, unseen until read back; no members", () => {
   const key = unseen?.key ?? "";
   const read = (role: "active" | "draining") => ({
     ...seen("complete"),
-    proxies: [{ key, role, state: "complete" as const, problems: [] }],
+    proxies: [{ key, role, state: "complete" as const, problems: [], foreign: [] }],
   });
   expect(status(state, [20, read("active")]).proxies[0]).toMatchObject({ state: "unseen" });
   const used = answered(state, "proxies", "redirection.applied", 19);

@@ -54,7 +54,10 @@ function proxyStatuses(state: State, view: KernelView): ProxyStatus[] {
   return list.map(({ proxy, role }) => {
     const found = observed.get(proxy.key);
     const otherRole = found !== undefined && found.role !== role ? [`the kernel has it as ${found.role}`] : [];
-    const problems = [...failed, ...otherRole, ...(found?.problems ?? [])];
+    const shadows = (found?.foreign ?? []).map(
+      ({ kind, where, owner, effect }) => `${kind} of ${owner} at ${where} ${effect}`,
+    );
+    const problems = [...failed, ...otherRole, ...(found?.problems ?? []), ...shadows];
     return {
       uid: proxy.uid,
       key: proxy.key,

@@ -137,6 +137,8 @@ export interface ProxyObservation {
   readonly role: "active" | "draining";
   readonly state: ObservedState;
   readonly problems: readonly string[];
+  /** What shadows ours at the proxy. It is told apart from problems, because making it anew would not mend it. */
+  readonly foreign: readonly ForeignObject[];
 }
 
 /** Everything of ours that the kernel holds now. */

@@ -55,7 +55,7 @@ export class FakeRedirection implements Redirection {
       proxies: [
         ...(active === undefined ? [] : [{ key: active.key, role: "active" as const }]),
         ...draining.map(({ key }) => ({ key, role: "draining" as const })),
-      ].map((proxy) => ({ ...proxy, state: "complete", problems: [] })),
+      ].map((proxy) => ({ ...proxy, state: "complete", problems: [], foreign: [] })),
       problems: [],
       nodeAddresses: this.node.addresses,
       counters: {},
