@@ -1,4 +1,4 @@
-import type { Plugin, Redirection } from "@millrace/core";
+import type { Observation, Plugin, Redirection, WorkloadUid } from "@millrace/core";
 import { AgentError } from "../errors.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -9,6 +9,8 @@ import type { UsedBackends } from "./used-backends.ts";
 export interface EarlierRedirection {
   readonly backend: string;
   readonly redirection: Redirection;
+  /** What it had in the kernel when this run began. */
+  readonly observation: Observation;
 }
 
 /**
@@ -31,7 +33,8 @@ export class EarlierRedirections implements AsyncDisposable {
     const earlier = new EarlierRedirections(used);
     try {
       for (const name of used.names().filter((noted) => noted !== serving)) {
-        earlier.#all.push({ backend: name, redirection: await open(name, plugins, create, serving) });
+        const redirection = await open(name, plugins, create, serving);
+        earlier.#all.push({ backend: name, redirection, observation: await redirection.observe() });
       }
       return earlier;
     } catch (error) {
@@ -40,19 +43,24 @@ export class EarlierRedirections implements AsyncDisposable {
     }
   }
 
-  get backends(): readonly string[] {
-    return this.#all.map(({ backend }) => backend);
+  get all(): readonly EarlierRedirection[] {
+    return this.#all;
   }
 
   get next(): EarlierRedirection | undefined {
     return this.#all[0];
   }
 
+  /** Whether one of them redirects this workload. */
+  has(uid: WorkloadUid): boolean {
+    return this.#all.some(({ observation }) => observation.workloads.some((workload) => workload.uid === uid));
+  }
+
   /** Uninstalls {@link next}; it stays the next one when that fails. */
   async retireNext(log: Logger): Promise<void> {
     const next = this.next;
     if (next === undefined) return;
-    const { workloads, proxies } = await next.redirection.observe();
+    const { workloads, proxies } = next.observation;
     await next.redirection.uninstall();
     this.#used.forget(next.backend);
     this.#all.shift();
@@ -67,6 +75,18 @@ export class EarlierRedirections implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { redirection } of this.#all.splice(0)) await redirection[Symbol.asyncDispose]();
   }
+}
+
+/**
+ * Makes `redirection` take members over from `earlier`. What such a member has open is the proxy's, and to it such connections must go
+ * on going: `drain` would let them by, because to this backend they are older than the enrolment.
+ */
+export function takingOver(redirection: Redirection, earlier: EarlierRedirections): Redirection {
+  return {
+    ...redirection,
+    apply: (workload) =>
+      redirection.apply(earlier.has(workload.uid) ? { ...workload, enrolExisting: "reset" } : workload),
+  };
 }
 
 async function open(

@@ -76,7 +76,7 @@ test("a backend that was named and cannot is not replaced: without a BPF file sy
   const uninstall = await node.millrace(["uninstall"]);
   // No agent has redirected here, and the kernel's lists show nothing either.
   expect(uninstall.code).toBe(EXIT.ok);
-  expect(uninstall.stdout).toMatch(/^unseen +backend ebpf: it cannot be opened to look: ERR_BPFFS_MISSING: /m);
+  expect(uninstall.stdout).toMatch(/^unseen +backend ebpf: it cannot look here: missing: bpf\.fs$/m);
 });
 
 test("a misspelt backend in the configuration, and a mistake in a backend's own", async () => {

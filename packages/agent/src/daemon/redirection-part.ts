@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inputs, type Part, type Redirection } from "@millrace/core";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
-import { EarlierRedirections } from "../backends/earlier-redirections.ts";
+import { type EarlierRedirection, EarlierRedirections, takingOver } from "../backends/earlier-redirections.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -54,9 +54,9 @@ export class RedirectionPart implements Part {
     return this.#open.value.earlier;
   }
 
-  /** Names of the backends of {@link earlier}; none while nothing is open. */
-  get earlierBackends(): readonly string[] {
-    return this.#open.running ? this.earlier.backends : [];
+  /** All of {@link earlier}; none while nothing is open. */
+  get earlierAll(): readonly EarlierRedirection[] {
+    return this.#open.running ? this.earlier.all : [];
   }
 
   /** Why nothing is open; undefined when all is well. */
@@ -101,6 +101,6 @@ export class RedirectionPart implements Part {
     const redirection = opened.use(await backend.open());
     used.note(selected.backend); // opening has redirected nothing yet
     opened.move();
-    this.#open.set({ backend: selected.backend, redirection, earlier });
+    this.#open.set({ backend: selected.backend, redirection: takingOver(redirection, earlier), earlier });
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { notTakenOver, type Observation, type Part } from "@millrace/core";
+import { notTakenOver, type Part } from "@millrace/core";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { EarlierStatus } from "../status/status-document.ts";
@@ -8,11 +8,6 @@ import type { RedirectionPart } from "./redirection-part.ts";
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-
-interface Retiring {
-  readonly backend: string;
-  readonly observation: Observation;
-}
 
 /**
  * Takes away what earlier runs left by other backends, each as soon as all that it redirects is redirected by the one that serves.
@@ -24,7 +19,6 @@ export class RetiringPart implements Part {
   readonly #redirection: RedirectionPart;
   readonly #log: Logger;
   readonly #stop = new AbortController();
-  #retiring: Retiring | undefined;
   #problem: string | undefined;
   #done: Promise<void> = Promise.resolve();
 
@@ -36,13 +30,10 @@ export class RetiringPart implements Part {
 
   /** What is still there, for the status. */
   status(): EarlierStatus[] {
-    const waitsFor = (backend: string): string[] => {
-      if (this.#retiring?.backend !== backend) return [];
-      return notTakenOver(this.#engine.engine.state, this.#retiring.observation);
-    };
-    return this.#redirection.earlierBackends.map((backend, index) => ({
+    const { state } = this.#engine.engine;
+    return this.#redirection.earlierAll.map(({ backend, observation }, index) => ({
       backend,
-      waitsFor: waitsFor(backend),
+      waitsFor: notTakenOver(state, observation),
       ...(index === 0 && this.#problem !== undefined && { problem: this.#problem }),
     }));
   }
@@ -78,8 +69,7 @@ export class RetiringPart implements Part {
     const { earlier } = this.#redirection;
     const { next } = earlier;
     if (next === undefined) return;
-    this.#retiring = { backend: next.backend, observation: await next.redirection.observe() };
-    const { observation } = this.#retiring;
+    const { observation } = next;
     this.#log.info(
       { backend: next.backend, workloads: observation.workloads.length },
       "redirection of an earlier run's backend stays until its members are taken over",

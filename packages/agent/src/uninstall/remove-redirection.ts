@@ -25,12 +25,19 @@ export async function removeRedirections(
   }
   for (const plugin of plugins) {
     const { name } = plugin;
+    const wasUsed = noted.includes(name);
     try {
+      // One that cannot work here would only leave half of what opening makes.
+      const probe = wasUsed ? undefined : await create(plugin).probe();
+      if (probe?.capable === false) {
+        ledger.unseen.push(`backend ${name}: it cannot look here: ${probe.summary}`);
+        continue;
+      }
       await removeRedirection(plugin, () => create(plugin).open(), ledger);
       used.forget(name);
     } catch (error) {
-      if (noted.includes(name)) ledger.left.push(`redirection of backend ${name}: it cannot be opened: ${why(error)}`);
-      else ledger.unseen.push(`backend ${name}: it cannot be opened to look: ${why(error)}`);
+      if (wasUsed) ledger.left.push(`redirection of backend ${name}: it cannot be opened: ${why(error)}`);
+      else ledger.unseen.push(`backend ${name}: it cannot look here: ${why(error)}`);
     }
   }
   try {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Agent, type AgentOptions } from "../agent/agent.ts";
 import { FAMILIES } from "../lab/addresses.ts";
+import { fillBuiltInChains } from "../lab/built-in-chains.ts";
 import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
@@ -32,6 +33,7 @@ beforeAll(async () => {
   await separatePorts([lab.pod("m1"), lab.external("world"), node], [lab.pod("z1")]);
   for (const server of [lab.pod("m1"), lab.external("world")]) await (await server.endpoint()).listen(PORT);
   proxy = await Haproxy.start(lab.pod("z1"), { directory: join(node.paths.root, "proxy") });
+  await fillBuiltInChains([node.namespace, lab.pod("z1").namespace], "nft");
   before = await snapshot(node);
   node.applyNamespace("demo", { "istio.io/dataplane-mode": "ambient" });
   node.applyNamespace("istio-system");
@@ -165,6 +167,6 @@ test("without CAP_SYS_ADMIN no backend can enter a pod, and the agent says so in
     "--config",
     node.paths.agentConfig,
   ]);
-  expect(status).toBe(3);
+  expect(status, stderr).toBe(3);
   expect(stderr).toMatch(/^error ERR_NO_CAPABLE_BACKEND: .*ebpf: missing: capability\.CAP_BPF.*; iptables: /);
 });

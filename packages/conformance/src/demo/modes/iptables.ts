@@ -1,4 +1,5 @@
 import { FAMILIES } from "../../lab/addresses.ts";
+import { fillBuiltInChains } from "../../lab/built-in-chains.ts";
 import { EscapeCounter } from "../../lab/escape-counter.ts";
 import type { Lab } from "../../lab/lab.ts";
 import type { LabNode } from "../../lab/lab-node.ts";
@@ -86,28 +87,13 @@ async function guard(stage: Stage, flavour: Flavour): Promise<string[]> {
   ];
 }
 
-/** What the kubelet, kube-proxy and a firewall have in every built-in chain, one rule each. */
-const BUILT_IN = {
-  raw: ["PREROUTING", "OUTPUT"],
-  mangle: ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-  nat: ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
-  filter: ["INPUT", "FORWARD", "OUTPUT"],
-} as const;
-
-/** The first rule makes its table and chain, and no program of iptables removes those again: so they are to be there before. */
-async function fillTables(lab: Lab, flavour: Flavour): Promise<void> {
-  const input = Object.entries(BUILT_IN)
-    .map(
-      ([table, chains]) =>
-        `*${table}\n${chains.map((chain) => `-A ${chain} -m comment --comment theirs\n`).join("")}COMMIT\n`,
-    )
-    .join("");
-  const proxies = lab.nodes.flatMap(({ pods }) => pods.filter(({ name }) => name.startsWith("ztunnel")));
-  for (const { namespace } of [...lab.nodes, ...proxies]) {
-    for (const program of ["iptables", "ip6tables"]) {
-      await namespace.runChecked(`${program}-${flavour}-restore`, ["--noflush"], { input });
-    }
-  }
+/** As on nodes that are in use, and as long as the lab lasts: see {@link fillBuiltInChains}. */
+function fillTables({ nodes }: Lab, flavour: Flavour): Promise<void> {
+  const proxies = nodes.flatMap(({ pods }) => pods.filter(({ name }) => name.startsWith("ztunnel")));
+  return fillBuiltInChains(
+    [...nodes, ...proxies].map(({ namespace }) => namespace),
+    flavour,
+  );
 }
 
 /** The same flavour on both nodes: the one that what stands for kube-proxy there uses, which the backend finds out. */
