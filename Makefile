@@ -24,9 +24,9 @@ setup: ## Install system packages (Debian, Ubuntu) and Node modules, and build e
 	@scripts/setup-node.sh
 	@$(MAKE) --no-print-directory build
 
-demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=nft|legacy (BREAK=name breaks it, BREAK=list names them)
+demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=nft|legacy ONLY=name,… (BREAK=name breaks it, BREAK=list tells how)
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
-		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(BREAK),--break $(BREAK))
+		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
 test: setup ## Run every test: unit, kernel, conformance in both attach modes
 	@scripts/test.sh

@@ -63,7 +63,11 @@ async function show(stage: Stage, scenario: Scenario): Promise<boolean> {
   }
 }
 
-async function run(mode: Mode, broken: Break | undefined): Promise<{ passed: number; failed: number }> {
+async function run(
+  mode: Mode,
+  broken: Break | undefined,
+  wanted: readonly Scenario[],
+): Promise<{ passed: number; failed: number }> {
   const count = { passed: 0, failed: 0 };
   const add = (shown: boolean): void => {
     if (shown) count.passed++;
@@ -73,7 +77,7 @@ async function run(mode: Mode, broken: Break | undefined): Promise<{ passed: num
   {
     await using stage = await Stage.create(mode);
     prefix = stage.lab.prefix;
-    for (const [index, scenario] of scenariosOf(mode).entries()) {
+    for (const [index, scenario] of wanted.entries()) {
       if (broken !== undefined && (broken.before === scenario.name || (broken.before === undefined && index === 0))) {
         print(`! BREAK=${broken.name}: ${broken.description}`);
         await broken.apply(stage);
@@ -92,7 +96,12 @@ async function run(mode: Mode, broken: Break | undefined): Promise<{ passed: num
 }
 
 const { values } = parseArgs({
-  options: { mode: { type: "string" }, flavour: { type: "string" }, break: { type: "string" } },
+  options: {
+    mode: { type: "string" },
+    flavour: { type: "string" },
+    break: { type: "string" },
+    only: { type: "string" },
+  },
 });
 const mode = chosenMode(values.mode, values.flavour);
 if (mode === undefined) {
@@ -100,8 +109,18 @@ if (mode === undefined) {
   process.exit(2);
 }
 const broken = chosenBreak(mode, values.break);
+const only = values.only?.split(",");
+const wanted = scenariosOf(mode).filter(({ name }) => only === undefined || only.includes(name));
+if (wanted.length === 0) {
+  print(
+    `ONLY=${values.only} names none of ${scenariosOf(mode)
+      .map(({ name }) => name)
+      .join(", ")}`,
+  );
+  process.exit(2);
+}
 print(PICTURE);
 print(`   ${mode.title}\n`);
-const { passed, failed } = await run(mode, broken);
+const { passed, failed } = await run(mode, broken, wanted);
 print(`demo: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
