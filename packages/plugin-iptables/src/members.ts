@@ -46,26 +46,39 @@ export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
 export const familyOf = (address: string): Family => (isIPv4(address) ? 4 : 6);
 
 /** Makes the sets that rules name. A set that is there is left as it is. */
-export async function ensureSets({ families, config, signal }: NodeContext, slots: readonly number[]): Promise<void> {
-  const inet = (family: Family): string => `family ${family === 4 ? "inet" : "inet6"}`;
-  const created = families.flatMap((family) => [
-    ...ROLES.map((role) => {
-      const timeout = role === "settling" ? " timeout 0" : "";
-      return `create ${setsOf(family)[role]} ${TYPES[role]} ${inet(family)} maxelem ${config.maxMembers}${timeout} comment`;
-    }),
-    ...slots.map((slot) => {
-      const options = `maxelem ${MAX_ANSWERED} timeout ${ANSWERED_SECONDS}`;
-      return `create ${answeredSet(family, slot)} ${ANSWERED_TYPE} ${inet(family)} ${options}`;
-    }),
-  ]);
-  await ipsetRestore(created.join("\n"), { signal });
+export async function ensureSets(
+  { families, config, signal }: NodeContext,
+  slots: readonly number[],
+  { names }: MemberEntries,
+): Promise<void> {
+  const wanted = families.flatMap((family) => {
+    const inet = family === 4 ? "inet" : "inet6";
+    return [
+      ...ROLES.map((role) => {
+        const options = `${role === "settling" ? "timeout 0 " : ""}comment`;
+        const name = setsOf(family)[role];
+        return { name, line: `create ${name} ${TYPES[role]} family ${inet} maxelem ${config.maxMembers} ${options}` };
+      }),
+      ...slots.map((slot) => {
+        const name = answeredSet(family, slot);
+        const options = `maxelem ${MAX_ANSWERED} timeout ${ANSWERED_SECONDS}`;
+        return { name, line: `create ${name} ${ANSWERED_TYPE} family ${inet} ${options}` };
+      }),
+    ];
+  });
+  const missing = wanted.filter(({ name }) => !names.has(name));
+  await ipsetRestore(missing.map(({ line }) => line).join("\n"), { signal });
 }
 
 /** Removes the sets of slots that rules do not name any more. */
-export async function sweepSets({ families, signal }: NodeContext, slots: readonly number[]): Promise<void> {
+export async function sweepSets(
+  { families, signal }: NodeContext,
+  slots: readonly number[],
+  { names }: MemberEntries,
+): Promise<void> {
   const used = new Set(families.flatMap((family) => slots.map((slot) => answeredSet(family, slot))));
-  const names = (await ipsetNames({ signal })).filter((name) => isAnsweredSet(name) && !used.has(name));
-  await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
+  const stale = [...names].filter((name) => isAnsweredSet(name) && !used.has(name));
+  await ipsetRestore(stale.map((name) => `destroy ${name}`).join("\n"), { signal });
 }
 
 export async function destroySets({ families, signal }: NodeContext): Promise<void> {

@@ -1,4 +1,5 @@
 import { errorCode } from "@millrace/core";
+import { CommandError } from "./commands/command-error.ts";
 import { run } from "./commands/run.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -55,15 +56,16 @@ export async function removeNatIdentity(context: NodeContext): Promise<void> {
   context.printed.delete(NOTE);
 }
 
-/** The table as printed; [] when there is none, undefined without nft(8). */
+/** The table as printed; [] when there is none, undefined where nobody can have any: without nft(8), or without nf_tables in the kernel. */
 async function list({ signal }: NodeContext): Promise<string[] | undefined> {
   try {
-    const tables = await run("nft", ["list", "tables", "inet"], { signal });
-    if (!tables.split("\n").includes(`table inet ${NFT_TABLE}`)) return [];
     const text = await run("nft", ["-n", "list", "table", "inet", NFT_TABLE], { signal });
     return text.split("\n").filter((line) => line !== "");
   } catch (error) {
     if (errorCode(error) === "ERR_COMMAND_MISSING") return undefined;
+    if (!(error instanceof CommandError)) throw error;
+    if (/No such file or directory/.test(error.stderr)) return [];
+    if (/Protocol not supported|cache initialization failed/.test(error.stderr)) return undefined;
     throw error;
   }
 }

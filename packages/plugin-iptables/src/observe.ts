@@ -8,14 +8,13 @@ import {
 import { link, type Route, routes } from "linux-ts";
 import { countersOf } from "./counters.ts";
 import { memberRoutes, routeProblems } from "./host-routing.ts";
-import { familyOf, isSameEntry, type MemberEntries, type MemberEntry, readEntries, wantedEntries } from "./members.ts";
+import { familyOf, isSameEntry, type MemberEntries, type MemberEntry, wantedEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { sendingNow } from "./proxies.ts";
 import { insideProblems } from "./proxy-netns.ts";
 import { deviceOf, netnsOf, type ProxySlots } from "./proxy-slots.ts";
-import { save } from "./rules/sync-rules.ts";
-import { placeOf, sharedProblems } from "./shared.ts";
+import { readNode, sharedProblems } from "./shared.ts";
 
 /** What to compare with: what was asked for since this process started. Without it nothing is missed that is there. */
 export interface WantedNow {
@@ -25,14 +24,13 @@ export interface WantedNow {
 
 /** Reads back everything of ours from the kernel. */
 export async function observe(context: NodeContext, slots: ProxySlots, wanted: WantedNow): Promise<Observation> {
-  const entries = await readEntries(context);
+  const reading = await readNode(context);
+  const { entries, rules } = reading;
   const inbound = context.families.flatMap((family) =>
     routes(undefined, { family, table: context.layout.tables.inbound }),
   );
   const uids = sortedUnique([...entries.uids(), ...wanted.workloads.keys()]);
   const sending = await sendingNow(context, slots);
-  const place = placeOf(context);
-  const counted = await Promise.all(context.families.map((family) => save(place, { family }, true)));
   return {
     workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, wanted.workloads.get(uid))),
     proxies: await Promise.all(
@@ -40,10 +38,10 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
         observeProxy(context, slots, identity, index === sending.active ? "active" : "draining"),
       ),
     ),
-    problems: sortedUnique(await sharedProblems(context, sending)),
+    problems: sortedUnique(await sharedProblems(context, sending, reading)),
     // Nothing in the kernel depends on them: it is asked what is local for each packet.
     nodeAddresses: wanted.nodeAddresses,
-    counters: countersOf(counted),
+    counters: countersOf([...rules.values()]),
   };
 }
 

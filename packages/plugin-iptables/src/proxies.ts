@@ -4,7 +4,7 @@ import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { tunnelAddress } from "./proxy-netns.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
-import { ensureShared, type Sending, sweepShared } from "./shared.ts";
+import { ensureShared, type Sending } from "./shared.ts";
 import { tunnelRemote } from "./tunnel.ts";
 
 /**
@@ -38,7 +38,6 @@ export async function useProxies(
   const all = slots.all();
   const kept = new Map([...all].filter(([index]) => used.has(index)));
   await ensureShared(context, { slots: kept, active: next });
-  await sweepShared(context, { slots: kept, active: next });
   for (const [index, identity] of all) if (!used.has(index)) await slots.retire(index, identity);
   if (next === undefined) context.log.warn({ failurePolicy: context.policy.failurePolicy }, "no active proxy");
   if (failures.length > 0) throw failures[0];

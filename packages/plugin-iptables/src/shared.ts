@@ -1,5 +1,6 @@
 import type { Family } from "linux-ts";
 import { deleteRoute } from "linux-ts";
+import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import {
   ensureRules as ensureHostRules,
   ensureRoutes,
@@ -12,7 +13,7 @@ import {
 } from "./host-routing.ts";
 import { hostInput } from "./host-rule-input.ts";
 import { answeredSet } from "./layout.ts";
-import { destroySets, ensureSets, readEntries, sweepSets } from "./members.ts";
+import { destroySets, ensureSets, type MemberEntries, readEntries, sweepSets } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
@@ -34,12 +35,19 @@ export interface Sending {
  * routes that lead; where the tunnels lead to comes last: until then new connections go to the proxy before.
  */
 export async function ensureShared(context: NodeContext, sending: Sending): Promise<void> {
-  await ensureSets(context, [...sending.slots.keys()]);
+  const entries = await readEntries(context);
+  await ensureSets(context, [...sending.slots.keys()], entries);
   await ensureNatIdentity(context);
   await ensureNodeRules(context, sending);
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
-  ensureRoutes(await wantedNow(context, sending), ownRoutes(context));
+  const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
+  ensureRoutes(wanted, ownRoutes(context));
   await ensureHostRules(context, sending.slots);
+  // What only slots had that are not used any more.
+  for (const route of ownRoutes(context)) {
+    if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
+  }
+  await sweepSets(context, [...sending.slots.keys()], entries);
 }
 
 /** Brings the rules alone up to date: after a proxy has changed, or what is excluded. */
@@ -47,22 +55,25 @@ export async function ensureNodeRules(context: NodeContext, { slots, active }: S
   for (const family of context.families) await ensureRules(placeOf(context), rulesetOf(context, family, slots, active));
 }
 
-/** Removes what only slots had that are not used any more. */
-export async function sweepShared(context: NodeContext, sending: Sending): Promise<void> {
-  const wanted = await wantedNow(context, sending);
-  for (const route of ownRoutes(context)) {
-    if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
-  }
-  await sweepSets(context, [...sending.slots.keys()]);
+/** What is read for several questions. */
+export interface NodeReading {
+  readonly entries: MemberEntries;
+  readonly rules: ReadonlyMap<Family, SavedRules>;
 }
 
-export async function sharedProblems(context: NodeContext, { slots, active }: Sending): Promise<string[]> {
-  const entries = await readEntries(context);
-  const place = placeOf(context);
-  const rules = await Promise.all(
-    context.families.map(async (family) =>
-      ruleProblems(place, rulesetOf(context, family, slots, active), await save(place, { family })),
-    ),
+export async function readNode(context: NodeContext): Promise<NodeReading> {
+  const rules = new Map<Family, SavedRules>();
+  for (const family of context.families) rules.set(family, await save(placeOf(context), { family }, true));
+  return { entries: await readEntries(context), rules };
+}
+
+export async function sharedProblems(
+  context: NodeContext,
+  { slots, active }: Sending,
+  { entries, rules: saved }: NodeReading,
+): Promise<string[]> {
+  const rules = [...saved].map(([family, found]) =>
+    ruleProblems(placeOf(context), rulesetOf(context, family, slots, active), found),
   );
   const shared = wantedRoutes(context, slots, []);
   const members = new Set(entries.addresses().keys());
@@ -106,10 +117,6 @@ function rulesetOf(
   active: number | undefined,
 ): Ruleset {
   return hostRules(hostInput(context, family, slots, active));
-}
-
-async function wantedNow(context: NodeContext, { slots }: Sending) {
-  return wantedRoutes(context, slots, (await readEntries(context)).addresses().keys());
 }
 
 function remoteOf({ slots, active }: Sending): string | undefined {

@@ -20,6 +20,7 @@ const MACS = {
   proxy: { outbound: "02:4d:52:00:02:01", inbound: "02:4d:52:00:02:02" },
 } as const;
 
+const KINDS: readonly TunnelKind[] = ["geneve", "vxlan"];
 const DIRECTIONS = ["outbound", "inbound"] as const;
 type Direction = (typeof DIRECTIONS)[number];
 export type TunnelEnd = keyof typeof MACS;
@@ -35,39 +36,54 @@ interface TunnelDevice {
 
 /**
  * Makes both tunnel devices of one end, leading to `remote`; undefined: nowhere. A device that leads somewhere else is led there in one
- * step that loses nothing; one of another kind, port or family is made anew. Says whether a device is another one now: its routes
- * have gone then.
+ * step that loses nothing; one of another kind, port or family is made anew, and its routes go with it.
  */
 export async function ensureTunnels(
   context: NodeContext,
   end: TunnelEnd,
   netns: NetnsHandle,
   remote: string | undefined,
-): Promise<boolean> {
+): Promise<void> {
   const where = { netns: netns.fd, signal: context.signal };
   const present = await ipLinks(where);
-  let isNew = false;
-  for (const direction of DIRECTIONS) {
-    const device = deviceOf(context, end, direction, remote);
+  const devices = DIRECTIONS.map((direction) => deviceOf(context, end, direction, remote));
+  const address = context.layout.gateways[4];
+  const lines = devices.flatMap((device) => {
     const found = present.find(({ ifname }) => ifname === device.name);
-    const fits = found !== undefined && isSameKind(found, device);
-    const lines = [
-      ...(found && !fits ? [`link del ${device.name}`] : []),
-      ...(fits ? [] : [`link add ${device.name} address ${device.mac} type ${typeOf(device)}`]),
-      ...(fits && remoteOf(found) !== device.remote
-        ? [`link change ${device.name} type ${device.kind} id ${device.vni} remote ${device.remote}`]
-        : []),
-      ...(fits && found.flags.includes("UP") && found.mtu === MTU && found.address === device.mac
-        ? []
-        : [`link set ${device.name} address ${device.mac} mtu ${MTU} addrgenmode none`, `link set ${device.name} up`]),
+    const kept = found !== undefined && isSameKind(found, device) ? found : undefined;
+    const hasAll = end === "node" || (kept !== undefined && hasAddress(netns, device.name, address));
+    return [
+      ...(kept ? changes(device, kept) : creation(device, found)),
+      ...(hasAll ? [] : [`addr add ${address}/32 dev ${device.name} scope link`]),
     ];
-    await ipBatch(4, lines.join("\n"), where);
-    if (!fits) isNew = true;
-    if (end === "node") await ensureNeighbours(context, device.name, MACS.proxy[direction]);
-    else await ensureReceiver(context, netns, device.name);
-  }
-  return isNew;
+  });
+  await ipBatch(4, lines.join("\n"), where);
+  if (end === "node") await ensureNeighbours(context);
+  else for (const { name } of devices) acceptAnything(netns, name);
 }
+
+/** Lines for ip(8) that make a device, in place of one of ours that does not fit; somebody else's is not touched. */
+function creation(device: TunnelDevice, found: IpLink | undefined): string[] {
+  const isTunnel = KINDS.some((kind) => kind === found?.linkinfo?.info_kind);
+  return [
+    ...(isTunnel ? [`link del ${device.name}`] : []),
+    `link add ${device.name} type ${typeOf(device)}`,
+    ...settings(device),
+  ];
+}
+
+function changes(device: TunnelDevice, found: IpLink): string[] {
+  const { name, kind, vni, remote, mac } = device;
+  return [
+    ...(remoteOf(found) === remote ? [] : [`link change ${name} type ${kind} id ${vni} remote ${remote}`]),
+    ...(found.flags.includes("UP") && found.mtu === MTU && found.address === mac ? [] : settings(device)),
+  ];
+}
+
+const settings = ({ name, mac }: TunnelDevice): string[] => [
+  `link set ${name} address ${mac} mtu ${MTU} addrgenmode none`,
+  `link set ${name} up`,
+];
 
 export async function removeTunnels(context: NodeContext, netns: NetnsHandle): Promise<void> {
   const where = { netns: netns.fd, signal: context.signal };
@@ -111,9 +127,10 @@ export async function tunnelProblems(
     if (!found.flags.includes("UP")) problems.push(`tunnel ${device.name} is down`);
     if (found.mtu !== MTU) problems.push(`tunnel ${device.name} has the MTU ${found.mtu}, not ${MTU}`);
     if (found.address !== device.mac) problems.push(`tunnel ${device.name} has the MAC ${found.address}`);
-    if (end === "node") problems.push(...(await neighbourProblems(context, device.name, MACS.proxy[direction])));
-    else problems.push(...receiverProblems(context, netns, device.name));
+    if (end === "proxy") problems.push(...receiverProblems(context, netns, device.name));
   }
+  if (end === "node")
+    problems.push(...(await missingNeighbours(context)).map(({ text }) => `neighbour ${text} is missing`));
   return problems;
 }
 
@@ -149,27 +166,31 @@ function isSameKind({ linkinfo }: IpLink, { kind, vni, port, remote }: TunnelDev
 const remoteOf = ({ linkinfo }: IpLink): string | undefined =>
   linkinfo?.info_data?.remote ?? linkinfo?.info_data?.remote6;
 
-/** The next hop behind a tunnel is nobody's address, so nobody answers for it. */
-async function ensureNeighbours(context: NodeContext, name: string, mac: string): Promise<void> {
-  const { layout, families, signal } = context;
-  if ((await neighbourProblems(context, name, mac)).length === 0) return;
-  for (const family of families) {
-    const line = `neigh replace ${layout.gateways[family]} lladdr ${mac} dev ${name} nud permanent`;
-    await ipBatch(family, line, { signal });
+/** The node's end has to know whom the next hop behind a tunnel is: it does not ask. */
+async function ensureNeighbours(context: NodeContext): Promise<void> {
+  const missing = await missingNeighbours(context);
+  for (const family of context.families) {
+    const lines = missing
+      .filter((neighbour) => neighbour.family === family)
+      .map(({ gateway, mac, name }) => `neigh replace ${gateway} lladdr ${mac} dev ${name} nud permanent`);
+    await ipBatch(family, lines.join("\n"), { signal: context.signal });
   }
 }
 
-async function neighbourProblems(context: NodeContext, name: string, mac: string): Promise<string[]> {
-  const { layout, families, signal } = context;
-  const found = await Promise.all(
-    families.map(async (family) => {
-      const present = await ipNeighbours(family, { dev: name, signal });
-      const ours = present.find(({ dst }) => dst === layout.gateways[family]);
-      const isRight = ours?.lladdr === mac && ours.state.includes("PERMANENT");
-      return isRight ? [] : [`neighbour ${layout.gateways[family]} on ${name} is missing`];
-    }),
-  );
-  return found.flat();
+async function missingNeighbours({ layout, families, signal }: NodeContext) {
+  const missing = [];
+  for (const family of families) {
+    const present = await ipNeighbours(family, { signal });
+    const gateway = layout.gateways[family];
+    for (const direction of DIRECTIONS) {
+      const name = layout.links[direction];
+      const mac = MACS.proxy[direction];
+      const found = present.find(({ dst, dev }) => dst === gateway && dev === name);
+      const isRight = found?.lladdr === mac && found.state.includes("PERMANENT");
+      if (!isRight) missing.push({ family, gateway, mac, name, text: `${gateway} on ${name}` });
+    }
+  }
+  return missing;
 }
 
 /**
@@ -181,12 +202,10 @@ const receiverSysctls = (netns: NetnsHandle, name: string): [path: string, value
   ...(hasIpv6(netns, "lo") ? ([[`net/ipv6/conf/${name}/disable_ipv6`, "0"]] as [string, string][]) : []),
 ];
 
-async function ensureReceiver({ layout, signal }: NodeContext, netns: NetnsHandle, name: string): Promise<void> {
+function acceptAnything(netns: NetnsHandle, name: string): void {
   for (const [path, value] of receiverSysctls(netns, name)) {
     if (readSysctl(netns.fd, path) !== value) writeSysctl(netns.fd, path, value);
   }
-  if (hasAddress(netns, name, layout.gateways[4])) return;
-  await ipBatch(4, `addr add ${layout.gateways[4]}/32 dev ${name} scope link`, { netns: netns.fd, signal });
 }
 
 function receiverProblems({ layout }: NodeContext, netns: NetnsHandle, name: string): string[] {
