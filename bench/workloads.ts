@@ -34,6 +34,7 @@ row("", "install", "apply p50", "p99", "max", "all again", "changed", "uninstall
 let hasChanged = false;
 for (const variant of VARIANTS.filter(({ name }) => names.includes(name))) {
   using node = new BenchNode(count);
+  using _ = onSignal(() => node[Symbol.dispose]());
   const result = await measure(node, variant);
   print(result);
   hasChanged ||= result.changedAgain > 0;
@@ -41,6 +42,17 @@ for (const variant of VARIANTS.filter(({ name }) => names.includes(name))) {
 if (hasChanged) {
   console.error("\nAsking again has changed something in the kernel: see the column `changed` (lines of its state).");
   process.exitCode = 1;
+}
+
+/** Cleans up as well when it is told to stop. */
+function onSignal(cleanUp: () => void): Disposable {
+  const stop = (signal: NodeJS.Signals) => {
+    cleanUp();
+    process.kill(process.pid, signal);
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.once(signal, stop);
+  return { [Symbol.dispose]: () => signals.forEach((signal) => void process.off(signal, stop)) };
 }
 
 function print({ variant, install, apply, again, changedAgain, uninstall, rebuild }: Measurement): void {

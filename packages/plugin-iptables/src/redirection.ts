@@ -1,5 +1,6 @@
 import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
 import { Mutex, untilReleased } from "@millrace/host";
+import { type ApplyTurn, ApplyTurns } from "./apply-turns.ts";
 import { explainFailure, IptablesError } from "./errors.ts";
 import { readEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -15,6 +16,7 @@ export class IptablesRedirection implements Redirection {
   readonly #workloads: Workloads;
   readonly #slots: ProxySlots;
   readonly #mutex = new Mutex();
+  readonly #turns = new ApplyTurns();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
   #nodeAddresses: readonly string[] = [];
@@ -46,16 +48,21 @@ export class IptablesRedirection implements Redirection {
   }
 
   apply(workload: Workload): Promise<void> {
-    return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
-      this.#wanted.set(workload.uid, workload);
-      await this.#workloads.apply(workload, () => this.#updateRules());
-    });
+    const turn = this.#turns.add(workload);
+    this.#mutex
+      .run(() => this.#applyWaiting())
+      // Its turn has not come, because the redirection was closed before.
+      .catch((error: unknown) => {
+        this.#turns.drop(turn);
+        turn.done.reject(error);
+      });
+    return turn.done.promise;
   }
 
   remove(uid: WorkloadUid): Promise<void> {
     return this.#run(`ending the redirection of workload ${uid}`, async () => {
       this.#wanted.delete(uid);
-      await this.#workloads.remove(uid, () => this.#updateRules());
+      await this.#workloads.remove([uid], () => this.#updateRules());
     });
   }
 
@@ -69,7 +76,7 @@ export class IptablesRedirection implements Redirection {
     const addresses = await this.#run("uninstalling", async () => {
       this.#wanted.clear();
       const entries = await readEntries(this.#context);
-      for (const uid of entries.uids()) await this.#workloads.remove(uid, async () => {});
+      await this.#workloads.remove(entries.uids(), async () => {});
       return [...entries.addresses().keys()];
     });
     await this.#untilReleased(addresses);
@@ -101,10 +108,47 @@ export class IptablesRedirection implements Redirection {
     await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
+  /** Applies all that wait. One that is refused with others is tried once more by itself, so that nobody fails for somebody else. */
+  async #applyWaiting(): Promise<void> {
+    this.#requireOpen("redirecting a workload");
+    const turns = this.#turns.take();
+    for (const { workload } of turns) this.#wanted.set(workload.uid, workload);
+    if (await this.#tryTogether(turns)) return;
+    for (const turn of turns) {
+      const { namespace, name } = turn.workload;
+      const fail = (error: unknown) => turn.done.reject(explainFailure(`redirecting ${namespace}/${name}`, error));
+      const applying = this.#workloads.apply([turn.workload], () => this.#updateRules());
+      await applying.then(([error]) => (error === undefined ? turn.done.resolve() : fail(error)), fail);
+    }
+  }
+
+  /** Says whether every one has been answered. */
+  async #tryTogether(turns: readonly ApplyTurn[]): Promise<boolean> {
+    if (turns.length < 2) return turns.length === 0;
+    try {
+      const workloads = turns.map(({ workload }) => workload);
+      const errors = await this.#workloads.apply(workloads, () => this.#updateRules());
+      for (const [index, { workload, done }] of turns.entries()) {
+        const { namespace, name } = workload;
+        if (errors[index] === undefined) done.resolve();
+        else done.reject(explainFailure(`redirecting ${namespace}/${name}`, errors[index]));
+      }
+      return true;
+    } catch (error) {
+      this.#context.log.debug({ error, workloads: turns.length }, "applying one by one what was refused together");
+      return false;
+    }
+  }
+
+  #requireOpen(doing: string): void {
+    if (!this.#isClosed) return;
+    throw new IptablesError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
+  }
+
   #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    this.#turns.close();
     return this.#mutex.run(async () => {
-      if (this.#isClosed)
-        throw new IptablesError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
+      this.#requireOpen(doing);
       try {
         return await work();
       } catch (error) {

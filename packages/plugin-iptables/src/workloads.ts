@@ -29,38 +29,56 @@ export class Workloads {
   }
 
   /**
-   * Returns whether the node's rules have to be brought up to date, because other networks are excluded now.
+   * Enrols workloads that are not in each other's way: reads the sets once and writes them once. Says of each what went wrong:
+   * `ERR_INTERFACE_GONE` and `ERR_INTERFACE_IN_USE`, after which nothing has changed for it, and `ERR_ADDRESS_IN_USE`, after which it is
+   * enrolled with its other addresses.
    *
-   * Throws `ERR_INTERFACE_GONE` and `ERR_INTERFACE_IN_USE`, after which nothing has changed, and `ERR_ADDRESS_IN_USE`, after which it
-   * is enrolled with its other addresses.
+   * Rejects, for all of them, when the kernel or a program refuses.
    */
-  async apply(workload: Workload, updateRules: () => Promise<void>): Promise<void> {
+  async apply(workloads: readonly Workload[], updateRules: () => Promise<void>): Promise<(unknown | undefined)[]> {
+    const entries = await readEntries(this.#context);
+    const plans = workloads.map((workload) => attempt(() => this.#plan(workload, entries)));
+    const ready = plans.flatMap(({ value }) => (value === undefined ? [] : [value]));
+
+    const isExcludedOtherwise = ready.map(({ workload, free }) => this.#noteExclusions(workload, free));
+    if (isExcludedOtherwise.includes(true)) await updateRules();
+    // Nobody is a member by a route: until the sets tell so, only what opens a connection to it is captured.
+    this.#ensureRoutes(ready.flatMap(({ free }) => free));
+    await this.#write(
+      ready.flatMap(({ workload, wanted, present }) => [
+        ...this.#settle(workload, wanted, present),
+        ...this.#difference(wanted, present, entries),
+      ]),
+    );
+    this.#removeRoutes(
+      ready.flatMap(({ free, present }) => addressesOf(present).filter((address) => !free.includes(address))),
+    );
+    return plans.map(({ value, error }) => {
+      if (value === undefined) return error;
+      return value.taken.size > 0 ? addressesInUse(value.workload, value.taken) : undefined;
+    });
+  }
+
+  #plan(workload: Workload, entries: MemberEntries): Plan {
     const { interface: pod } = workload;
     requireNetns(pod)[Symbol.dispose]();
     requireHostLink(pod);
-    const entries = await readEntries(this.#context);
     requireFree(workload, entries);
     const { free, taken } = claim(workload, entries);
     const wanted = wantedEntries(workload, free, deviceOf(pod.hostIndex, pod.hostName)).filter(({ family }) =>
       this.#context.families.includes(family),
     );
-    const present = entries.of(workload.uid);
-
-    if (this.#noteExclusions(workload, free)) await updateRules();
-    await this.#write([...this.#settle(workload, wanted, present)]);
-    for (const address of free) this.#ensureRoutes(address);
-    await this.#write(this.#difference(wanted, present, entries));
-    this.#removeRoutes(addressesOf(present).filter((address) => !free.includes(address)));
-    if (taken.size > 0) throw addressesInUse(workload, taken);
+    return { workload, free, taken, wanted, present: entries.of(workload.uid) };
   }
 
   /** New connections pass from now on. Those that a proxy has go on with it: their marks are on the connections. */
-  async remove(uid: string, updateRules: () => Promise<void>): Promise<void> {
+  async remove(uids: readonly string[], updateRules: () => Promise<void>): Promise<void> {
     const entries = await readEntries(this.#context);
-    const present = entries.of(uid);
+    const present = uids.flatMap((uid) => entries.of(uid));
     await this.#write(inOrderOfLeaving(present).map(deleteLine));
     this.#removeRoutes(addressesOf(present));
-    if (this.#context.notes.setExclusions({ uid, rules: [] })) await updateRules();
+    const wasExcluded = uids.map((uid) => this.#context.notes.setExclusions({ uid, rules: [] }));
+    if (wasExcluded.includes(true)) await updateRules();
   }
 
   /** Clears away members whose interface is gone, and routes that lead to nobody: a crash left them. */
@@ -70,7 +88,7 @@ export class Workloads {
       const isThere = entries.of(uid).some(({ hostIndex }) => link(undefined, hostIndex) !== undefined);
       if (isThere) continue;
       this.#context.log.info({ uid }, "clearing away a workload whose interface is gone");
-      await this.remove(uid, updateRules);
+      await this.remove([uid], updateRules);
     }
   }
 
@@ -106,22 +124,47 @@ export class Workloads {
     return [...missing.map((entry) => addLine(entry)), ...inOrderOfLeaving(kept).map(deleteLine)];
   }
 
-  #ensureRoutes(address: string): void {
-    const family = familyOf(address);
-    const { inbound } = this.#context.layout.tables;
-    ensureRoutes(memberRoutes(this.#context, address), routes(undefined, { family, table: inbound }));
+  #ensureRoutes(addresses: readonly string[]): void {
+    const { families, layout } = this.#context;
+    for (const family of families) {
+      const own = addresses.filter((address) => familyOf(address) === family);
+      if (own.length === 0) continue;
+      const wanted = own.flatMap((address) => memberRoutes(this.#context, address));
+      ensureRoutes(wanted, routes(undefined, { family, table: layout.tables.inbound }));
+    }
   }
 
   #removeRoutes(addresses: readonly string[]): void {
-    const { inbound } = this.#context.layout.tables;
-    for (const address of addresses) {
-      const there = routes(undefined, { family: familyOf(address), table: inbound });
-      for (const route of there) if (route.dst.replace(/\/\d+$/, "") === address) deleteRoute(undefined, route);
+    const { families, layout } = this.#context;
+    for (const family of families) {
+      const own = new Set(addresses.filter((address) => familyOf(address) === family));
+      if (own.size === 0) continue;
+      const there = routes(undefined, { family, table: layout.tables.inbound });
+      for (const route of there) if (own.has(route.dst.replace(/\/\d+$/, ""))) deleteRoute(undefined, route);
     }
   }
 
   async #write(lines: readonly string[]): Promise<void> {
     await ipsetRestore(lines.join("\n"), { signal: this.#context.signal });
+  }
+}
+
+/** What has to be done for one workload. */
+interface Plan {
+  readonly workload: Workload;
+  /** Addresses that it can have. */
+  readonly free: readonly string[];
+  /** Those that another one holds, with that one. */
+  readonly taken: ReadonlyMap<string, string>;
+  readonly wanted: readonly MemberEntry[];
+  readonly present: readonly MemberEntry[];
+}
+
+function attempt<T>(work: () => T): { readonly value?: T; readonly error?: unknown } {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { error };
   }
 }
 

@@ -104,9 +104,12 @@ async function text(child: ChildProcess, fd: 1 | 2): Promise<string> {
   return stream === null ? "" : (await buffer(stream)).toString();
 }
 
+/** Read once: reading all of the environment takes longer than anything else here but the start of the program itself. */
+const ENVIRONMENT = { ...process.env };
+
 /** Messages are read, so they have to be in English; administrators' tools are looked for where they are on every distribution. */
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, LC_ALL: "C", PATH: `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin` };
+  return { ...ENVIRONMENT, LC_ALL: "C", PATH: `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin` };
 }
 
 /** nsenter(1) ends with 127 when it finds no such program (util-linux, include/exitcodes.h, EX_EXEC_ENOENT). */
