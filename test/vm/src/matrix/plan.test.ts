@@ -19,8 +19,10 @@ describe("runsOn", () => {
     ]);
   });
 
-  it("attaches by the best way of the kernel in the smoke test", () => {
-    expect(runsOn("5.10.0-46-cloud-amd64", ["smoke"])).toEqual([{ name: "smoke", arguments: "--attach clsact" }]);
-    expect(runsOn("6.12.1", ["smoke"])).toEqual([{ name: "smoke", arguments: "--attach tcx" }]);
+  it("shows each form of each backend once in the smoke test", () => {
+    expect(runsOn("5.10.0-46-cloud-amd64", ["smoke"])).toEqual([
+      { name: "smoke", arguments: "--attach clsact --flavour legacy" },
+    ]);
+    expect(runsOn("6.12.1", ["smoke"])).toEqual([{ name: "smoke", arguments: "--attach tcx --flavour nft" }]);
   });
 });

@@ -6,14 +6,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Agent, FAMILIES, Haproxy, Lab, type LabHost, type LabNode, tunnelsOf } from "@millrace/conformance";
+import { z } from "zod";
 import type { Choice, SelectionReport } from "./report.ts";
-import { everyForm, type Situation, takenAway, WITHOUT_SYS_ADMIN } from "./situations.ts";
+import { bothBackends, type Situation, takenAway, WITHOUT_SYS_ADMIN } from "./situations.ts";
 
 const USAGE = `Usage: node test/vm/dist/selection/main.js <command> [options]
 
   selection                     take eBPF away in several ways, and look what redirectMode auto makes of it
-  smoke --attach <tcx|clsact>   capture out and in by every form of both backends
-      --report <file.json>
+  smoke                         capture out and in by both backends
+      --attach tcx|clsact         how the ebpf backend attaches
+      --flavour nft|legacy        which iptables the iptables backend uses
+  --report <file.json>
 
 Exit status: 0 when all passed, 1 when something failed, 2 for wrong usage.
 `;
@@ -24,14 +27,17 @@ const PORT = 8080;
 /** The agent's exit status when no backend can do its work (packages/agent/src/exit-codes.ts). */
 const NO_BACKEND = 3;
 
+/** What the status says of the agent itself. */
+const Selected = z.object({ backend: z.string(), selection: z.object({ reason: z.string() }) });
+
 /** A node with one member and a proxy, and somebody outside. The agent is started in each situation, and uninstalled. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { report: { type: "string" }, attach: { type: "string" } },
+    options: { report: { type: "string" }, attach: { type: "string" }, flavour: { type: "string" } },
   });
   const [command] = positionals;
-  if (command !== "selection" && (command !== "smoke" || values.attach === undefined)) {
+  if (command !== "selection" && command !== "smoke") {
     process.stderr.write(USAGE);
     return 2;
   }
@@ -42,8 +48,6 @@ async function main(): Promise<number> {
     externals: ["world"],
   });
   const node = lab.node(1);
-  const refuseBpf = join(node.paths.root, "refuse-bpf");
-  execFileSync("cc", ["-O2", "-o", refuseBpf, REFUSE_BPF]);
   for (const server of [lab.pod("m1"), lab.external("world")]) await (await server.endpoint()).listen(PORT);
   await using proxy = await Haproxy.start(lab.pod("z1"), { directory: join(node.paths.root, "proxy") });
   node.applyNode();
@@ -59,7 +63,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${passed ? "pass" : "FAIL"}  ${what}\n        ${reason}\n`);
     if (choice.failure !== undefined) process.stdout.write(`${choice.failure.replace(/^/gm, "        ")}\n`);
   };
-  const situations = values.attach === undefined ? takenAway(node, refuseBpf) : everyForm(values.attach, refuseBpf);
+  const { attach = "auto", flavour = "auto" } = values;
+  const situations = command === "smoke" ? bothBackends(attach, flavour) : takenAway(node, buildRefuseBpf(node));
   for (const situation of situations) note(await choose(lab, proxy, situation));
   if (command === "selection") note(await refuse(node));
 
@@ -73,6 +78,12 @@ async function main(): Promise<number> {
   const failed = choices.filter(({ passed }) => !passed).length;
   process.stdout.write(`${command}: ${choices.length - failed} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
+}
+
+function buildRefuseBpf({ paths }: LabNode): string {
+  const program = join(paths.root, "refuse-bpf");
+  execFileSync("cc", ["-O2", "-o", program, REFUSE_BPF]);
+  return program;
 }
 
 /** Starts the agent so, and looks whether the backend that serves works. */
@@ -90,8 +101,9 @@ async function choose(lab: Lab, proxy: Haproxy, situation: Situation): Promise<C
     });
     await agent.untilActive(lab.pod("z1"));
     await agent.untilEnrolled(lab.pod("m1"));
-    choice.backend = (await agent.status()).agent.backend ?? "none";
-    choice.reason = await selectionReason(agent);
+    const { backend, selection } = Selected.parse((await agent.status()).agent);
+    choice.backend = backend;
+    choice.reason = selection.reason;
     const [member, world] = [lab.pod("m1"), lab.external("world")];
     for (const [from, to, frontend] of [
       [member, world, "outbound"],
@@ -107,7 +119,8 @@ async function choose(lab: Lab, proxy: Haproxy, situation: Situation): Promise<C
     if (expected === "iptables" && choice.tunnel === "none") throw new Error("no packet went over a tunnel");
     await agent.stop();
     const removed = await agent.millrace("uninstall", "--purge");
-    if (removed.status !== 0) throw new Error(`millrace uninstall: ${removed.stderr}`);
+    if (removed.status !== 0)
+      throw new Error(`millrace uninstall ended with ${removed.status}: ${removed.stdout}${removed.stderr}`);
     return { ...choice, passed: true };
   } catch (error) {
     return { ...choice, passed: false, failure: String(error) };
@@ -119,14 +132,6 @@ async function tunnelInUse({ namespace }: LabNode): Promise<string> {
   const used = (await tunnelsOf(namespace)).filter(({ received, sent }) => received + sent > 0);
   const packets = used.reduce((sum, { received, sent }) => sum + received + sent, 0);
   return packets === 0 ? "none" : `${[...new Set(used.map(({ kind }) => kind))].join(", ")}, ${packets} packets`;
-}
-
-/** The agent's own words, from its log. */
-async function selectionReason(agent: Agent): Promise<string> {
-  const { stdout, stderr } = await agent.millrace("log", "--jsonl", "--type", "backend.selected", "--limit", "1");
-  if (stdout.trim() === "") throw new Error(`the log has no backend.selected: ${stderr}`);
-  const { data } = JSON.parse(stdout) as { data: { reason: string } };
-  return data.reason;
 }
 
 async function expectCaptured(
