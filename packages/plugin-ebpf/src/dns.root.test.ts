@@ -154,6 +154,18 @@ it.each([
   ]);
 });
 
+it("is put right, or removed, where a crash came between the rules and the note of them", async () => {
+  await agent.apply(captured());
+  const note = `${box.bpffs}/millrace/v1/proxies/0/dns`;
+  box.inside("ln", "-sfn", "unfinished", note);
+  expect((await agent.observe()).proxies).toMatchObject([{ problems: ["DNS rules differ from what was written"] }]);
+  await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+  expect((await agent.observe()).proxies).toMatchObject([{ state: "complete", problems: [] }]);
+  box.inside("ln", "-sfn", "unfinished", note);
+  await agent.uninstall();
+  expect(runIn(proxy.netns, "nft", "list", "ruleset")).toBe("");
+});
+
 it("is dropped where nft is not installed, which apply and probe say; TCP is captured all the same", async () => {
   await agent.uninstall();
   await agent[Symbol.asyncDispose]();
