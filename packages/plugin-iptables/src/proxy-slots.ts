@@ -1,6 +1,6 @@
 import { type NodeProxy, sortedUnique } from "@millrace/core";
 import { findNetns, looseReversePath, requireHostLink, requireNetns, type SysctlChange } from "@millrace/host";
-import { link, links, type Netns } from "linux-ts";
+import { link, type Netns } from "linux-ts";
 import { IptablesError } from "./errors.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -134,9 +134,8 @@ function identityOf({ key, name, addresses, interface: pod }: NodeProxy, netns: 
 
 /** What a pod's packets come in by, as IP sees it: its veth, or the bridge that has it as port. */
 export function deviceOf(hostIndex: number, hostName: string): string {
-  const all = links();
-  const master = all.find(({ index }) => index === hostIndex)?.master;
-  return all.find(({ index }) => index === master)?.name ?? hostName;
+  const master = link(undefined, hostIndex)?.master;
+  return (master === undefined ? undefined : link(undefined, master)?.name) ?? hostName;
 }
 
 function hostNetworkProxy({ namespace, name }: NodeProxy): IptablesError {
