@@ -26,35 +26,39 @@ interface Where {
  * Ports are not here: see `choosePort`, which goes round them.
  */
 export async function findClashes(wanted: Wanted, { families, ...where }: Where): Promise<Clash[]> {
-  const links = await ipLinks(where);
+  const perFamily = <T>(ask: (family: Family) => Promise<T>) => Promise.all(families.map(ask));
+  const places = flavours.flatMap((flavour) => families.map((family) => ({ flavour, family })));
+  const [links, sets, rules, routes, saved, ruleset] = await Promise.all([
+    ipLinks(where),
+    ipsetSave(where),
+    perFamily(async (family) => ({ family, rules: await ipRules(family, where) })),
+    perFamily(async (family) => ({ family, routes: await ipRoutes(family, "all", where) })),
+    Promise.all(
+      places.map(async (place) => ({ place, rules: await ifInstalled(iptablesSave({ ...place, ...where })) })),
+    ),
+    ifInstalled(run("nft", ["-j", "list", "ruleset"], where)),
+  ]);
   const names = new Map(links.map(({ ifindex, ifname }) => [ifindex, ifname]));
   const own = addresses(where.netns).map(({ address, index }) => ({
     address,
     link: names.get(index) ?? `link ${index}`,
   }));
-  const clashes = [
+  const readable = saved.flatMap(({ place, rules }) => (rules === undefined ? [] : [{ place, rules }]));
+  const seenByIptables = readable
+    .filter(({ place }) => place.flavour === "nft")
+    .flatMap(({ place, rules }) =>
+      [...rules.tables.keys()].map((name) => `${place.family === 4 ? "ip" : "ip6"} ${name}`),
+    );
+  return [
     ...linkClashes(links, wanted),
     ...hiddenMarkClashes(links, wanted),
     ...gatewayClashes(own, wanted),
-    ...setClashes(await ipsetSave(where), wanted),
+    ...setClashes(sets, wanted),
+    ...rules.flatMap(({ family, rules }) => ruleClashes(family, rules, wanted)),
+    ...routes.flatMap(({ family, routes }) => routeClashes(family, routes, wanted)),
+    ...readable.flatMap(({ place, rules }) => iptablesClashes(place, rules, wanted)),
+    ...(ruleset === undefined ? [] : nftClashes(parseNftMarks(ruleset), new Set(seenByIptables), wanted)),
   ];
-  for (const family of families) {
-    clashes.push(...ruleClashes(family, await ipRules(family, where), wanted));
-    clashes.push(...routeClashes(family, await ipRoutes(family, "all", where), wanted));
-  }
-  const seenByIptables = new Set<string>();
-  for (const flavour of flavours) {
-    for (const family of families) {
-      const saved = await ifInstalled(iptablesSave({ flavour, family, ...where }));
-      if (saved === undefined) continue;
-      clashes.push(...iptablesClashes({ flavour, family }, saved, wanted));
-      if (flavour === "legacy") continue;
-      for (const table of saved.tables.keys()) seenByIptables.add(`${family === 4 ? "ip" : "ip6"} ${table}`);
-    }
-  }
-  const ruleset = await ifInstalled(run("nft", ["-j", "list", "ruleset"], where));
-  if (ruleset !== undefined) clashes.push(...nftClashes(parseNftMarks(ruleset), seenByIptables, wanted));
-  return clashes;
 }
 
 async function ifInstalled<T>(running: Promise<T>): Promise<T | undefined> {

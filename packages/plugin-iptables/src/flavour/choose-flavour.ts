@@ -32,7 +32,8 @@ export interface FlavourAnswer extends FlavourChoice {
  */
 export async function chooseFlavour(question: FlavourQuestion): Promise<FlavourAnswer> {
   const { wanted } = question;
-  const found = { nft: await survey("nft", question), legacy: await survey("legacy", question) };
+  const [nft, legacy] = await Promise.all([survey("nft", question), survey("legacy", question)]);
+  const found = { nft, legacy };
   if (found.nft.problem === undefined && wanted !== "legacy") {
     found.nft = { ...found.nft, problem: await tryFlavour("nft", question.signal) };
   }
@@ -55,8 +56,7 @@ function asConfigured({ flavour, problem }: FlavourUse): FlavourChoice {
 
 async function survey(flavour: Flavour, { isOurs, families, netns, signal }: FlavourQuestion): Promise<FlavourUse> {
   try {
-    const saved = [];
-    for (const family of families) saved.push(await iptablesSave({ flavour, family, netns, signal }));
+    const saved = await Promise.all(families.map((family) => iptablesSave({ flavour, family, netns, signal })));
     return countUse(flavour, saved, isOurs);
   } catch (error) {
     const { code, message } = error as CommandError;
