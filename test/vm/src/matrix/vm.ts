@@ -20,6 +20,9 @@ export interface Machine {
 /** Exit statuses of `run-in-vm.sh` that are not the command's. */
 export const TIME_LIMIT = 124;
 export const NO_STATUS = 125;
+const INTERRUPTED = 130;
+/** Whoever ends this process ends the guest too. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** Runs a command there; its output goes to this process's, and to `log`. Resolves with its exit status. */
 export async function runOn(machine: Machine, log: string, command: readonly string[]): Promise<number> {
@@ -31,6 +34,11 @@ export async function runOn(machine: Machine, log: string, command: readonly str
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const end = () => {
+    child.kill("SIGTERM");
+    process.exit(INTERRUPTED);
+  };
+  for (const signal of SIGNALS) process.once(signal, end);
   const copy = createWriteStream(log);
   for (const [from, to] of [
     [child.stdout, process.stdout],
@@ -45,6 +53,7 @@ export async function runOn(machine: Machine, log: string, command: readonly str
       child.once("close", (status) => resolve(status ?? NO_STATUS));
     });
   } finally {
+    for (const signal of SIGNALS) process.off(signal, end);
     copy.end();
   }
 }
