@@ -135,7 +135,9 @@ describe("routes", () => {
     expect(() => addRoute(namespace.fd, spec)).toThrow(again);
 
     deleteRoute(namespace.fd, spec);
-    expect(listed()).toEqual(before);
+    expect(listed(4242)).toEqual([]);
+    // The kernel may have added routes of its own meanwhile, on a busy machine: link-local ones come late.
+    expect(listed()).toEqual(expect.arrayContaining(before));
     const gone = expect.objectContaining({ code: "ESRCH", errno: -3, syscall: "recvmsg RTM_DELROUTE" });
     expect(() => deleteRoute(namespace.fd, spec)).toThrow(gone);
   });
