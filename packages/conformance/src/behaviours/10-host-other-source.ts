@@ -1,4 +1,4 @@
-import { within } from "../slow.ts";
+import { soon } from "../slow.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { contact, expectUntouched } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
@@ -22,7 +22,7 @@ export default defineBehaviour({
         const to = { host: bed.m1.address(family), port: SERVER_PORT };
         const made = await contact(trial, bed.node, to, { localAddress });
         expect.equal("the member saw", made.seen.peer, localAddress);
-        expect.that("within a second", made.ms < within(1_000), `${made.ms} ms`);
+        expect.that("within a second", made.ms < soon(1_000), `${made.ms} ms`);
         await expectUntouched(trial, made);
       }
     } finally {

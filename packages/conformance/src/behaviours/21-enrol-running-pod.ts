@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { within } from "../slow.ts";
+import { soon, within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, expectCaptured, WARM_ROUNDS } from "../suite/contact.ts";
+import { eventually } from "../suite/eventually.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 export default defineBehaviour({
@@ -26,20 +26,20 @@ export default defineBehaviour({
     for (const { endpoint, handle } of held)
       expect.success("its round trips", await endpoint.ask("exchange", { handle, rounds }));
 
-    const labelled = performance.now();
     bed.labelLate(true);
     try {
       const since = bed.proxy.records.length;
       // Ask the network, not the agent, when capture has begun.
-      while (bed.proxy.find({ frontend: "outbound", source: bed.l1.address(family) }, since).length === 0) {
-        expect.that(
-          "captured within a second",
-          performance.now() - labelled < within(1_000),
-          `${Math.round(performance.now() - labelled)} ms`,
-        );
-        await pod.ask("report", { ...out, timeoutMs: within(100) });
-        await sleep(10);
-      }
+      await eventually(
+        expect,
+        "captured within a second",
+        async () => {
+          await pod.ask("report", { ...out, timeoutMs: within(100) });
+          const records = bed.proxy.find({ frontend: "outbound", source: bed.l1.address(family) }, since);
+          return { holds: records.length > 0, seen: "nothing at the proxy" };
+        },
+        soon(1_000),
+      );
       await bed.agent.untilEnrolled(bed.l1);
       for (const { endpoint, handle } of held) {
         expect.success("the connection from before", await endpoint.ask("exchange", { handle, rounds: 5 }));

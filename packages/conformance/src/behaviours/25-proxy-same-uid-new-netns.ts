@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { within } from "../slow.ts";
+import { soon, within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, WARM_ROUNDS } from "../suite/contact.ts";
+import { eventually } from "../suite/eventually.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 export default defineBehaviour({
@@ -22,18 +22,17 @@ export default defineBehaviour({
     const { pod } = proxy;
     expect.note("its address now", pod.address(family));
 
-    const published = performance.now();
     bed.node.applyPod(pod);
     const client = await bed.m1.endpoint();
-    while (proxy.find({ frontend: "outbound" }).length === 0) {
-      expect.that(
-        "captured within a second",
-        performance.now() - published < within(1_000),
-        `${Math.round(performance.now() - published)} ms`,
-      );
-      await client.ask("report", { ...to, timeoutMs: within(100) });
-      await sleep(10);
-    }
+    await eventually(
+      expect,
+      "captured within a second",
+      async () => {
+        await client.ask("report", { ...to, timeoutMs: within(100) });
+        return { holds: proxy.find({ frontend: "outbound" }).length > 0, seen: "nothing at the new one" };
+      },
+      soon(1_000),
+    );
     await bed.agent.untilActive(pod);
     const { handle } = expect.success("a connection", await client.ask("open", to));
     expect.success("its round trips", await client.ask("exchange", { handle, rounds: WARM_ROUNDS }));

@@ -90,7 +90,8 @@ async function strike(
         counts[result]++;
       return { holds: false, seen };
     },
-    within(20_000),
+    within(30_000),
+    100,
   );
   await bed.ready();
   const { captured, failed, escaped } = counts;

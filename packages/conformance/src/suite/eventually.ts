@@ -8,6 +8,7 @@ export async function eventually(
   what: string,
   look: () => Promise<{ readonly holds: boolean; readonly seen: unknown }>,
   timeoutMs = within(5_000),
+  intervalMs = 20,
 ): Promise<void> {
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
@@ -18,6 +19,6 @@ export async function eventually(
       return;
     }
     if (elapsed() > timeoutMs) expect.fail(`${what}: not within ${timeoutMs} ms, saw ${JSON.stringify(seen)}`);
-    await sleep(20);
+    await sleep(intervalMs);
   }
 }

@@ -2,10 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "../agent/agent.ts";
 import { LabError } from "../errors.ts";
 import { FAMILIES } from "../lab/addresses.ts";
+import { addFirewall, type IptablesFlavour } from "../lab/firewall.ts";
 import { Lab, proxyPod } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod, PodOptions } from "../lab/lab-pod.ts";
+import type { Namespace } from "../lab/namespace.ts";
 import type { ServiceMode } from "../lab/services.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Endpoint } from "../programs/endpoint.ts";
@@ -82,6 +84,7 @@ export class Testbed implements AsyncDisposable {
       ...(options.services === undefined ? {} : { services: options.services }),
     });
     const bed = undo.use(new Testbed(lab, options));
+    for (const { namespace } of [bed.node, bed.z]) await bed.#addFirewall(namespace);
     await Promise.all(lab.hosts.filter(({ name }) => name !== "z1" && name !== "n2").map(serve));
     undo.move();
     return bed;
@@ -199,6 +202,7 @@ export class Testbed implements AsyncDisposable {
   async addProxy(options: Partial<PodOptions> = {}): Promise<Haproxy> {
     const name = options.name ?? `z${++this.#proxies}`;
     const pod = await this.node.addPod(proxyPod({ ...options, name }));
+    await this.#addFirewall(pod.namespace);
     this.#unpublished.add(name);
     return Haproxy.start(pod, { directory: this.node.paths.root });
   }
@@ -218,6 +222,16 @@ export class Testbed implements AsyncDisposable {
   /** The node's tunnel devices, with what they have carried. */
   tunnels(): Promise<TunnelUse[]> {
     return tunnelsOf(this.node.namespace);
+  }
+
+  /** In the flavours that whoever redirects, and kube-proxy, use: what is compared before and after has their tables already. */
+  async #addFirewall(namespace: Namespace): Promise<void> {
+    const { backendConfig, services } = this.options;
+    const flavours = new Set<IptablesFlavour>([
+      backendConfig.flavour === "legacy" ? "legacy" : "nft",
+      services === "iptables-legacy" ? "legacy" : "nft",
+    ]);
+    for (const flavour of flavours) await addFirewall(namespace, flavour);
   }
 
   /** HAProxy in the proxy's pod. */
