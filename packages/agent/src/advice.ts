@@ -45,6 +45,17 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   ERR_BPFFS_READ_ONLY: { exit: EXIT.notCapable },
   ERR_BPF_UNSUPPORTED: { exit: EXIT.notCapable, hint: DOCTOR },
   ERR_ATTACH_UNSUPPORTED: { exit: EXIT.notCapable, hint: DOCTOR },
+  ERR_NO_FLAVOUR: { exit: EXIT.notCapable, hint: DOCTOR },
+  ERR_NO_TUNNEL: { exit: EXIT.notCapable, hint: DOCTOR },
+  ERR_NO_PORT: {
+    exit: EXIT.notCapable,
+    hint: "Give another first port: `backends.iptables.port` in the configuration.",
+  },
+  ERR_COMMAND_MISSING: { exit: EXIT.notCapable, hint: DOCTOR },
+  ERR_CLASH: {
+    exit: EXIT.notCapable,
+    hint: "Nothing was written. Give other numbers or names in `backends.iptables` in the configuration.",
+  },
   ERR_NOT_PERMITTED: { exit: EXIT.notCapable, hint: NOT_ROOT },
   ERR_SOCKET_PATH: { exit: EXIT.usage },
   ERR_SOCKET_IN_USE: { exit: EXIT.conflict },

@@ -10,10 +10,9 @@ import type { IptablesConfig } from "./config.ts";
 import { explainFailure } from "./errors.ts";
 import { chooseFlavour } from "./flavour/choose-flavour.ts";
 import { isOurChain, layoutOf } from "./layout.ts";
-import { SET_TYPES } from "./members.ts";
-import { NFT_TABLE } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import { Notes } from "./notes.ts";
+import { OUR_NAMES } from "./our-names.ts";
 import { choosePort } from "./port.ts";
 import { probe } from "./probe.ts";
 import { IptablesRedirection } from "./redirection.ts";
@@ -42,7 +41,7 @@ export class IptablesBackend implements RedirectionBackend {
   async #open(): Promise<Redirection> {
     const { config, policy, log, host, signal } = this.#context;
     const families = nodeFamilies();
-    const wanted = wantedOf(config, { sets: SET_TYPES, isOurChain, isOurTable: (name) => name === NFT_TABLE });
+    const wanted = wantedOf(config, OUR_NAMES);
     const clashes = await findClashes(wanted, { families, signal });
     refuseClashes(clashes);
     for (const clash of clashes) log.warn(clash, describeClash(clash));

@@ -9,6 +9,7 @@ import { run } from "./commands/run.ts";
 import type { IptablesConfig } from "./config.ts";
 import { chooseFlavour, type FlavourAnswer } from "./flavour/choose-flavour.ts";
 import { isOurChain } from "./layout.ts";
+import { probeClashes } from "./probe-clashes.ts";
 import { routingTrials, ruleTrials, setTrials, type Trial, type TrialGroup, tunnelTrials } from "./probe-trials.ts";
 import { openTrialNetns } from "./trial-netns.ts";
 
@@ -32,6 +33,8 @@ export async function probe({
   const families: Family[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
   const flavour = await findFlavour(config, families, signal);
   features.push(flavour.feature);
+  const clashes = await probeClashes(config, families, signal);
+  features.push(clashes);
   for (const group of trials(config, families, flavour.answer?.flavour))
     features.push(...(await tryGroup(group, signal)));
   const tunnel = usableTunnel(config.tunnel, features);
@@ -39,9 +42,16 @@ export async function probe({
   const missing = features.filter(({ available, required }) => required && !available);
   const summary =
     missing.length > 0
-      ? `missing: ${missing.map(({ name }) => name).join(", ")}`
+      ? summarise(missing, clashes)
       : `keeps all of the contract on Linux ${release()}, by iptables-${flavour.answer?.flavour} (${flavour.answer?.reason}) and ${tunnel.kind}`;
   return { features, capable: missing.length === 0, summary };
+}
+
+function summarise(missing: readonly Feature[], clashes: Feature): string {
+  const names = missing.filter((feature) => feature !== clashes).map(({ name }) => name);
+  const parts = names.length === 0 ? [] : [`missing: ${names.join(", ")}`];
+  if (!clashes.available) parts.push(`clashes: ${clashes.detail}`);
+  return parts.join("; ");
 }
 
 /** The tunnel that is used: what the configuration asks for, else Geneve where the kernel has it, else VXLAN. */
