@@ -23,6 +23,7 @@ export async function probeClashes(
     return { ...feature, available: !refused, detail: found.map(describeClash).join(" ") || "none" };
   } catch (error) {
     signal.throwIfAborted();
-    return { ...feature, available: false, detail: `cannot be looked for: ${errorMessage(error)}` };
+    // What keeps us from looking is among the other features; opening looks again, and refuses then.
+    return { ...feature, required: false, available: false, detail: `cannot be looked for: ${errorMessage(error)}` };
   }
 }

@@ -50,7 +50,7 @@ export async function probe({
 function summarise(missing: readonly Feature[], clashes: Feature): string {
   const names = missing.filter((feature) => feature !== clashes).map(({ name }) => name);
   const parts = names.length === 0 ? [] : [`missing: ${names.join(", ")}`];
-  if (!clashes.available) parts.push(`clashes: ${clashes.detail}`);
+  if (missing.includes(clashes)) parts.push(`clashes: ${clashes.detail}`);
   return parts.join("; ");
 }
 
