@@ -1,6 +1,6 @@
 import { release } from "node:os";
 import { errorCode, errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
-import { kernelHas } from "@millrace/host";
+import { type Capability, hasCapability, kernelHas } from "@millrace/host";
 import {
   BpfObject,
   libbpfVersion,
@@ -12,7 +12,6 @@ import {
   probeProgramType,
   probeTcx,
 } from "libbpf-ts";
-import { type Capability, hasCapability } from "./capabilities.ts";
 import type { EbpfConfig } from "./config.ts";
 import { checkDnsRules } from "./dns-rules.ts";
 import { explainFailure } from "./errors.ts";
