@@ -53,7 +53,8 @@ function tcpRules({ layout, ifName, addresses }: ProxyInput): string[] {
     capture(`-i ${links.inbound} ${SYN} --dport ${PROXY_PORTS.hbone}`, hbone),
     capture(`-i ${links.inbound} ${SYN}`, inbound),
     [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
-    `-i ${ifName} ${SYN} -j DROP`,
+    // Nobody sends one here for somebody else, but for another backend that serves the same proxy.
+    `-i ${ifName} ${SYN} -j RETURN`,
     [inbound, hbone].map(({ value, port }) => `-i ${ifName} ${connmark(value)} ${deliver(port)}`),
     `-i ${ifName} ${deliver(outbound.port)}`,
   );

@@ -1,16 +1,16 @@
 import { createInterface } from "node:readline";
-import { errorCode, errorMessage, type Redirection } from "@millrace/core";
-import iptables from "../index.ts";
+import { errorCode, errorMessage, type Plugin, type Redirection } from "@millrace/core";
 
 /**
- * A process of its own that runs the backend on a node: one JSON object per line in, `{ verb, argument }`, and one out, `{ result }` or
+ * A process of its own that runs a backend on a node: one JSON object per line in, `{ verb, argument }`, and one out, `{ result }` or
  * `{ error }`. It does nothing the backend does not do, so killing it is a crash of the agent.
  */
-const { config, policy, host } = JSON.parse(process.argv[2] ?? "{}");
+const { plugin, config, policy, host } = JSON.parse(process.argv[2] ?? "{}");
+const { default: made }: { default: Plugin } = await import(plugin ?? "../index.ts");
 const say = (level: string) => (fields: object, message: string) =>
   void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
-const backend = iptables.create({
-  config: iptables.config.parse(config),
+const backend = made.create({
+  config: made.config.parse(config),
   policy,
   host,
   log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },

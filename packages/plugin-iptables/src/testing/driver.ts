@@ -8,6 +8,13 @@ import type { configSchema } from "../config.ts";
 
 const PROCESS = fileURLToPath(import.meta.resolve("./driver-process.ts"));
 
+export interface DriverOptions {
+  /** Module of another backend; default: this one. */
+  readonly plugin?: string;
+  readonly config?: z.input<typeof configSchema>;
+  readonly policy?: Partial<NodePolicy>;
+}
+
 /** The backend in a process of its own on a node of the lab, as an agent would run it. Disposing ends the process and leaves the kernel. */
 export class Driver implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -22,9 +29,10 @@ export class Driver implements AsyncDisposable {
 
   static async open(
     { namespace, paths }: LabNode,
-    { config = {}, policy = {} }: { config?: z.input<typeof configSchema>; policy?: Partial<NodePolicy> } = {},
+    { plugin, config = {}, policy = {} }: DriverOptions = {},
   ): Promise<Driver> {
     const settings = {
+      plugin,
       config,
       policy: { failurePolicy: "closed", localDelivery: "direct", ...policy },
       host: { bpffs: paths.bpffs, journal: paths.journal },

@@ -1,0 +1,81 @@
+import { FAMILIES, Haproxy, Lab, type LabNode, snapshot } from "@millrace/conformance";
+import type { Proxies, Workload } from "@millrace/core";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { flavours } from "./commands/iptables-names.ts";
+import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
+
+const PORT = 8080;
+const EBPF = "@millrace/plugin-ebpf";
+
+describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
+  let lab: Lab;
+  let node: LabNode;
+  let proxy: Haproxy;
+  let member: Workload;
+  let proxies: Proxies;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ nodes: [{ pods: ["m1"], proxies: ["z1"] }], externals: ["ext"] });
+    node = lab.node(1);
+    proxy = await Haproxy.start(lab.pod("z1"), { directory: node.paths.root });
+    member = await workloadOf(lab.pod("m1"));
+    proxies = { active: await proxyOf(lab.pod("z1")), draining: [] };
+    for (const host of [lab.pod("m1"), lab.external("ext")]) await (await host.endpoint()).listen(PORT);
+  });
+  afterAll(() => lab?.[Symbol.asyncDispose]());
+  let since = 0;
+  beforeEach(() => {
+    since = proxy.records.length;
+  });
+
+  async function install(driver: Driver): Promise<void> {
+    await driver.useNode(Object.values(node.addresses));
+    await driver.useProxies(proxies);
+    await driver.apply(member);
+  }
+
+  /** Both directions, both families: the proxy sees each connection once. */
+  async function expectCaptured(): Promise<void> {
+    const [m1, ext] = [lab.pod("m1"), lab.external("ext")];
+    for (const family of FAMILIES) {
+      for (const [from, to] of [[m1, ext] as const, [ext, m1] as const]) {
+        const before = proxy.records.length;
+        const endpoint = await from.endpoint();
+        const outcome = await endpoint.ask("report", { host: to.address(family), port: PORT, timeoutMs: 10_000 });
+        expect(outcome).toMatchObject({ ok: true, value: { peer: from.address(family) } });
+        const frontend = from === m1 ? "outbound" : "inbound";
+        const seen = await proxy.awaitRecords({ frontend, source: from.address(family) }, before);
+        expect(seen).toHaveLength(1);
+      }
+    }
+  }
+
+  const healthy = { problems: [], workloads: [{ problems: [] }], proxies: [{ role: "active", problems: [] }] };
+
+  test("a live switch there and back: each is whole while the other comes and goes", { timeout: 300_000 }, async () => {
+    const before = await snapshot(lab);
+    await using iptables = await Driver.open(node, { config: { flavour } });
+    await install(iptables);
+    await expectCaptured();
+
+    await using ebpf = await Driver.open(node, { plugin: EBPF });
+    await install(ebpf);
+    expect(await iptables.observe()).toMatchObject(healthy);
+    expect(await ebpf.observe()).toMatchObject(healthy);
+    await expectCaptured();
+
+    await iptables.uninstall();
+    expect(await ebpf.observe()).toMatchObject(healthy);
+    await expectCaptured();
+
+    await using back = await Driver.open(node, { config: { flavour } });
+    await install(back);
+    await ebpf.uninstall();
+    expect(await back.observe()).toMatchObject(healthy);
+    await expectCaptured();
+
+    await back.uninstall();
+    expect(proxy.records.length - since).toBe(16);
+    expect(await snapshot(lab)).toEqual(before);
+  });
+});
