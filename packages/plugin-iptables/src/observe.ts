@@ -1,4 +1,5 @@
 import {
+  type ForeignObject,
   type Observation,
   type ProxyObservation,
   sortedUnique,
@@ -6,6 +7,9 @@ import {
   type WorkloadObservation,
 } from "@millrace/core";
 import { link, type Route, routes } from "linux-ts";
+import { shadowingRules } from "./clash/routing-clashes.ts";
+import { wantedRouting } from "./clash/wanted.ts";
+import { ipRules } from "./commands/ip.ts";
 import { countersOf } from "./counters.ts";
 import { memberRoutes, routeProblems } from "./host-routing.ts";
 import { familyOf, isSameEntry, type MemberEntries, type MemberEntry, wantedEntries } from "./members.ts";
@@ -31,8 +35,9 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
   );
   const uids = sortedUnique([...entries.uids(), ...wanted.workloads.keys()]);
   const sending = await sendingNow(context, slots);
+  const shadows = await readShadows(context);
   return {
-    workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, wanted.workloads.get(uid))),
+    workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, shadows, wanted.workloads.get(uid))),
     proxies: await Promise.all(
       [...sending.slots].map(([index, identity]) =>
         observeProxy(context, slots, identity, index === sending.active ? "active" : "draining"),
@@ -45,11 +50,31 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
   };
 }
 
+/** Rules of others that decide before ours where packets with these addresses go. */
+type Shadows = (addresses: readonly string[]) => ForeignObject[];
+
+async function readShadows({ config, families, signal }: NodeContext): Promise<Shadows> {
+  const wanted = wantedRouting(config);
+  const read = await Promise.all(
+    families.map(async (family) => ({ family, rules: await ipRules(family, { signal }) })),
+  );
+  return (addresses) =>
+    read.flatMap(({ family, rules }) =>
+      shadowingRules(family, rules, wanted, addresses).map(({ kind, where, owner, effect }) => ({
+        kind,
+        where,
+        owner,
+        effect,
+      })),
+    );
+}
+
 function observeWorkload(
   context: NodeContext,
   uid: string,
   entries: MemberEntries,
   inbound: readonly Route[],
+  shadows: Shadows,
   wanted: Workload | undefined,
 ): WorkloadObservation {
   const present = entries.of(uid);
@@ -66,11 +91,12 @@ function observeWorkload(
       ),
     ),
   ];
+  const foreign = shadows(addresses);
   return {
     uid,
-    state: problems.length === 0 ? "complete" : "partial",
+    state: problems.length === 0 && foreign.length === 0 ? "complete" : "partial",
     problems: sortedUnique(problems),
-    foreign: [],
+    foreign,
     addresses,
     hostIndex,
   };

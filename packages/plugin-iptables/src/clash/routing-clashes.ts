@@ -5,15 +5,13 @@ import type { IpRoute, IpRule } from "../commands/ip-schemas.ts";
 import type { Clash } from "./clash.ts";
 import { ownerByName, ownerByRouting, UNKNOWN_OWNER } from "./known-owners.ts";
 import { ALL_BITS, hex } from "./mark-bits.ts";
-import { isWithin, type Wanted } from "./wanted.ts";
+import { isWithin, type WantedRouting } from "./wanted.ts";
 
 const OURS = `${RTPROT_MILLRACE}`;
 /** RT_TABLE_LOCAL (include/uapi/linux/rtnetlink.h). */
 const LOCAL = "255";
 /** RTPROT_KERNEL: what the kernel makes by itself. */
 const KERNEL = "2";
-
-type WantedRouting = Pick<Wanted, "mask" | "priorities" | "tables">;
 
 /** Rules of others that stand where ours do, lead to our tables, look at our bits, or are asked before ours. */
 export function ruleClashes(family: Family, rules: readonly IpRule[], wanted: WantedRouting): Clash[] {
@@ -80,10 +78,11 @@ export function shadowingRules(
   ).filter(({ setting }) => setting === undefined);
 }
 
-function couldMatch({ src, srclen, dst, dstlen, iif, not }: IpRule, address: string): boolean {
-  if (iif === "lo") return false;
+function couldMatch({ src, srclen, dst, dstlen, iif, fwmark, not }: IpRule, address: string): boolean {
   // What a rule matches by negation is nearly everything.
   if (not !== undefined) return true;
+  // What the node itself sends, and what somebody has marked for himself.
+  if (iif === "lo" || (fwmark !== undefined && Number(fwmark) !== 0)) return false;
   const from = src === "all" || contains(src, srclen, address);
   const to = dst === undefined || dst === "all" || contains(dst, dstlen, address);
   // As a sender with anybody as destination, or the other way round.

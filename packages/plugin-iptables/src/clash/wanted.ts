@@ -19,13 +19,21 @@ export interface Wanted {
 
 export type WantedNames = Pick<Wanted, "sets" | "isOurChain" | "isOurTable">;
 
-export function wantedOf(config: IptablesConfig, names: WantedNames): Wanted {
-  const { marks, rules, tables, links, vni, conntrackZone } = config;
+export type WantedRouting = Pick<Wanted, "mask" | "priorities" | "tables">;
+
+export function wantedRouting({ marks, rules, tables }: IptablesConfig): WantedRouting {
   return {
-    ...names,
     mask: marks.mask,
     priorities: [rules.priority, rules.priority + BLOCK - 1],
     tables: [tables.first, tables.first + BLOCK - 1],
+  };
+}
+
+export function wantedOf(config: IptablesConfig, names: WantedNames): Wanted {
+  const { links, vni, conntrackZone } = config;
+  return {
+    ...names,
+    ...wantedRouting(config),
     zone: conntrackZone,
     gateways: [links.gateway4, links.gateway6],
     links: { [links.outbound]: vni.outbound, [links.inbound]: vni.inbound },
