@@ -4,6 +4,7 @@ import type { UsedBackends } from "../backends/used-backends.ts";
 import { attachedPrograms, isOurs } from "../kernel/attached-programs.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Ledger } from "./removal.ts";
+import { hasTraces } from "./traces.ts";
 
 const why = (error: unknown): string => {
   const { code, message } = describeError(error);
@@ -11,12 +12,13 @@ const why = (error: unknown): string => {
 };
 
 /**
- * Uninstalls what every installed backend may have put into the kernel, not only the one in use: an earlier agent may have used
- * another. What cannot be looked at counts as left where the journal has that it was used.
+ * Uninstalls what every installed backend has put into the kernel, not only the one in use: an earlier agent may have used another.
+ * The journal says which were used; where it does not, the kernel is asked. What cannot be looked at counts as left where it was used.
  */
 export async function removeRedirections(
   { plugins, create }: Backends,
   used: UsedBackends,
+  bpffs: string,
   ledger: Ledger,
 ): Promise<void> {
   const noted = used.names();
@@ -27,6 +29,7 @@ export async function removeRedirections(
     const { name } = plugin;
     const wasUsed = noted.includes(name);
     try {
+      if (!wasUsed && !hasTraces(name, bpffs)) continue;
       // One that cannot work here would only leave half of what opening makes.
       const probe = wasUsed ? undefined : await create(plugin).probe();
       if (probe?.capable === false) {

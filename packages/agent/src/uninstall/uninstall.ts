@@ -24,7 +24,8 @@ export async function uninstall(setup: Setup, { purge, signal }: UninstallOption
   const backends = await loadBackends(setup, log, signal);
   const ledger = new Ledger();
   using _only = await lockNode(configuration.sockets.admin);
-  await removeRedirections(backends, new UsedBackends(configuration.paths.journal), ledger);
+  const { journal, bpffs } = configuration.paths;
+  await removeRedirections(backends, new UsedBackends(journal), bpffs, ledger);
   removeFiles(configuration, purge, ledger);
   removeRunDirectory(configuration, ledger);
   return ledger;
