@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { errorMessage } from "@millrace/core";
 import { readAll, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
 import { z } from "zod";
 
@@ -69,11 +70,21 @@ export class Notes {
   }
 }
 
+/** A note that cannot be read is as good as none: what it told of is asked for again. */
 function read<T extends z.ZodType>(directory: string, schema: T): { name: string; note: z.output<T> }[] {
-  return readAll(directory).map(({ path, text }) => ({
-    name: path.slice(directory.length + 1, -".json".length),
-    note: schema.parse(JSON.parse(text)),
-  }));
+  return readAll(directory).flatMap(({ path, text }) => {
+    const { success, data } = z.string().transform(parseJson).pipe(schema).safeParse(text);
+    return success ? [{ name: path.slice(directory.length + 1, -".json".length), note: data }] : [];
+  });
+}
+
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: errorMessage(error) });
+    return z.NEVER;
+  }
 }
 
 function write(path: string, note: object): void {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { compareSnapshots, Lab, type LabNode, snapshot } from "@millrace/conformance";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
@@ -74,4 +75,24 @@ test("an interface is one workload's, an address too", async () => {
   await driver.remove(m1.uid);
   expect((await driver.observe()).workloads).toMatchObject([{ uid: m2.uid, problems: [] }]);
   await driver.uninstall();
+});
+
+test("what the machine has forgotten is not adopted from notes", async () => {
+  const z2 = lab.pod("z2");
+  const cidr = "198.19.77.0/24";
+  const exclusions = { outboundPorts: [], outboundCidrs: [cidr], inboundPorts: [], inboundCidrs: [] };
+  const rules = () => node.namespace.runChecked("sh", ["-c", "iptables-nft-save; iptables-legacy-save"]);
+  {
+    await using driver = await Driver.open(node);
+    await driver.useProxies({ active: await proxyOf(z2), draining: [] });
+    await driver.apply(await workloadOf(lab.pod("m1"), { exclusions }));
+    expect(await rules()).toContain(cidr);
+  }
+  await node.namespace.runChecked("ipset", ["flush"]);
+  await node.removePod(z2.name);
+  await using driver = await Driver.open(node);
+  expect(await driver.observe()).toMatchObject({ problems: [], workloads: [], proxies: [] });
+  expect(await rules()).not.toContain(cidr);
+  await driver.uninstall();
+  expect(existsSync(`${node.paths.journal}/iptables`)).toBe(false);
 });

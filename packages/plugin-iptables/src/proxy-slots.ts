@@ -19,6 +19,16 @@ export class ProxySlots {
     return this.#context.notes.slots();
   }
 
+  /** Slots of proxies that are not there any more, for instance since the machine was started anew. */
+  gone(): ReadonlyMap<number, SlotIdentity> {
+    return new Map(
+      [...this.all()].filter(([, identity]) => {
+        using netns = netnsOf(identity);
+        return netns === undefined;
+      }),
+    );
+  }
+
   /** The namespaces of proxies that are still there. The caller closes them. */
   openAll(): Netns[] {
     return [...this.all().values()].flatMap((identity) => netnsOf(identity) ?? []);

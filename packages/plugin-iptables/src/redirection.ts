@@ -31,8 +31,17 @@ export class IptablesRedirection implements Redirection {
   /** Adopts what an earlier run left: completes the node's side as it is, and clears away what a crash left half made. */
   static async adopt(context: NodeContext): Promise<IptablesRedirection> {
     const redirection = new IptablesRedirection(context);
+    const slots = redirection.#slots;
     context.journal.sweep();
-    await ensureShared(context, await sendingNow(context, redirection.#slots));
+    await redirection.#workloads.sweepExclusions();
+    const { slots: all, active } = await sendingNow(context, slots);
+    const gone = slots.gone();
+    const present = new Map([...all].filter(([index]) => !gone.has(index)));
+    await ensureShared(context, { slots: present, active: present.has(active ?? -1) ? active : undefined });
+    for (const [index, identity] of gone) {
+      context.log.info({ slot: index, proxy: identity.name }, "clearing away a proxy that is gone");
+      await slots.retire(index, identity);
+    }
     await redirection.#workloads.sweep(() => redirection.#updateRules());
     return redirection;
   }

@@ -92,6 +92,13 @@ export class Workloads {
     }
   }
 
+  /** Forgets what was excluded for workloads that the kernel has no entry of: their addresses may be somebody else's by now. */
+  async sweepExclusions(): Promise<void> {
+    const { notes } = this.#context;
+    const enrolled = (await readEntries(this.#context)).uids();
+    for (const { uid } of notes.exclusions()) if (!enrolled.includes(uid)) notes.setExclusions({ uid, rules: [] });
+  }
+
   #noteExclusions({ uid, exclusions }: Workload, addresses: readonly string[]): boolean {
     const pairs = (direction: "outbound" | "inbound", cidrs: readonly string[]) =>
       addresses.flatMap((member) =>
