@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { LabError } from "../errors.ts";
-import type { LabNode } from "../lab/lab-node.ts";
+import type { LabNode, NodePaths } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Program } from "../programs/program.ts";
@@ -12,6 +12,8 @@ import { within } from "../slow.ts";
 import { type AgentStatus, readStatus } from "./status.ts";
 
 export interface AgentOptions {
+  /** Of a second agent on the node: it gets files, sockets and a journal of its own. */
+  readonly name?: string;
   /** Default `auto`. */
   readonly redirectMode?: string;
   /** Each backend's own configuration, by name. */
@@ -34,18 +36,21 @@ const DEFAULT_COMMAND = [process.execPath, ...(BUILT ? [] : ["--conditions=sourc
 export class Agent implements AsyncDisposable {
   readonly node: LabNode;
   readonly #command: readonly string[];
+  readonly #paths: NodePaths;
   #program: Program;
 
-  private constructor(node: LabNode, command: readonly string[]) {
+  private constructor(node: LabNode, paths: NodePaths, command: readonly string[]) {
     this.node = node;
+    this.#paths = paths;
     this.#command = command;
     this.#program = this.#run();
   }
 
   /** Writes the node's configuration file, starts the agent and waits until it serves its status. */
   static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
-    writeFileSync(node.paths.agentConfig, stringify(agentConfig(node, options)));
-    const agent = new Agent(node, options.command ?? DEFAULT_COMMAND);
+    const paths = options.name === undefined ? node.paths : ownPaths(node.paths, options.name);
+    writeFileSync(paths.agentConfig, stringify(agentConfig(node, paths, options)));
+    const agent = new Agent(node, paths, options.command ?? DEFAULT_COMMAND);
     await options.onStart?.(agent.pid);
     await agent.#untilServing();
     return agent;
@@ -65,7 +70,7 @@ export class Agent implements AsyncDisposable {
   }
 
   status(): Promise<AgentStatus> {
-    return readStatus(adminSocket(this.node));
+    return readStatus(adminSocket(this.#paths));
   }
 
   /** Polls the status until it is as wanted. Throws ERR_AGENT_NOT_READY with the last status and the agent's log. */
@@ -116,7 +121,7 @@ export class Agent implements AsyncDisposable {
   /** Runs another `millrace` command against this agent's configuration, on the node. */
   millrace(...args: readonly string[]): Promise<Finished> {
     const [file = "", ...rest] = this.#command;
-    return this.node.namespace.run(file, [...rest, ...args, "--config", this.node.paths.agentConfig], {
+    return this.node.namespace.run(file, [...rest, ...args, "--config", this.#paths.agentConfig], {
       env: cleanEnvironment(),
     });
   }
@@ -124,7 +129,7 @@ export class Agent implements AsyncDisposable {
   /** Starts another `millrace` command, as {@link millrace}, without waiting for its end. */
   startMillrace(...args: readonly string[]): Program {
     const [file = "", ...rest] = this.#command;
-    return this.node.start(`millrace ${args[0]}`, file, [...rest, ...args, "--config", this.node.paths.agentConfig], {
+    return this.node.start(`millrace ${args[0]}`, file, [...rest, ...args, "--config", this.#paths.agentConfig], {
       env: cleanEnvironment(),
     });
   }
@@ -151,7 +156,7 @@ export class Agent implements AsyncDisposable {
 
   #run(): Program {
     const [file = "", ...args] = this.#command;
-    return this.node.start("millrace agent", file, [...args, "agent", "--config", this.node.paths.agentConfig], {
+    return this.node.start("millrace agent", file, [...args, "agent", "--config", this.#paths.agentConfig], {
       env: cleanEnvironment(),
     });
   }
@@ -171,16 +176,29 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-const adminSocket = (node: LabNode): string => join(node.paths.sockets, "admin.sock");
+const adminSocket = ({ sockets }: NodePaths): string => join(sockets, "admin.sock");
 
-function agentConfig(node: LabNode, options: AgentOptions): object {
+/** Everything of an agent's own below one directory; manifests and the BPF file system are the node's. */
+function ownPaths(paths: NodePaths, name: string): NodePaths {
+  const root = join(paths.root, name);
+  const own = { ...paths, root, journal: join(root, "journal"), sockets: join(root, "run") };
+  for (const path of [own.journal, own.sockets]) mkdirSync(path, { recursive: true });
+  return {
+    ...own,
+    eventLog: join(root, "events.db"),
+    ambientConfig: join(root, "ambient-config.json"),
+    agentConfig: join(root, "config.yaml"),
+  };
+}
+
+function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): object {
   return {
     node: { name: node.name },
     redirectMode: options.redirectMode ?? "auto",
-    manifests: { directory: node.paths.manifests },
-    sockets: { admin: adminSocket(node), cni: join(node.paths.sockets, "cni.sock") },
-    eventLog: { path: node.paths.eventLog },
-    paths: { bpffs: node.paths.bpffs, journal: node.paths.journal, ambientConfig: node.paths.ambientConfig },
+    manifests: { directory: paths.manifests },
+    sockets: { admin: adminSocket(paths), cni: join(paths.sockets, "cni.sock") },
+    eventLog: { path: paths.eventLog },
+    paths: { bpffs: paths.bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig },
     log: { level: "debug", format: "json" },
     plugins: options.plugins ?? [],
     backends: options.backends ?? {},

@@ -31,6 +31,7 @@ import ipReuse from "./28-ip-reuse.ts";
 import coexistence from "./29-coexistence.ts";
 import scaleAndExclusion from "./30-scale-and-exclusion.ts";
 import xAgentKill9 from "./x-agent-kill-9.ts";
+import xBothBackends from "./x-both-backends.ts";
 import xExclusions from "./x-exclusions.ts";
 import xForeignOkAhead from "./x-foreign-ok-ahead.ts";
 import xForeignUnspecAhead from "./x-foreign-unspec-ahead.ts";
@@ -81,6 +82,7 @@ export const behaviours = [
   coexistence,
   scaleAndExclusion,
   xAgentKill9,
+  xBothBackends,
   xExclusions,
   xForeignOkAhead,
   xForeignUnspecAhead,

@@ -36,7 +36,7 @@ export interface TestbedOptions {
 }
 
 /** Between two comparisons with the kernel: short, so that what only they find is found within a test. */
-const RESYNC_SECONDS = 0.3 * SLOW;
+export const RESYNC_SECONDS = 0.3 * SLOW;
 
 /**
  * The fixture: node 1 with members m1 and m2, a plain pod p1, a pod l1 whose namespace can be enrolled, and proxy z1; node 2

@@ -36,16 +36,19 @@ export function proxyRules(input: ProxyInput): Ruleset {
   return { family, chains };
 }
 
-function tcpRules({ layout, ifName, addresses }: ProxyInput): string[] {
+function tcpRules({ layout, family, ifName, addresses }: ProxyInput): string[] {
   const { links, marks } = layout;
   // The port is kept on the connection: the answer to a SYN cookie finds no socket that would know.
   const outbound = { value: marks.out, port: PROXY_PORTS.outbound };
   const inbound = { value: marks.in, port: PROXY_PORTS.inbound };
   const hbone = { value: marks.pass, port: PROXY_PORTS.hbone };
-  const deliver = (port: number): string => `-p tcp -j TPROXY --on-port ${port}`;
+  // By loopback, where every listener of the proxy's is found: an sk_lookup program of the eBPF backend in this namespace takes any other
+  // address for its own and would choose the listener.
+  const tproxy = (port: number): string => `-j TPROXY --on-port ${port} --on-ip ${family === 4 ? "127.0.0.1" : "::1"}`;
+  const deliver = (port: number): string => `-p tcp ${tproxy(port)}`;
   const capture = (match: string, { value, port }: { value: string; port: number }): string[] => [
     `${match} ${setConnmark(value)}`,
-    `${match} -j TPROXY --on-port ${port}`,
+    `${match} ${tproxy(port)}`,
   ];
   return lines(
     addresses.map((address) => `-d ${address} -j RETURN`),

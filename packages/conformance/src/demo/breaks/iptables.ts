@@ -5,16 +5,6 @@ import type { Break } from "./break.ts";
 
 const host = (stage: Stage) => stage.lab.node(1).namespace;
 
-/** A rule that would otherwise not be named, by what is in it: the first such is deleted. */
-async function deleteRule(stage: Stage, command: string, table: string, pattern: RegExp): Promise<void> {
-  const saved = await host(stage).runChecked(`${command}-save`, ["-t", table]);
-  const rule = saved.split("\n").find((line) => line.startsWith("-A MILLRACE-") && pattern.test(line));
-  if (rule === undefined) throw new Error(`${command} has no rule like ${pattern} in table ${table}`);
-  await host(stage).runChecked(`${command}-restore`, ["--noflush"], {
-    input: `*${table}\n${rule.replace("-A", "-D")}\nCOMMIT\n`,
-  });
-}
-
 const cartFrom = (stage: Stage, family: Family): string[] => [
   "del",
   `millrace-from${family}`,
@@ -75,14 +65,12 @@ export const iptablesBreaks = (flavour: Flavour): readonly Break[] => [
     apply: async (stage) => {
       const [, kind = ""] =
         / (geneve|vxlan) /.exec(await host(stage).runChecked("ip", ["-d", "link", "show", "millrace-out"])) ?? [];
-      const id = kind === "vxlan" ? [] : [];
       await host(stage).runChecked("ip", [
         "link",
         "set",
         "millrace-out",
         "type",
         kind,
-        ...id,
         "remote",
         stage.legacy.address(4),
       ]);
@@ -119,10 +107,16 @@ export const iptablesBreaks = (flavour: Flavour): readonly Break[] => [
     },
   },
   {
-    name: "dns-rule-removed",
-    description: "the rule that translates members' questions to the proxy's port 15053 is deleted",
-    before: "dns-capture",
-    apply: (stage) => deleteRule(stage, `iptables-${flavour}`, "nat", /-p udp .*--dport 53 .*DNAT/),
+    name: "dns-shut",
+    description: "a rule in the proxy's namespace shuts its port 15053: captured questions get no answer",
+    apply: (stage) =>
+      stage.lab.pod("ztunnel-1").namespace.nft(`table inet shut {
+  chain prerouting {
+    type filter hook prerouting priority -300
+    udp dport 15053 drop
+  }
+}
+`),
   },
   {
     name: "proxy-rule-removed",
