@@ -9,6 +9,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 vitest run --project unit
 vitest run --project root
-for attach in tcx clsact; do
-	node --conditions=source packages/conformance/src/cli.ts run --backend ebpf --attach "$attach"
-done
+conformance() { node packages/conformance/dist/cli.js run "$@"; }
+conformance --backend ebpf --attach tcx
+conformance --backend ebpf --attach clsact
+conformance --backend iptables --flavour nft
+conformance --backend iptables --flavour legacy --services iptables-legacy
+# kube-proxy's other mode in the same flavour, for what it has a part in.
+conformance --backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
