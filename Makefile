@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup ## Run every test: unit, kernel, conformance in both attach modes
+test: setup ## Run every test: unit, kernel, conformance in both attach modes, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style

@@ -90,7 +90,7 @@ function outcome(
   const there = runs.filter(({ name }) => existsSync(join(directory, `${name}.json`))).map(({ name }) => name);
   const missing = runs.map(({ name }) => name).filter((name) => !there.includes(name));
   const results: Results = {
-    suites: there.filter((name) => name !== SELECTION).map((name) => suiteResult(kernel, name, report(name) as Report)),
+    suites: there.filter((name) => !isSelection(name)).map((name) => suiteResult(kernel, name, report(name) as Report)),
     selections: there.filter(isSelection).map((name) => selectionResult(kernel, SelectionReport.parse(report(name)))),
   };
   const failure = explain(kernel, status, missing, results);
