@@ -138,7 +138,14 @@ test("no BPF file system: says how to mount one", async () => {
 });
 
 test("what somebody else has where the iptables backend would write is named with its owner, and refused", async () => {
-  const inside = ["unshare", "--net", "sh", "-ec", 'ip rule add priority 65 fwmark 0x1/0x1 lookup 100; exec "$@"', "sh"];
+  const inside = [
+    "unshare",
+    "--net",
+    "sh",
+    "-ec",
+    'ip rule add priority 65 fwmark 0x1/0x1 lookup 100; exec "$@"',
+    "sh",
+  ];
   const { code, diagnosis } = await diagnose(inside, "--redirect-mode", "iptables");
   expect(code).toBe(EXIT.notCapable);
   expect(diagnosis.selection.reason).toMatch(/ iptables: clashes: .*\b65\b.* Change backends\.iptables\./);
