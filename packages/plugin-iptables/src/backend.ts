@@ -45,7 +45,8 @@ export class IptablesBackend implements RedirectionBackend {
     const clashes = await findClashes(wanted, { families, signal });
     refuseClashes(clashes);
     for (const clash of clashes) log.warn(clash, describeClash(clash));
-    const { flavour, reason } = await chooseFlavour({ wanted: config.flavour, isOurs: isOurChain, families, signal });
+    const question = { wanted: config.flavour, isOurs: isOurChain, families, signal };
+    const { flavour, reason, leftBehind } = await chooseFlavour(question);
     const tunnel = await chooseTunnel(config.tunnel, signal);
     const { port } = await choosePort({ base: config.port, links: wanted.links, places: [undefined], signal });
     using netns = currentNetns();
@@ -56,6 +57,7 @@ export class IptablesBackend implements RedirectionBackend {
       signal,
       layout: layoutOf(config),
       flavour,
+      leftBehind,
       tunnel,
       port,
       families,

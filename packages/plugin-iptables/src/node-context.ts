@@ -17,6 +17,8 @@ export interface NodeContext {
   readonly signal: AbortSignal;
   readonly layout: Layout;
   readonly flavour: Flavour;
+  /** The other flavour, where an earlier run with another configuration has left rules in it. */
+  readonly leftBehind: Flavour | undefined;
   readonly tunnel: TunnelKind;
   /** UDP port of both tunnels. */
   readonly port: number;

@@ -77,6 +77,23 @@ test("an interface is one workload's, an address too", async () => {
   await driver.uninstall();
 });
 
+test("another flavour takes over, and leaves nothing of the one before", async () => {
+  const z1 = lab.pod("z1");
+  const proxies = { active: await proxyOf(z1), draining: [] };
+  for (const [flavour, other] of [["nft", "legacy"] as const, ["legacy", "nft"] as const]) {
+    await using driver = await Driver.open(node, { config: { flavour } });
+    await driver.useProxies(proxies);
+    expect(await driver.observe()).toMatchObject({ problems: [], proxies: [{ role: "active", problems: [] }] });
+    for (const { namespace } of [node, z1]) {
+      for (const program of ["iptables", "ip6tables"]) {
+        expect(await namespace.runChecked(`${program}-${flavour}-save`, [])).toContain("MILLRACE");
+        expect(await namespace.runChecked(`${program}-${other}-save`, [])).not.toContain("MILLRACE");
+      }
+    }
+    if (flavour === "legacy") await driver.uninstall();
+  }
+});
+
 test("what the machine has forgotten is not adopted from notes", async () => {
   const z2 = lab.pod("z2");
   const cidr = "198.19.77.0/24";

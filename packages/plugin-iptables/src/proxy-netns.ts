@@ -15,7 +15,7 @@ import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { proxyRules } from "./rules/proxy-rules.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
-import { ensureRules, type RulesPlace, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
+import { ensureRules, type RulesPlace, removeLeftBehind, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
 import { ensureTunnels, removeTunnels, tunnelProblems } from "./tunnel.ts";
 
 /** Holder of the sysctls in a proxy's namespace. Another backend that serves the same proxy has a holder of its own. */
@@ -36,6 +36,7 @@ export async function ensureInside(context: NodeContext, inside: ProxyInside): P
   for (const family of context.families) {
     await ensureRules(placeOf(context, inside), rulesetOf(context, inside, family, node));
   }
+  await removeLeftBehind(placeOf(context, inside), context.leftBehind);
   await ensureTunnels(context, "proxy", netns, node);
   ensureRouting(routingPlace(context, inside), config.proxyRouting);
 }

@@ -20,7 +20,7 @@ import type { SlotIdentity } from "./notes.ts";
 import { tunnelAddress } from "./proxy-netns.ts";
 import { hostRules } from "./rules/host-rules.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
-import { ensureRules, type RulesPlace, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
+import { ensureRules, type RulesPlace, removeLeftBehind, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
 import { ensureTunnels, removeTunnels, tunnelProblems } from "./tunnel.ts";
 
 /** The proxies as the node sends to them. */
@@ -39,6 +39,7 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   await ensureSets(context, [...sending.slots.keys()], entries);
   await ensureNatIdentity(context);
   await ensureNodeRules(context, sending);
+  await removeLeftBehind(placeOf(context), context.leftBehind);
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
   const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
   ensureRoutes(wanted, ownRoutes(context));

@@ -62,6 +62,12 @@ export async function removeRules(place: RulesPlace): Promise<void> {
   }
 }
 
+/** Takes out what an earlier run has written in the other flavour, once the same stands in this one. */
+export async function removeLeftBehind(place: RulesPlace, leftBehind: Flavour | undefined): Promise<void> {
+  if (leftBehind === undefined) return;
+  await removeRules({ ...place, name: `${place.name}-${leftBehind}`, flavour: leftBehind });
+}
+
 const where = ({ flavour, netns, signal }: RulesPlace, { family }: Pick<Ruleset, "family">) => ({
   flavour,
   family,
