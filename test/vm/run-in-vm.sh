@@ -169,6 +169,6 @@ elif [ -s "$scratch/status" ]; then
 	exit "$(cat "$scratch/status")"
 fi
 echo "run-in-vm: the guest gave no exit status (Linux $release). The end of its console:" >&2
-tail -n 30 "$scratch/console" >&2
+tail -n 60 "$scratch/console" >&2
 [ "$status" -eq 124 ] || [ "$status" -eq 137 ] && exit 124
 exit 125
