@@ -1,8 +1,11 @@
 import { FAMILIES, Haproxy, Lab, type LabNode } from "@millrace/conformance";
 import type { Proxies, Workload } from "@millrace/core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { flavours } from "./commands/iptables-names.ts";
 import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
+
+// Dozens of programs are run for each: long on a busy machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const PORT = 8080;
 const EBPF = "@millrace/plugin-ebpf";
@@ -52,7 +55,7 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
 
   const healthy = { problems: [], workloads: [{ problems: [] }], proxies: [{ role: "active", problems: [] }] };
 
-  test("a live switch there and back: each is whole while the other comes and goes", { timeout: 300_000 }, async () => {
+  test("a live switch there and back: each is whole while the other comes and goes", async () => {
     await using iptables = await Driver.open(node, { config: { flavour } });
     await install(iptables);
     await expectCaptured();

@@ -1,8 +1,11 @@
 import { Lab, type LabNode, type LabPod, snapshot } from "@millrace/conformance";
 import type { Observation, Proxies, Workload } from "@millrace/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { flavours } from "./commands/iptables-names.ts";
 import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
+
+// Dozens of programs are run for each: long on a busy machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 /** Somebody does this; `$ipt` and `$ip6t` are the flavour's programs, `$m4` and `$m6` the member's addresses, `$dev` is its veth. */
 interface Break {

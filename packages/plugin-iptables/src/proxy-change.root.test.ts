@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { compareSnapshots, Lab, type LabNode, snapshot } from "@millrace/conformance";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
+
+// Dozens of programs are run for each: long on a busy machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let lab: Lab;
 let node: LabNode;
