@@ -321,11 +321,13 @@ describe("a crash", () => {
     await workers[0]?.terminate();
     const durability = await pending;
     await waitFor(() => expect(log.status().state === "healthy" || log.gap() !== undefined).toBe(true));
-    const missing = log.gap()?.count ?? 0;
+    // A thread that died after its last answer left a gap of no rows: that it was away is said all the same.
+    const gap = log.gap();
+    const missing = gap?.count ?? 0;
     expect([0, 100]).toContain(missing);
     if (durability === "durable") expect(missing).toBe(0);
     expect(log.lastSeq).toBe(200 - missing);
-    const next = missing === 0 ? [hostAddressesRecord(201)] : [gapRecord(201, missing)];
+    const next = gap === undefined ? [hostAddressesRecord(201)] : [gapRecord(201, missing)];
     expect(await log.append(next)).toBe("durable");
     expect(seqs()).toHaveLength(201 - missing);
   });
