@@ -16,3 +16,5 @@ conformance --backend iptables --flavour nft
 conformance --backend iptables --flavour legacy --services iptables-legacy
 # kube-proxy's other mode in the same flavour, for what it has a part in.
 conformance --backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
+# What only other kernels show: the oldest and the newest of them, with Geneve.
+node test/vm/dist/matrix/main.js --smoke

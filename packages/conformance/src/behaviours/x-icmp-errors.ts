@@ -47,10 +47,11 @@ export default defineBehaviour({
       const client = await bed.m1.endpoint();
       const outcome = await client.ask("report", { ...far, port: 4, timeoutMs: within(4_000) });
       expect.failure("a connection that a router refuses", outcome);
-      // Its own tries to connect would go on for much longer: only the error tells the proxy.
+      // Its own tries to connect would go on for much longer: only the error tells the proxy. A socket that is in use when the error
+      // comes drops it (net/ipv4/tcp_ipv4.c, tcp_v4_err(), LINUX_MIB_LOCKDROPPEDICMPS); the next SYN, a second later, brings another.
       expect.that(
         "it ends at once",
-        !outcome.ok && outcome.failure !== "TIMEOUT" && outcome.ms < within(900),
+        !outcome.ok && outcome.failure !== "TIMEOUT" && outcome.ms < within(2_500),
         outcome.ms,
       );
     } finally {

@@ -69,7 +69,7 @@ async function main(): Promise<number> {
       only,
       bundles,
       results: directory,
-      limitSeconds: Number(values.limit ?? (smoke ? 600 : 10_800)),
+      limitSeconds: Number(values.limit ?? (smoke ? 1_500 : 10_800)),
       ...(values.accelerator === undefined ? {} : { accelerator: values.accelerator }),
     });
     const seconds = Math.round((performance.now() - began) / 1000);
