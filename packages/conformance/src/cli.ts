@@ -24,6 +24,7 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
       --plugin <path>        a plugin the agent is to load; may be repeated
       --agent <command>      how to run millrace; default: this repository's sources
       --only <id>[,<id>…]    these behaviours, by id or number
+      --except <id>[,<id>…]  all but these
       --family 4|6           one family only
       --temperature cold|warm
       --report <file.json>   every result with its evidence
@@ -45,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
       plugin: { type: "string", multiple: true, default: [] },
       agent: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
+      except: { type: "string", multiple: true, default: [] },
       family: { type: "string" },
       temperature: { type: "string" },
       report: { type: "string" },
@@ -75,7 +77,7 @@ async function main(args: readonly string[]): Promise<number> {
     backendConfig,
     services,
     plugins: values.plugin,
-    behaviours: chosen(values.only.flatMap((list) => list.split(","))),
+    behaviours: chosen(listed(values.only), listed(values.except)),
     ...(values.agent === undefined ? {} : { agentCommand: values.agent.split(" ") }),
     ...(values.family === undefined ? {} : { families: [family(values.family)] }),
     ...(values.temperature === undefined ? {} : { temperatures: [temperature(values.temperature)] }),
@@ -106,11 +108,15 @@ function serviceMode(text: string): ServiceMode {
 const describe = ({ id, number, title, given, when, outcome }: Behaviour): string =>
   `${number ?? "x"}. ${id}: ${title}\n   Given ${given}\n   When  ${when}\n   Then  ${outcome}`;
 
-function chosen(only: readonly string[]): readonly Behaviour[] {
-  const unknown = only.find((name) => !behaviours.some((behaviour) => named(behaviour, name)));
+const listed = (lists: readonly string[]): string[] => lists.flatMap((list) => list.split(","));
+
+function chosen(only: readonly string[], except: readonly string[]): readonly Behaviour[] {
+  const unknown = [...only, ...except].find((name) => !behaviours.some((behaviour) => named(behaviour, name)));
   if (unknown !== undefined)
     throw new LabError("ERR_SUITE_USAGE", `there is no behaviour ${unknown}; see the command list`);
-  return only.length === 0 ? behaviours : behaviours.filter((behaviour) => only.some((name) => named(behaviour, name)));
+  return behaviours
+    .filter((behaviour) => only.length === 0 || only.some((name) => named(behaviour, name)))
+    .filter((behaviour) => !except.some((name) => named(behaviour, name)));
 }
 
 const named = ({ id, number }: Behaviour, name: string): boolean => id === name || String(number) === name;

@@ -5,6 +5,7 @@ import type { KernelView } from "../status/kernel-view.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
 import { Started } from "./started.ts";
+import { TakingOverGate } from "./taking-over-gate.ts";
 
 /** After a change, the kernel is read back once in this time at the most, so that the status tells what is there. */
 const READ_BACK_MS = 500;
@@ -64,8 +65,14 @@ export class ReconcilingPart implements Part {
       filter(({ type }) => type === "redirection.applied" || type === "redirection.removed"),
       auditTime(READ_BACK_MS),
     );
+    const gate = new TakingOverGate(this.#redirection);
     const subscriptions = [
-      engine.intents$.subscribe(({ subject }) => queue.add(subject)),
+      engine.intents$.subscribe(({ subject }) => {
+        if (!gate.holds(engine.state, subject)) queue.add(subject);
+      }),
+      engine.records$.pipe(filter(({ type }) => type === "redirection.applied")).subscribe(({ subject }) => {
+        for (const passed of gate.passed(engine.state, subject)) queue.add(passed);
+      }),
       changes.subscribe(() => {
         this.observe().catch((error: unknown) => log.error({ err: error }, "the kernel could not be read back"));
       }),
