@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_SLOTS } from "./marks.ts";
 
 /** Which iptables programs are used. `auto`: those that kube-proxy or the CNI plugin uses on this host. */
 export const flavourChoices = ["auto", "nft", "legacy"] as const;
@@ -90,9 +91,11 @@ export const configSchema = z
     conntrackZone: z
       .int()
       .min(1)
-      .max(0xffff)
+      .max(0xffff - MAX_SLOTS + 1)
       .default(0x4d52)
-      .describe("Zone of the connections that proxies open, so that none is mistaken for a member's own"),
+      .describe(
+        `First of ${MAX_SLOTS} zones, one for what each proxy opens, so that none is mistaken for another's or a member's`,
+      ),
     drainSeconds: z
       .int()
       .min(0)

@@ -27,7 +27,8 @@ export interface Layout {
     readonly outbound: number;
     readonly end: number;
   };
-  readonly zone: number;
+  /** Conntrack zone of what the proxy in a slot opens: proxies may choose the same address and port to one server. */
+  readonly zone: (slot: number) => number;
 }
 
 export function layoutOf({ marks, rules, tables, links, conntrackZone }: IptablesConfig): Layout {
@@ -52,7 +53,7 @@ export function layoutOf({ marks, rules, tables, links, conntrackZone }: Iptable
       outbound: first + 5,
       end: first + 15,
     },
-    zone: conntrackZone,
+    zone: (slot) => conntrackZone + slot,
   };
 }
 

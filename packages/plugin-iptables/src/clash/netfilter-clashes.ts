@@ -7,9 +7,9 @@ import { ownerByName, ownerByRouting, UNKNOWN_OWNER } from "./known-owners.ts";
 import { type MarkUse, marksOfRule, zoneOfRule } from "./mark-bits.ts";
 import type { NftRule } from "./nft-marks.ts";
 import { sharedMark } from "./routing-clashes.ts";
-import type { Wanted } from "./wanted.ts";
+import { isWithin, type Wanted } from "./wanted.ts";
 
-type WantedMarks = Pick<Wanted, "mask" | "zone" | "isOurChain" | "isOurTable">;
+type WantedMarks = Pick<Wanted, "mask" | "zones" | "isOurChain" | "isOurTable">;
 
 /** Rules of iptables that use our bits of a mark, or our conntrack zone. One for each chain and use, however many rules it has. */
 export function iptablesClashes(
@@ -85,7 +85,7 @@ function markClashes(found: Found, uses: readonly MarkUse[], { mask }: WantedMar
 }
 
 function zoneClashes(found: Found, zone: number | undefined, wanted: WantedMarks): Clash[] {
-  if (zone !== wanted.zone) return [];
+  if (zone === undefined || !isWithin(wanted.zones, zone)) return [];
   const effect = `it puts connections into conntrack zone ${zone}, which is ours`;
   return [{ ...found, effect, setting: "backends.iptables.conntrackZone" }];
 }

@@ -1,12 +1,13 @@
 import type { IpLink } from "../commands/ip-schemas.ts";
 import { BLOCK, type IptablesConfig } from "../config.ts";
+import { MAX_SLOTS } from "../marks.ts";
 
 /** The numbers and names that the configuration gives to this backend on the node. Ranges have their last number in them. */
 export interface Wanted {
   readonly mask: number;
   readonly priorities: readonly [number, number];
   readonly tables: readonly [number, number];
-  readonly zone: number;
+  readonly zones: readonly [number, number];
   readonly gateways: readonly string[];
   /** By name, the VNI that ours has. */
   readonly links: Readonly<Record<string, number>>;
@@ -34,7 +35,7 @@ export function wantedOf(config: IptablesConfig, names: WantedNames): Wanted {
   return {
     ...names,
     ...wantedRouting(config),
-    zone: conntrackZone,
+    zones: [conntrackZone, conntrackZone + MAX_SLOTS - 1],
     gateways: [links.gateway4, links.gateway6],
     links: { [links.outbound]: vni.outbound, [links.inbound]: vni.inbound },
   };

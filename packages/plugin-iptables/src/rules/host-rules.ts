@@ -23,7 +23,7 @@ function rawChains({ layout, slots, port }: HostInput): Chain[] {
         // Proxies answer over their veth, never through the tunnel.
         [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
         // A proxy may use the very addresses and ports of the connection it serves; its own is another one.
-        slots.map((slot) => `${fromSlot(slot)} -p tcp -j CT --zone-orig ${zone}`),
+        slots.map((slot) => `${fromSlot(slot)} -p tcp -j CT --zone-orig ${zone(slot.index)}`),
       ),
     },
     {
