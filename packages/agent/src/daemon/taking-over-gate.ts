@@ -2,7 +2,7 @@ import { type State, subjects, workloadUid } from "@millrace/core";
 import type { RedirectionPart } from "./redirection-part.ts";
 
 /**
- * Holds back members that an earlier run's backend still serves, until the one that takes them over has a proxy to send to: before
+ * Holds back members that an earlier run's backend still leads to a proxy, until the one that takes them over has a proxy to send to: before
  * that it could only refuse their connections. Everything else, above all a pod that nobody captures yet, is let by at once.
  */
 export class TakingOverGate {
@@ -18,8 +18,11 @@ export class TakingOverGate {
   holds(state: State, subject: string): boolean {
     const uid = workloadUid(subject);
     if (this.#isOpen || uid === undefined || state.requested.get(subject)?.action !== "apply") return false;
-    if (!this.#redirection.earlierAll.some(({ observation }) => observation.workloads.some((one) => one.uid === uid)))
-      return false;
+    const isServed = this.#redirection.earlierAll.some(
+      ({ observation: { proxies, workloads } }) =>
+        proxies.some(({ role }) => role === "active") && workloads.some((workload) => workload.uid === uid),
+    );
+    if (!isServed) return false;
     this.#held.add(subject);
     return true;
   }
