@@ -101,6 +101,10 @@ async function ourTables(namespace: Namespace, family: 4 | 6): Promise<string[]>
 const ip = (namespace: Namespace, family: 4 | 6, ...args: string[]) =>
   namespace.runChecked("ip", [`-${family}`, ...args]);
 
+/** Of Millrace's routes only: the table `main` has the node's own in it. */
+const flushRoutes = (namespace: Namespace, family: 4 | 6, table: string) =>
+  ip(namespace, family, "route", "flush", "table", table, "protocol", PROTOCOL);
+
 async function rules({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
   return (await ourRules(node.namespace, family)).map((priority) =>
     guarded(`the ip rule of priority ${priority}`, () =>
@@ -111,7 +115,7 @@ async function rules({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]>
 
 async function routes({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
   return (await ourTables(node.namespace, family)).map((table) =>
-    guarded(`the routes of table ${table}`, () => ip(node.namespace, family, "route", "flush", "table", table)),
+    guarded(`the routes of table ${table}`, () => flushRoutes(node.namespace, family, table)),
   );
 }
 
@@ -148,8 +152,7 @@ function proxyNamespace(bed: Testbed, family: 4 | 6): ManagedObject[] {
       }
     }),
     guarded("the routes in the proxy's namespace", async () => {
-      for (const table of await ourTables(namespace, family))
-        await ip(namespace, family, "route", "flush", "table", table);
+      for (const table of await ourTables(namespace, family)) await flushRoutes(namespace, family, table);
     }),
     guarded("the chains in the proxy's namespace", async () => {
       const lines = (await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-S"])).split("\n");
