@@ -42,6 +42,12 @@ const BREAKS: readonly Break[] = [
   },
   { what: "a tunnel is deleted", command: "ip link del millrace-out", told: "shared" },
   { what: "a tunnel is taken down", command: "ip link set millrace-in down", told: "shared" },
+  {
+    what: "the node's tunnels lead elsewhere",
+    command:
+      "ip link set millrace-out type vxlan id 1001 remote 198.18.9.9 && ip link set millrace-in type vxlan id 1000 remote 198.18.9.9",
+    told: "shared",
+  },
   { what: "a tunnel has a smaller MTU", command: "ip link set millrace-in mtu 1400", told: "shared" },
   { what: "a neighbour is deleted", command: "ip neigh del 169.254.77.77 dev millrace-out", told: "shared" },
   { what: "a member's route is deleted", command: "ip route del $m4 table 15101", told: "workload" },

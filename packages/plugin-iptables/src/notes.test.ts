@@ -34,6 +34,16 @@ test("slots are told again by the next process", () => {
   expect(notes.slots().size).toBe(0);
 });
 
+test("who is active is told again by the next process: a slot, none, or that nothing was noted", () => {
+  expect(notes.active()).toBeUndefined();
+  notes.setActive(3);
+  expect(new Notes(journal).active()).toEqual({ slot: 3 });
+  notes.setActive(undefined);
+  expect(new Notes(journal).active()).toEqual({ slot: undefined });
+  notes.close();
+  expect(existsSync(join(journal, "iptables"))).toBe(false);
+});
+
 test("exclusions: says what is news, and keeps nothing for who excludes nothing", () => {
   const rules = [{ direction: "outbound", member: "198.18.1.10", cidr: "198.19.0.0/16" }] as const;
   expect(notes.setExclusions({ uid: "a/b", rules: [...rules] })).toBe(true);

@@ -18,11 +18,20 @@ const slotSchema = z.strictObject({
   addresses: z.array(z.string()),
 });
 
+/** Written before the node is switched, so that it says what was wanted, whatever the kernel has by now. */
+const activeSchema = z.strictObject({
+  version: z.literal(1),
+  /** null: new connections go to no proxy. */
+  slot: z.int().nullable(),
+});
+
 const exclusionSchema = z.strictObject({
   version: z.literal(1),
   uid: z.string(),
   rules: z.array(z.strictObject({ direction: z.enum(["outbound", "inbound"]), member: z.string(), cidr: z.string() })),
 });
+
+const ACTIVE_FILE = "slot.json";
 
 /** Whom a slot is for, and how to find its namespace again after a restart. */
 export type SlotIdentity = Omit<z.output<typeof slotSchema>, "version">;
@@ -49,6 +58,18 @@ export class Notes {
     remove(join(this.#root, "slots"), `${index}.json`);
   }
 
+  /** The slot that new connections are to go to; undefined where nothing is noted, as by versions that told it by the tunnel. */
+  active(): { readonly slot: number | undefined } | undefined {
+    const [found] = read(join(this.#root, "active"), activeSchema);
+    return found && { slot: found.note.slot ?? undefined };
+  }
+
+  setActive(slot: number | undefined): void {
+    const present = this.active();
+    if (present !== undefined && present.slot === slot) return;
+    write(join(this.#root, "active", ACTIVE_FILE), { version: 1, slot: slot ?? null });
+  }
+
   exclusions(): readonly ExclusionNote[] {
     return read(join(this.#root, "exclusions"), exclusionSchema).map(({ note: { version: _, ...rest } }) => rest);
   }
@@ -63,9 +84,10 @@ export class Notes {
     return true;
   }
 
-  /** Removes the directories that are empty. */
+  /** Forgets who was active, and removes the directories that are empty. */
   close(): void {
-    for (const name of ["slots", "exclusions", "rules"]) removeEmpty(join(this.#root, name));
+    remove(join(this.#root, "active"), ACTIVE_FILE);
+    for (const name of ["active", "slots", "exclusions", "rules"]) removeEmpty(join(this.#root, name));
     removeEmpty(this.#root);
   }
 }

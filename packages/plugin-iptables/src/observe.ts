@@ -34,7 +34,7 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
     routes(undefined, { family, table: context.layout.tables.inbound }),
   );
   const uids = sortedUnique([...entries.uids(), ...wanted.workloads.keys()]);
-  const sending = await sendingNow(context, slots);
+  const sending = sendingNow(context, slots);
   const shadows = await readShadows(context);
   return {
     workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, shadows, wanted.workloads.get(uid))),

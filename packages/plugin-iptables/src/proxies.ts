@@ -26,7 +26,7 @@ export async function useProxies(
     }
   };
   const prepared = active && (await prepare(active));
-  const next = active !== undefined && prepared === undefined ? await activeSlot(context, slots.all()) : prepared;
+  const next = active !== undefined && prepared === undefined ? sendingNow(context, slots).active : prepared;
   const used = new Set(next === undefined ? [] : [next]);
   for (const proxy of draining) {
     // A draining proxy that is gone has no connections left to lose.
@@ -37,19 +37,44 @@ export async function useProxies(
 
   const all = slots.all();
   const kept = new Map([...all].filter(([index]) => used.has(index)));
+  context.notes.setActive(next);
   await ensureShared(context, { slots: kept, active: next });
   for (const [index, identity] of all) if (!used.has(index)) await slots.retire(index, identity);
   if (next === undefined) context.log.warn({ failurePolicy: context.policy.failurePolicy }, "no active proxy");
   if (failures.length > 0) throw failures[0];
 }
 
-/** The proxies that the kernel sends to now: the tunnels lead to the active one. */
-export async function sendingNow(context: NodeContext, slots: ProxySlots): Promise<Sending> {
+/** The proxies that the node is to send to. Where the tunnels lead says nothing about it: somebody may have changed them. */
+export function sendingNow({ notes }: NodeContext, slots: ProxySlots): Sending {
   const all = slots.all();
-  return { slots: all, active: await activeSlot(context, all) };
+  const slot = notes.active()?.slot;
+  return { slots: all, active: slot !== undefined && all.has(slot) ? slot : undefined };
 }
 
-async function activeSlot(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>): Promise<number | undefined> {
+/**
+ * Takes down the slots of proxies that are gone, after the node has ceased to send to them; makes the node's side complete for the
+ * others.
+ */
+export async function clearAway(
+  context: NodeContext,
+  slots: ProxySlots,
+  gone: ReadonlyMap<number, SlotIdentity>,
+): Promise<void> {
+  const { slots: all, active } = sendingNow(context, slots);
+  const present = new Map([...all].filter(([index]) => !gone.has(index)));
+  const next = active !== undefined && present.has(active) ? active : undefined;
+  context.notes.setActive(next);
+  await ensureShared(context, { slots: present, active: next });
+  for (const [index, identity] of gone) {
+    context.log.info({ slot: index, proxy: identity.name }, "clearing away a proxy that is gone");
+    await slots.retire(index, identity);
+  }
+}
+
+/** Notes what only the tunnels tell: earlier versions noted no active slot. */
+export async function noteActive(context: NodeContext, slots: ProxySlots): Promise<void> {
+  if (context.notes.active() !== undefined) return;
   const remote = await tunnelRemote(context);
-  return [...slots].find(([, identity]) => tunnelAddress(identity) === remote)?.[0];
+  const found = [...slots.all()].find(([, identity]) => tunnelAddress(identity) === remote);
+  context.notes.setActive(found?.[0]);
 }

@@ -5,9 +5,9 @@ import { explainFailure, IptablesError } from "./errors.ts";
 import { readEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import { observe } from "./observe.ts";
-import { sendingNow, useProxies } from "./proxies.ts";
+import { clearAway, noteActive, sendingNow, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
-import { ensureNodeRules, ensureShared, removeShared } from "./shared.ts";
+import { ensureNodeRules, removeShared } from "./shared.ts";
 import { Workloads } from "./workloads.ts";
 
 /** The open iptables redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
@@ -34,14 +34,8 @@ export class IptablesRedirection implements Redirection {
     const slots = redirection.#slots;
     context.journal.sweep();
     await redirection.#workloads.sweepExclusions();
-    const { slots: all, active } = await sendingNow(context, slots);
-    const gone = slots.gone();
-    const present = new Map([...all].filter(([index]) => !gone.has(index)));
-    await ensureShared(context, { slots: present, active: present.has(active ?? -1) ? active : undefined });
-    for (const [index, identity] of gone) {
-      context.log.info({ slot: index, proxy: identity.name }, "clearing away a proxy that is gone");
-      await slots.retire(index, identity);
-    }
+    await noteActive(context, slots);
+    await clearAway(context, slots, slots.gone());
     await redirection.#workloads.sweep(() => redirection.#updateRules());
     return redirection;
   }
@@ -106,7 +100,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   async #updateRules(): Promise<void> {
-    await ensureNodeRules(this.#context, await sendingNow(this.#context, this.#slots));
+    await ensureNodeRules(this.#context, sendingNow(this.#context, this.#slots));
   }
 
   async #untilReleased(addresses: readonly string[]): Promise<void> {
