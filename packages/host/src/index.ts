@@ -18,7 +18,7 @@ export {
 export { Mutex } from "./mutex.ts";
 // Interfaces and network namespaces
 export { findNetns, isGone, requireHostLink, requireNetns } from "./netns-lookup.ts";
-export { hasIpv6, looseReversePath, noForwarding } from "./proxy-sysctls.ts";
+export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 export { untilReleased } from "./released.ts";
 export { removeEmpty } from "./remove-empty.ts";
 // Sysctls, and what stood there before

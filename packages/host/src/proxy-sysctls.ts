@@ -42,6 +42,19 @@ export function noForwarding(netns: NetnsHandle, ifName: string, interfaces: rea
   return changes;
 }
 
+/**
+ * Keeps a proxy from answering ARP for everybody's addresses, which its routing makes local: on a bridge it would be taken for every pod
+ * (net/ipv4/arp.c, arp_process(): what `ip route get` calls local is answered for). 3: only for addresses that an interface of the
+ * namespace has. IPv6 asks for these alone (net/ipv6/ndisc.c, ndisc_recv_ns()). What is set already is left as it is, but named, so that
+ * whoever has set it is not the last to hold it.
+ */
+export function ownArpOnly(netns: NetnsHandle, ifName: string): SysctlChange[] {
+  if (readSysctl(netns.fd, "net/ipv4/conf/all/arp_ignore") !== "0") return [];
+  const path = `net/ipv4/conf/${ifName}/arp_ignore`;
+  const present = readSysctl(netns.fd, path);
+  return [{ path, value: present === "0" ? "3" : present }];
+}
+
 /** Whether an interface takes part in IPv6 at all. */
 export function hasIpv6(netns: NetnsHandle, ifName: string): boolean {
   const path = `net/ipv6/conf/${ifName}/disable_ipv6`;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { PluginLogger } from "@millrace/core";
 import { type Netns, openNetns, readSysctl, writeSysctl } from "linux-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { looseReversePath, noForwarding } from "./proxy-sysctls.ts";
+import { looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 import { SysctlJournal } from "./sysctl-journal.ts";
 import { run } from "./testing/run.ts";
 
@@ -160,6 +160,26 @@ describe("forwarding in a proxy's namespace", () => {
     write("net/ipv6/conf/all/forwarding", "1");
     expect(noForwarding(netns, "v0", ["lo", "v0", "v1"]).map(({ path }) => path)).toEqual([FORWARD]);
   });
+});
+
+it.each([
+  ["0", "0", "3"],
+  ["0", "1", "1"],
+  ["1", "0", undefined],
+])("keeps a proxy from answering ARP for others (all %s, interface %s)", (everywhere, own, wanted) => {
+  const path = "net/ipv4/conf/v0/arp_ignore";
+  write("net/ipv4/conf/all/arp_ignore", everywhere);
+  write(path, own);
+  expect(ownArpOnly(netns, "v0")).toEqual(wanted === undefined ? [] : [{ path, value: wanted }]);
+});
+
+it("goes on answering ARP for its own addresses alone until the last backend has let go", () => {
+  const path = "net/ipv4/conf/v0/arp_ignore";
+  for (const holder of ["x", "y"]) journal.change(holder, netns, ownArpOnly(netns, "v0"));
+  journal.restore("x", netns);
+  expect(read(path)).toBe("3");
+  journal.restore("y", netns);
+  expect(read(path)).toBe("0");
 });
 
 it.each([

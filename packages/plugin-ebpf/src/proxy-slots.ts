@@ -4,6 +4,7 @@ import {
   ensureRouting,
   looseReversePath,
   noForwarding,
+  ownArpOnly,
   removeRouting,
   requireHostLink,
   requireNetns,
@@ -168,6 +169,7 @@ export class ProxySlots {
     journal.change(hostHolder(identity), this.#node, looseReversePath(this.#node, identity.hostName));
     journal.change(SYSCTL_HOLDER, netns, [
       ...looseReversePath(netns, identity.ifName),
+      ...ownArpOnly(netns, identity.ifName),
       ...noForwarding(netns, identity.ifName, interfaces),
     ]);
     const routedBefore = readRouting(slot);

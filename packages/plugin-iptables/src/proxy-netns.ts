@@ -4,6 +4,7 @@ import {
   looseReversePath,
   type NetnsHandle,
   noForwarding,
+  ownArpOnly,
   removeRouting,
   routingProblems,
 } from "@millrace/host";
@@ -109,6 +110,7 @@ function wantedSysctls({ layout }: NodeContext, { netns, identity }: ProxyInside
   const interfaces = links(netns.fd).map(({ name }) => name);
   return [
     ...looseReversePath(netns, identity.ifName),
+    ...ownArpOnly(netns, identity.ifName),
     ...noForwarding(
       netns,
       identity.ifName,
