@@ -118,6 +118,17 @@ test("finds a bridged pod, which has no route, through its namespace", async () 
   await until(() => expect(found()).toEqual([expected(pod, "peer")]));
 });
 
+test("passes over a namespace with the same addresses that belongs to another node of this machine", async () => {
+  using elsewhere = new TestNode();
+  elsewhere.addPod("a", { addresses: [v4, v6] });
+  const pod = node.addPod("a", { addresses: [v4, v6] });
+  node.ip("link", "add", "cni0", "type", "bridge");
+  node.ip("link", "set", pod.hostIfName, "master", "cni0");
+  pods$.next([wanted]);
+  await start({ netnsDirectories: [node.netnsDirectory, elsewhere.netnsDirectory] });
+  await until(() => expect(found()).toEqual([expected(pod, "peer")]));
+});
+
 /** A process in a pod's namespace; its stdin is its life line, so that it cannot outlive the test. */
 async function processIn(netns: string): Promise<ChildProcess & { pid: number }> {
   const child = spawn("nsenter", [`--net=${netns}`, "cat"], { stdio: ["pipe", "pipe", "inherit"] });
