@@ -5,6 +5,7 @@ import { behaviours } from "./behaviours/index.ts";
 import { LabError } from "./errors.ts";
 import type { Family } from "./lab/addresses.ts";
 import { Lab } from "./lab/lab.ts";
+import { POD_NETWORKS, type PodNetworkKind } from "./lab/pod-network.ts";
 import { SERVICE_MODES, type ServiceMode } from "./lab/services.ts";
 import { run } from "./programs/command.ts";
 import type { Behaviour, Temperature } from "./suite/behaviour.ts";
@@ -20,6 +21,8 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
       --flavour <flavour>    which iptables the iptables backend uses: nft or legacy
       --tunnel <kind>        its tunnel: geneve or vxlan
       --services <mode>      how the node translates Services: nft (default), iptables-nft, iptables-legacy
+      --pods <how>           how pods are attached to the node: routed (default), bridge
+      --bridge-nf 0|1        whether the node's iptables see what its bridges pass on; default: as the kernel has it
       --config <json>        the backend's configuration
       --plugin <path>        a plugin the agent is to load; may be repeated
       --agent <command>      how to run millrace; default: this repository's sources
@@ -42,6 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
       flavour: { type: "string" },
       tunnel: { type: "string" },
       services: { type: "string", default: "nft" },
+      pods: { type: "string", default: "routed" },
+      "bridge-nf": { type: "string" },
       config: { type: "string", default: "{}" },
       plugin: { type: "string", multiple: true, default: [] },
       agent: { type: "string" },
@@ -72,10 +77,14 @@ async function main(args: readonly string[]): Promise<number> {
   const chosenConfig = Object.entries({ attach, flavour, tunnel }).filter(([, value]) => value !== undefined);
   const backendConfig = { ...JSON.parse(values.config), ...Object.fromEntries(chosenConfig) };
   const services = serviceMode(values.services);
+  const pods = podNetworkKind(values.pods);
+  const bridgeNetfilter = values["bridge-nf"] === undefined ? undefined : zeroOrOne(values["bridge-nf"]);
   const outcome = await runSuite({
     backend: values.backend,
     backendConfig,
     services,
+    pods,
+    ...(bridgeNetfilter === undefined ? {} : { bridgeNetfilter }),
     plugins: values.plugin,
     behaviours: chosen(listed(values.only), listed(values.except)),
     ...(values.agent === undefined ? {} : { agentCommand: values.agent.split(" ") }),
@@ -83,7 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
     ...(values.temperature === undefined ? {} : { temperatures: [temperature(values.temperature)] }),
     onResult: (result) => process.stdout.write(`${renderResult(result)}\n`),
   });
-  const subject = { backend: values.backend, backendConfig, services, commit: await commit(), startedAt };
+  const subject = { backend: values.backend, backendConfig, services, pods, commit: await commit(), startedAt };
   const report = buildReport(subject, outcome);
   if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
   process.stdout.write(`\n${renderTable(report.results)}\n\n${renderSummary(report)}\n`);
@@ -103,6 +112,17 @@ function serviceMode(text: string): ServiceMode {
   if (mode === undefined)
     throw new LabError("ERR_SUITE_USAGE", `--services is ${SERVICE_MODES.join(", ")}, not ${text}`);
   return mode;
+}
+
+function podNetworkKind(text: string): PodNetworkKind {
+  const kind = POD_NETWORKS.find((candidate) => candidate === text);
+  if (kind === undefined) throw new LabError("ERR_SUITE_USAGE", `--pods is ${POD_NETWORKS.join(" or ")}, not ${text}`);
+  return kind;
+}
+
+function zeroOrOne(text: string): boolean {
+  if (text !== "0" && text !== "1") throw new LabError("ERR_SUITE_USAGE", `--bridge-nf is 0 or 1, not ${text}`);
+  return text === "1";
 }
 
 const describe = ({ id, number, title, given, when, outcome }: Behaviour): string =>

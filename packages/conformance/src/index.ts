@@ -33,8 +33,9 @@ export { Program, type ProgramOptions } from "./programs/program.ts";
 export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
 export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";
 export { DIFFERENCES, type Difference, type DifferenceId, renderDifferences } from "./suite/differences.ts";
+export { countEscapes } from "./suite/escapes.ts";
 export { Expect } from "./suite/expect.ts";
-export { countEscapes, countPackets, type PacketCounter } from "./suite/packet-counter.ts";
+export { countPackets, type PacketCounter } from "./suite/packet-counter.ts";
 export {
   buildReport,
   NUMBERED,

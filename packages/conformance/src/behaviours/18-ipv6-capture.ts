@@ -1,7 +1,6 @@
-import { hostInterface } from "../lab/lab-pod.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, expectCaptured } from "../suite/contact.ts";
-import { countEscapes } from "../suite/packet-counter.ts";
+import { countEscapes } from "../suite/escapes.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 export default defineBehaviour({
@@ -14,7 +13,7 @@ export default defineBehaviour({
   families: [6],
   async run(trial) {
     const { bed, expect } = trial;
-    await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), ["eth0", hostInterface("p1")]);
+    await using escapes = await countEscapes(bed.node, bed.m1, [bed.p1]);
     for (const [from, to] of [
       [bed.m1, bed.ext],
       [bed.m1, bed.p1],

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostInterface } from "../lab/lab-pod.ts";
 import type { Output } from "../programs/endpoint/protocol.ts";
 import { within } from "../slow.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { WARM_ROUNDS } from "../suite/contact.ts";
-import { countEscapes } from "../suite/packet-counter.ts";
+import { countEscapes } from "../suite/escapes.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 const RATE = 100;
@@ -29,11 +28,7 @@ export default defineBehaviour({
     await bed.settle();
     const z1 = bed.proxy;
     const before = z1.records.length;
-    await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), [
-      "eth0",
-      hostInterface("m2"),
-      hostInterface("p1"),
-    ]);
+    await using escapes = await countEscapes(bed.node, bed.m1, [bed.m2, bed.p1]);
     const streams = await client.ask("startStreams", { targets: [...targets, ...targets], intervalMs: 20 });
     const z2 = await bed.addProxy();
     // Second by second for as long as the change takes, and one second more.

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostInterface } from "../lab/lab-pod.ts";
 import { compareSnapshots, snapshot } from "../snapshot/snapshot.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { recordsSince } from "../suite/contact.ts";
-import { countEscapes } from "../suite/packet-counter.ts";
+import { countEscapes } from "../suite/escapes.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 const RATE = 50;
@@ -31,7 +30,7 @@ async function killUnderLoad(trial: Trial): Promise<void> {
   const targets = [bed.ext, bed.m2].map((host) => ({ host: host.address(family), port: SERVER_PORT }));
   const client = await bed.m1.endpoint();
   const since = bed.proxy.records.length;
-  await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), ["eth0", hostInterface("m2")]);
+  await using escapes = await countEscapes(bed.node, bed.m1, [bed.m2]);
   const streams = await client.ask("startStreams", { targets, intervalMs: 10 });
   const load = client.ask("load", { targets, rate: RATE, seconds: SECONDS });
   await sleep(400);

@@ -68,7 +68,7 @@ class Policy implements AsyncDisposable {
   counter dropped { }
   chain forward {
     type filter hook forward priority 0
-    oifname "${bed.m2.hostInterface}" ${match} counter name dropped drop
+    oifname "${bed.node.deviceOf(bed.m2)}" ${match} counter name dropped drop
   }
 }
 `);

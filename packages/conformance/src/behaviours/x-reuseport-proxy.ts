@@ -1,7 +1,6 @@
-import { hostInterface } from "../lab/lab-pod.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { contact, expectCaptured, recordsSince } from "../suite/contact.ts";
-import { countEscapes } from "../suite/packet-counter.ts";
+import { countEscapes } from "../suite/escapes.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
 const CONNECTIONS = 40;
@@ -21,7 +20,7 @@ export default defineBehaviour({
       const made = await contact(trial, bed.m1, to);
       await expectCaptured(trial, made, { frontend: "outbound", source: bed.m1.address(family), destination: to });
       const since = bed.proxy.records.length;
-      await using escapes = await countEscapes(bed.node.namespace, hostInterface("m1"), ["eth0"]);
+      await using escapes = await countEscapes(bed.node, bed.m1);
       const result = await (await bed.m1.endpoint()).ask("load", {
         targets: [to],
         rate: 200,

@@ -5,11 +5,10 @@ import { FAMILIES } from "../lab/addresses.ts";
 import { fillBuiltInChains } from "../lab/built-in-chains.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
-import { hostInterface } from "../lab/lab-pod.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 import { within } from "../slow.ts";
 import { compareSnapshots, type Snapshot, snapshot } from "../snapshot/snapshot.ts";
-import { countEscapes } from "../suite/packet-counter.ts";
+import { countEscapes } from "../suite/escapes.ts";
 
 const PORT = 8080;
 const RATE = 50;
@@ -80,7 +79,7 @@ test.each(changes)(
     const world = lab.external("world");
     const member = lab.pod("m1");
     // Not told by source ports: where conntrack still has a connection of the other backend, it gives the proxy's another port.
-    await using escapes = await countEscapes(lab.node(1).namespace, hostInterface("m1"), ["eth0"]);
+    await using escapes = await countEscapes(lab.node(1), member);
     const mark = proxy.records.length;
     const outbound = FAMILIES.map((family) => ({ host: world.address(family), port: PORT }));
     const inbound = FAMILIES.map((family) => ({ host: member.address(family), port: PORT }));

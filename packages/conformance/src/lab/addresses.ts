@@ -36,6 +36,11 @@ export function gatewayAddresses(node: number): DualStack {
   return { 4: `198.18.${node}.1`, 6: "fe80::1" };
 }
 
+/** The same of a pod on a bridge: addresses of the pod's own subnet, which the bridge has. */
+export function onLinkGateways(node: number, index: number): DualStack {
+  return { 4: `198.18.${index < FIRST_RANGE ? node : node + 100}.1`, 6: `2001:2:0:${hex(node)}::1` };
+}
+
 /** The node's own addresses on the fabric between nodes. */
 export function nodeAddresses(node: number): DualStack {
   return { 4: `198.19.0.${node}`, 6: `2001:2:0:ff::${hex(node)}` };

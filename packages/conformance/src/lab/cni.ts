@@ -2,8 +2,8 @@ import { connect } from "node:net";
 import { z } from "zod";
 import { LabError } from "../errors.ts";
 import { within } from "../slow.ts";
-import type { DualStack } from "./addresses.ts";
 import type { LabPod } from "./lab-pod.ts";
+import type { PodNetwork } from "./pod-network.ts";
 
 export type CniCommand = "ADD" | "DEL" | "CHECK" | "STATUS";
 
@@ -20,7 +20,7 @@ export async function cniRequest(
   socketPath: string,
   command: CniCommand,
   pod: LabPod,
-  gateway: DualStack,
+  network: PodNetwork,
 ): Promise<void> {
   const request = {
     version: 1,
@@ -29,7 +29,7 @@ export async function cniRequest(
     netns: pod.namespace.path,
     ifName: "eth0",
     pod: { namespace: pod.kubernetesNamespace, name: pod.name, uid: pod.uid },
-    prevResult: await previousResult(pod, gateway),
+    prevResult: await previousResult(pod, network),
   };
   const line = await exchange(socketPath, `${JSON.stringify(request)}\n`);
   const answer = Answer.parse(JSON.parse(line));
@@ -41,16 +41,22 @@ export async function cniRequest(
 }
 
 /** The result of the plugin before ours in the chain (CNI specification 1.0, section 5, "Success"). */
-async function previousResult(pod: LabPod, gateway: DualStack): Promise<object> {
+async function previousResult(pod: LabPod, network: PodNetwork): Promise<object> {
   const links = JSON.parse(await pod.namespace.runChecked("ip", ["-j", "link", "show", "eth0"])) as {
     address: string;
   }[];
+  const gateway = network.gateways(pod);
+  const lengths = network.prefixLengths;
+  // The plugin `bridge` tells of its bridge first.
+  const bridge = network.kind === "bridge" ? [{ name: network.device(pod) }] : [];
+  const inside = { name: "eth0", mac: links[0]?.address, sandbox: pod.namespace.path };
+  const at = bridge.length + 1;
   return {
     cniVersion: "1.0.0",
-    interfaces: [{ name: pod.hostInterface }, { name: "eth0", mac: links[0]?.address, sandbox: pod.namespace.path }],
+    interfaces: [...bridge, { name: pod.hostInterface }, inside],
     ips: [
-      { interface: 1, address: `${pod.addresses[4]}/32`, gateway: gateway[4] },
-      { interface: 1, address: `${pod.addresses[6]}/128`, gateway: gateway[6] },
+      { interface: at, address: `${pod.addresses[4]}/${lengths[4]}`, gateway: gateway[4] },
+      { interface: at, address: `${pod.addresses[6]}/${lengths[6]}`, gateway: gateway[6] },
     ],
     routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
   };

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../errors.ts";
 import { runChecked } from "../programs/command.ts";
-import { gatewayAddresses, nodeAddresses, podAddresses } from "./addresses.ts";
+import { nodeAddresses, podAddresses } from "./addresses.ts";
 import { type CniCommand, cniRequest } from "./cni.ts";
 import { LabHost } from "./lab-host.ts";
 import { LabPod, type PodOptions } from "./lab-pod.ts";
@@ -15,6 +15,7 @@ import {
   podManifest,
 } from "./manifests.ts";
 import { Namespace } from "./namespace.ts";
+import { type PodNetwork, type PodNetworkKind, podNetwork } from "./pod-network.ts";
 import { type ServiceMode, ServiceTable } from "./services.ts";
 
 /** Where a node keeps what an agent on it reads and writes. */
@@ -36,6 +37,8 @@ export interface PodDefaults {
   readonly rpFilter: 0 | 1 | 2;
   readonly mtu: number;
   readonly services: ServiceMode;
+  /** How pods are attached. */
+  readonly pods: PodNetworkKind;
   /** A creation time later than any it gave before. */
   nextCreation(): Date;
 }
@@ -48,6 +51,7 @@ export class LabNode extends LabHost {
   /** The node's share of Service addresses and node ports, as kube-proxy would program them. */
   readonly services: ServiceTable;
   readonly #defaults: PodDefaults;
+  readonly #network: PodNetwork;
   readonly #pods = new Map<string, LabPod>();
   #nextIndex = 0;
 
@@ -55,10 +59,22 @@ export class LabNode extends LabHost {
     super(`n${number}`, namespace, nodeAddresses(number));
     this.number = number;
     this.#defaults = defaults;
+    this.#network = podNetwork(defaults.pods, number, defaults.mtu);
     this.paths = nodePaths(directory);
     for (const path of [this.paths.bpffs, this.paths.journal, this.paths.sockets]) mkdirSync(path, { recursive: true });
     this.manifests = new ManifestDirectory(this.paths.manifests);
     this.services = new ServiceTable(namespace, defaults.services);
+  }
+
+  /** Makes what pods are attached to, where that is one thing for all of them. */
+  async prepare(): Promise<void> {
+    const lines = this.#network.nodeLines();
+    if (lines.length > 0) await this.namespace.ip(...lines);
+  }
+
+  /** The interface by which this node's IP layer sends to a pod: the pod's own, or the bridge. */
+  deviceOf(pod: LabPod): string {
+    return this.#network.device(pod);
   }
 
   /** All pods that exist on the node now. */
@@ -91,8 +107,8 @@ export class LabNode extends LabHost {
       (options) => new LabPod(options, new Namespace(netns(options)), podAddresses(this.number, options.index)),
     );
     await Promise.all(pods.map((pod) => pod.namespace.setSysctls(podSysctls(this.#defaults.rpFilter))));
-    await this.namespace.ip(...pods.flatMap((pod) => this.#hostLines(pod)));
-    await Promise.all(pods.map((pod) => pod.namespace.ip(...this.#podLines(pod))));
+    await this.namespace.ip(...pods.flatMap((pod) => this.#network.hostLines(pod)));
+    await Promise.all(pods.map((pod) => pod.namespace.ip(...this.#network.podLines(pod))));
     for (const pod of pods) this.#pods.set(pod.name, pod);
     return pods;
   }
@@ -145,39 +161,12 @@ export class LabNode extends LabHost {
 
   /** Tells the agent's CNI socket about a pod, as the CNI plugin does. Throws ERR_CNI_REQUEST with the agent's answer. */
   async cni(command: CniCommand, pod: LabPod): Promise<void> {
-    await cniRequest(join(this.paths.sockets, "cni.sock"), command, pod, gatewayAddresses(this.number));
+    await cniRequest(join(this.paths.sockets, "cni.sock"), command, pod, this.#network);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.pods.map((pod) => pod[Symbol.asyncDispose]()));
     await super[Symbol.asyncDispose]();
-  }
-
-  #hostLines(pod: LabPod): string[] {
-    const { hostInterface: host, namespace, addresses } = pod;
-    const gateway = gatewayAddresses(this.number);
-    const { mtu } = this.#defaults;
-    return [
-      `link add ${host} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${namespace.name}`,
-      `addr add ${gateway[4]}/32 dev ${host}`,
-      `addr add ${gateway[6]}/64 dev ${host} nodad`,
-      `link set ${host} up`,
-      `route add ${addresses[4]}/32 dev ${host} scope link`,
-      `route add ${addresses[6]}/128 dev ${host}`,
-    ];
-  }
-
-  #podLines(pod: LabPod): string[] {
-    const gateway = gatewayAddresses(this.number);
-    return [
-      "link set lo up",
-      `addr add ${pod.addresses[4]}/32 dev eth0`,
-      `addr add ${pod.addresses[6]}/128 dev eth0 nodad`,
-      "link set eth0 up",
-      `route add ${gateway[4]} dev eth0 scope link`,
-      `route add default via ${gateway[4]} dev eth0`,
-      `route add default via ${gateway[6]} dev eth0`,
-    ];
   }
 }
 

@@ -5,11 +5,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FAMILIES, gatewayAddresses, serviceAddresses } from "./addresses.ts";
+import { FAMILIES, serviceAddresses } from "./addresses.ts";
 import { cniRequest } from "./cni.ts";
 import { Lab } from "./lab.ts";
+import type { LabPod } from "./lab-pod.ts";
 import { NETNS_DIRECTORY } from "./namespace.ts";
 import { labDirectory } from "./owner.ts";
+import { podNetwork } from "./pod-network.ts";
 import { processesIn, startTime } from "./process-table.ts";
 import { mountsUnder, namespacesOf } from "./sweep.ts";
 
@@ -26,6 +28,33 @@ function remains(prefix: string, inodes: ReadonlySet<number>): object {
 
 const NOTHING = { namespaces: [], mounts: [], directory: false, owner: [], processes: [] };
 const inodesOf = (lab: Lab): Set<number> => new Set(lab.hosts.map(({ namespace }) => namespace.inode));
+
+describe("a lab with pods on a bridge", () => {
+  it("lets pods talk to each other as neighbours, and to the rest by the bridge", async () => {
+    await using lab = await Lab.create({
+      prefix: "mrbr",
+      nodes: [{ pods: ["a", { name: "b" }, { name: "c", index: 300 }] }, { pods: ["d"] }],
+      externals: ["x"],
+      pods: "bridge",
+      bridgeNetfilter: false,
+    });
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => lab.pod(name)) as [LabPod, LabPod, LabPod, LabPod];
+    const from = await a.endpoint();
+    for (const to of [b, c, d, lab.external("x")]) {
+      await (await to.endpoint()).listen(8080);
+      for (const family of FAMILIES) {
+        const outcome = await from.ask("report", { host: to.address(family), port: 8080 });
+        expect(outcome).toMatchObject({ ok: true, value: { peer: a.address(family) } });
+      }
+    }
+    const neighbours = await a.namespace.runChecked("ip", ["neigh", "show"]);
+    expect(neighbours).toContain(`${b.address(4)} dev eth0`);
+    expect(neighbours).toContain(`${b.address(6)} dev eth0`);
+    expect(neighbours).not.toContain(c.address(4));
+    expect(lab.node(1).deviceOf(a)).toBe("cni0");
+    expect(await lab.node(1).namespace.sysctl("net.bridge.bridge-nf-call-iptables")).toBe("0");
+  });
+});
 
 describe("a lab's life", () => {
   it("leaves nothing when it is disposed of", async () => {
@@ -199,7 +228,7 @@ describe("plain traffic", () => {
     }).listen(path);
     try {
       const pod = lab.pod("a");
-      await expect(cniRequest(path, "ADD", pod, gatewayAddresses(1))).rejects.toMatchObject({
+      await expect(cniRequest(path, "ADD", pod, podNetwork("routed", 1, 1500))).rejects.toMatchObject({
         code: "ERR_CNI_REQUEST",
       });
       expect(JSON.parse(requests.join(""))).toMatchObject({

@@ -17,6 +17,7 @@ import { LabNode, type PodDefaults } from "./lab-node.ts";
 import type { LabPod, PodOptions } from "./lab-pod.ts";
 import { Namespace } from "./namespace.ts";
 import { claim, labDirectory } from "./owner.ts";
+import type { PodNetworkKind } from "./pod-network.ts";
 import type { ServiceMode } from "./services.ts";
 import { destroyOnSignal, forget } from "./signals.ts";
 import { destroyLab, sweepLabs } from "./sweep.ts";
@@ -48,13 +49,17 @@ export interface LabOptions {
   readonly mtu?: number;
   /** How nodes translate Service addresses; default `nft`. */
   readonly services?: ServiceMode;
+  /** How pods are attached to their node; default `routed`. */
+  readonly pods?: PodNetworkKind;
+  /** Whether nodes' rules of iptables see what a bridge passes on (`net.bridge.bridge-nf-call-*`); default: as the kernel has it. */
+  readonly bridgeNetfilter?: boolean;
 }
 
 let labsOfThisProcess = 0;
 
 /**
  * A cluster in a box: nodes, pods and external hosts as network namespaces of this machine, dual stack, routed like a
- * cluster whose CNI plugin is `ptp`. Nothing outside its namespaces and its directory under /run/millrace-lab is changed,
+ * cluster whose CNI plugin is `ptp`, or bridged. Nothing outside its namespaces and its directory under /run/millrace-lab is changed,
  * and all of it goes when the lab is disposed of, when the process gets SIGINT or SIGTERM, or, if it was killed, when the
  * next lab is made.
  */
@@ -130,7 +135,15 @@ export class Lab implements AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    const { nodes, externals = [], mtu = 1500, rpFilter = 0, services = "nft" } = this.#options;
+    const {
+      nodes,
+      externals = [],
+      mtu = 1500,
+      rpFilter = 0,
+      services = "nft",
+      pods = "routed",
+      bridgeNetfilter,
+    } = this.#options;
     const numbers = nodes.map((_, index) => index + 1);
     await runChecked("ip", ["-batch", "-"], {
       input: ["fab", ...numbers.map((number) => `n${number}`)]
@@ -152,11 +165,12 @@ export class Lab implements AsyncDisposable {
       mtu,
       rpFilter,
       services,
+      pods,
       nextCreation: () => this.#nextCreation(),
     };
     for (const number of numbers) {
       const namespace = new Namespace(`${this.prefix}-n${number}`);
-      await namespace.setSysctls(nodeSysctls(rpFilter));
+      await namespace.setSysctls({ ...nodeSysctls(rpFilter), ...bridgeSysctls(bridgeNetfilter) });
       await namespace.ip(...this.#nodeLines(number, numbers, mtu));
       await fabric.ip(`link set node${number} master br0 up`);
       const directory = join(labDirectory(this.prefix), `n${number}`);
@@ -164,6 +178,7 @@ export class Lab implements AsyncDisposable {
       const node = new LabNode(number, namespace, directory, defaults);
       await runChecked("mount", ["-t", "bpf", "bpf", node.paths.bpffs]);
       await node.services.install();
+      await node.prepare();
       this.#nodes.set(number, node);
     }
     await Promise.all(nodes.map((options, index) => this.node(index + 1).addPods(...podsOf(options))));
@@ -287,3 +302,11 @@ const nodeSysctls = (rpFilter: number): Record<string, number> => ({
   "net.ipv4.conf.all.rp_filter": rpFilter,
   "net.ipv4.conf.default.rp_filter": rpFilter,
 });
+
+/** The kernel has them where br_netfilter is loaded, in each network namespace (net/bridge/br_netfilter_hooks.c, brnf_table). */
+const bridgeSysctls = (isOn: boolean | undefined): Record<string, number> =>
+  isOn === undefined
+    ? {}
+    : Object.fromEntries(
+        ["ip", "ip6", "arp"].map((table) => [`net.bridge.bridge-nf-call-${table}tables`, Number(isOn)]),
+      );

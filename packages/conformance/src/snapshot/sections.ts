@@ -22,7 +22,11 @@ const NAMES: Readonly<Record<string, string>> = { iptables: "ip_tables_names", i
 const WITHOUT_COUNTERS = "| sed 's/\\[[0-9:]*\\]$//; /^#/d'";
 
 export const SECTIONS: readonly Section[] = [
-  { title: "links", command: "ip -o -d link show", erase: / (numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+) \S+/g },
+  {
+    title: "links",
+    command: "ip -o -d link show",
+    erase: / (numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+|\w+_timer|fdb_n_learned) +\S+/g,
+  },
   { title: "addresses", command: "ip -o addr show" },
   { title: "routes v4", command: "ip -4 -o route show table all" },
   { title: "routes v6", command: "ip -6 -o route show table all", omit: /\b(cache|ra|expires)\b/ },

@@ -21,8 +21,18 @@ export async function countPackets(
   match: string,
   hook: "prerouting" | "input" | "forward" | "output" | "postrouting" = "prerouting",
 ): Promise<PacketCounter> {
+  return countIn(namespace, "inet", match, hook);
+}
+
+/** The same of packets, or (`bridge`) of frames that the namespace's bridges pass on. */
+export async function countIn(
+  namespace: Namespace,
+  family: "inet" | "bridge",
+  match: string,
+  hook: string,
+): Promise<PacketCounter> {
   const table = `lab-counter-${tables++}`;
-  await namespace.nft(`table inet ${table} {
+  await namespace.nft(`table ${family} ${table} {
   counter seen { }
   chain c {
     type filter hook ${hook} priority -310
@@ -32,26 +42,12 @@ export async function countPackets(
 `);
   return {
     async count() {
-      const listed = await namespace.runChecked("nft", ["-j", "list", "counters", "table", "inet", table]);
+      const listed = await namespace.runChecked("nft", ["-j", "list", "counters", "table", family, table]);
       const { nftables } = Counters.parse(JSON.parse(listed));
       return nftables.reduce((sum, { counter }) => sum + (counter?.packets ?? 0), 0);
     },
     async [Symbol.asyncDispose]() {
-      await namespace.nft(`delete table inet ${table}\n`);
+      await namespace.nft(`delete table ${family} ${table}\n`);
     },
   };
-}
-
-/**
- * Counts connections that leave a pod past the proxy: its SYNs that the node forwards from its veth to anywhere but the
- * proxies. What a backend redirects does not come this way, or goes to a proxy or a tunnel.
- */
-export function countEscapes(
-  node: Namespace,
-  podInterface: string,
-  destinations: readonly string[],
-): Promise<PacketCounter> {
-  const out = destinations.map((name) => `"${name}"`).join(", ");
-  const match = `iifname "${podInterface}" oifname { ${out} } tcp flags & (syn | ack) == syn`;
-  return countPackets(node, match, "forward");
 }

@@ -25,6 +25,7 @@ const subject: Subject = {
   backend: "iptables",
   backendConfig: { flavour: "nft", tunnel: "auto" },
   services: "nft",
+  pods: "routed",
   commit: "0123456789ab",
   startedAt: new Date(),
 };

@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import type { PodNetworkKind } from "../lab/pod-network.ts";
 import type { ServiceMode } from "../lab/services.ts";
 import { type DifferenceId, shownBy } from "./differences.ts";
 import type { NotApplicable, SuiteOutcome, TrialResult } from "./run.ts";
@@ -12,6 +13,7 @@ export interface Subject {
   readonly backend: string;
   readonly backendConfig: Readonly<Record<string, unknown>>;
   readonly services: ServiceMode;
+  readonly pods: PodNetworkKind;
   /** Of the sources; `unknown` outside of a checkout. */
   readonly commit: string;
   readonly startedAt: Date;
@@ -27,6 +29,8 @@ export interface Report {
   readonly backendConfig: object;
   /** kube-proxy's mode, as the lab played it. */
   readonly services: ServiceMode;
+  /** How pods were attached to their node. */
+  readonly pods: PodNetworkKind;
   /** `uname -r`. */
   readonly kernel: string;
   readonly commit: string;
@@ -55,6 +59,7 @@ export function buildReport(subject: Subject, { results, notApplicable, tunnels 
     variant: variantOf(subject),
     backendConfig: subject.backendConfig,
     services: subject.services,
+    pods: subject.pods,
     kernel: release(),
     commit: subject.commit,
     startedAt: subject.startedAt.toISOString(),
@@ -141,7 +146,7 @@ export function renderSummary(report: Report): string {
         ({ device, kind, received, sent }) => `${device} (${kind}): ${received} received, ${sent} sent`,
       ),
     ),
-    `${report.variant}, Services by ${report.services}, Linux ${report.kernel}, commit ${report.commit}, ${report.seconds} s`,
+    `${report.variant}, Services by ${report.services}, pods ${report.pods === "bridge" ? "on a bridge" : report.pods}, Linux ${report.kernel}, commit ${report.commit}, ${report.seconds} s`,
     `${report.headline}, tunnel ${report.tunnel}`,
     `conformance: ${report.passed} passed, ${report.failed} failed`,
   ].join("\n");

@@ -8,6 +8,7 @@ import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod, PodOptions } from "../lab/lab-pod.ts";
 import type { Namespace } from "../lab/namespace.ts";
+import type { PodNetworkKind } from "../lab/pod-network.ts";
 import type { ServiceMode } from "../lab/services.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Endpoint } from "../programs/endpoint.ts";
@@ -33,6 +34,10 @@ export interface TestbedOptions {
   readonly prefix?: string;
   /** How the node translates Service addresses; default `nft`. */
   readonly services?: ServiceMode;
+  /** How pods are attached to their node; default `routed`. */
+  readonly pods?: PodNetworkKind;
+  /** Whether the nodes' iptables see what bridges pass on; default: as the kernel has it. */
+  readonly bridgeNetfilter?: boolean;
 }
 
 /** Between two comparisons with the kernel: short, so that what only they find is found within a test. */
@@ -82,6 +87,8 @@ export class Testbed implements AsyncDisposable {
       ],
       externals: ["ext", { name: "far", behindMtu: 1400 }],
       ...(options.services === undefined ? {} : { services: options.services }),
+      ...(options.pods === undefined ? {} : { pods: options.pods }),
+      ...(options.bridgeNetfilter === undefined ? {} : { bridgeNetfilter: options.bridgeNetfilter }),
     });
     const bed = undo.use(new Testbed(lab, options));
     for (const { namespace } of [bed.node, bed.z]) await bed.#addFirewall(namespace);

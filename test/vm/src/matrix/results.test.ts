@@ -56,6 +56,7 @@ describe("suiteResult", () => {
       variant: "iptables nft",
       backendConfig: {},
       services: "iptables-nft",
+      pods: "routed",
       kernel: "6.12.1",
       commit: "0123456789ab",
       startedAt: "2026-11-21T10:00:00.000Z",
