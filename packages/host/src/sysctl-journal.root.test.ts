@@ -40,6 +40,20 @@ const files = () => readdirSync(join(directory, "sysctl"));
 const all = () =>
   run("nsenter", `--net=/run/netns/${NAME}`, "sysctl", "-a", "--pattern", "^net.ipv[46].conf").split("\n");
 
+it("abandons what one holder changed: nothing is put back, and what another one holds too stays noted", () => {
+  journal.change("x", netns, [
+    { path: RP_FILTER, value: "2" },
+    { path: FORWARD, value: "1" },
+  ]);
+  journal.change("y", netns, [{ path: FORWARD, value: "1" }]);
+  journal.abandon("x", netns.inode);
+  expect([read(RP_FILTER), read(FORWARD)]).toEqual(["2", "1"]);
+  expect(files()).toHaveLength(1);
+  journal.restore("y", netns);
+  expect(read(FORWARD)).toBe("0");
+  expect(files()).toEqual([]);
+});
+
 it("notes what stood there, puts it back, and forgets it", () => {
   write(RP_FILTER, "1");
   journal.change("x", netns, [{ path: RP_FILTER, value: "2" }]);

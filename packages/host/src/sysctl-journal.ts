@@ -92,6 +92,15 @@ export class SysctlJournal {
     }
   }
 
+  /** Lets go of everything `holder` changed in a namespace without putting anything back: the interface is gone, or another one by now. */
+  abandon(holder: string, netnsInode: number): void {
+    for (const entry of this.#entriesOf(netnsInode)) {
+      const holders = entry.holders.filter((name) => name !== holder);
+      if (holders.length === 0) removeDurably(this.#file(entry));
+      else if (holders.length < entry.holders.length) this.#write({ ...entry, holders });
+    }
+  }
+
   /** Forgets a namespace that is gone: its sysctls went with it, and its inode number may come back. */
   forget(netnsInode: number): void {
     for (const entry of this.#entriesOf(netnsInode)) removeDurably(this.#file(entry));

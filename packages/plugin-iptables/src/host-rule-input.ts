@@ -2,14 +2,15 @@ import type { Family } from "linux-ts";
 import { familyOf } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
-import type { HostInput } from "./rules/host-input.ts";
+import type { ExcludedNetwork, HostInput } from "./rules/host-input.ts";
 
 /** What the node's rules of one family depend on, gathered. */
 export function hostInput(
-  { layout, port, policy, notes }: NodeContext,
+  { layout, port, policy }: NodeContext,
   family: Family,
   slots: ReadonlyMap<number, SlotIdentity>,
   active: number | undefined,
+  networks: readonly ExcludedNetwork[],
 ): HostInput {
   const ruleSlots = [...slots].map(([index, { device, hostName, mac, addresses }]) => ({
     index,
@@ -25,9 +26,6 @@ export function hostInput(
     active: ruleSlots.find(({ index, addresses }) => index === active && addresses.length > 0)?.index,
     failurePolicy: policy.failurePolicy,
     localDelivery: policy.localDelivery,
-    exclusions: notes
-      .exclusions()
-      .flatMap(({ rules }) => rules)
-      .filter(({ member }) => familyOf(member) === family),
+    exclusions: networks.filter((network) => network.family === family),
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Family } from "linux-ts";
 import type { IptablesConfig } from "./config.ts";
 import { MAX_SLOTS, type Marks, marksOf } from "./marks.ts";
@@ -81,6 +82,12 @@ export function setsOf(family: Family) {
 }
 
 export type SetRole = keyof ReturnType<typeof setsOf>;
+
+/** Members that exclude one network. By a digest, because a network of IPv6 is longer than a set's name may be. */
+export const networkSet = (family: Family, direction: "outbound" | "inbound", cidr: string): string =>
+  `millrace-net${direction.replace("bound", "")}${family}-${createHash("sha256").update(cidr).digest("hex").slice(0, 12)}`;
+
+export const isNetworkSet = (name: string): boolean => /^millrace-net(out|in)[46]-[0-9a-f]{12}$/.test(name);
 
 /** Connections from members to addresses of the node, of which only the answer was seen yet: member, port, address. */
 export const answeredSet = (family: Family, slot: number): string => `millrace-answered${family}-${slot}`;

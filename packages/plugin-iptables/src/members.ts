@@ -3,17 +3,20 @@ import type { Workload } from "@millrace/core";
 import type { Family } from "linux-ts";
 import { ipsetNames, ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import type { SavedSet } from "./commands/parse-ipset.ts";
-import { answeredSet, FAMILIES, type SetRole, setsOf } from "./layout.ts";
+import { answeredSet, FAMILIES, isNetworkSet, networkSet, type SetRole, setsOf } from "./layout.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
+import type { ExcludedNetwork } from "./rules/host-input.ts";
 
 /** Entry of a set: whose it is stands in its comment, so that the kernel alone tells it after a restart. */
 export interface MemberEntry {
-  readonly role: SetRole;
+  readonly role: SetRole | "network";
   readonly family: Family;
   readonly element: string;
   readonly uid: string;
   readonly hostIndex: number;
+  /** Of the role `network`: what the member excludes. */
+  readonly network?: ExcludedNetwork;
 }
 
 const TYPES: Readonly<Record<SetRole, string>> = {
@@ -45,6 +48,8 @@ export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
 
 export const familyOf = (address: string): Family => (isIPv4(address) ? 4 : 6);
 
+const NETWORK_TYPE = "hash:ip";
+
 /** Makes the sets that rules name. A set that is there is left as it is. */
 export async function ensureSets(
   { families, config, signal }: NodeContext,
@@ -70,6 +75,25 @@ export async function ensureSets(
   await ipsetRestore(missing.map(({ line }) => line).join("\n"), { signal });
 }
 
+/** Makes the sets of networks, before rules name them. */
+export async function ensureNetworkSets(
+  { config, signal }: Pick<NodeContext, "config" | "signal">,
+  networks: readonly ExcludedNetwork[],
+): Promise<void> {
+  const lines = networks.map(({ family, direction, cidr }) => {
+    const options = `family ${family === 4 ? "inet" : "inet6"} hashsize 64 maxelem ${config.maxMembers} comment`;
+    return `create ${networkSet(family, direction, cidr)} ${NETWORK_TYPE} ${options}`;
+  });
+  await ipsetRestore(lines.join("\n"), { signal });
+}
+
+/** Removes the sets of networks that nobody excludes any more and rules do not name. */
+export async function sweepNetworkSets({ signal }: Pick<NodeContext, "signal">, entries: MemberEntries): Promise<void> {
+  const used = new Set(entries.networks().map(({ family, direction, cidr }) => networkSet(family, direction, cidr)));
+  const stale = [...entries.names].filter((name) => isNetworkSet(name) && !used.has(name));
+  await ipsetRestore(stale.map((name) => `destroy ${name}`).join("\n"), { signal });
+}
+
 /** Removes the sets of slots that rules do not name any more. */
 export async function sweepSets(
   { families, signal }: NodeContext,
@@ -83,7 +107,9 @@ export async function sweepSets(
 
 export async function destroySets({ families, signal }: NodeContext): Promise<void> {
   const ours = new Set(families.flatMap((family) => Object.values<string>(setsOf(family))));
-  const names = (await ipsetNames({ signal })).filter((name) => ours.has(name) || isAnsweredSet(name));
+  const names = (await ipsetNames({ signal })).filter(
+    (name) => ours.has(name) || isAnsweredSet(name) || isNetworkSet(name),
+  );
   await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
 }
 
@@ -116,6 +142,14 @@ export class MemberEntries {
         }
       }
     }
+    for (const [name, { entries }] of saved) {
+      if (!isNetworkSet(name)) continue;
+      for (const { element, options } of entries) {
+        const entry = networkEntry(element, options);
+        if (entry === undefined || nameOf(entry) !== name) unknown.push(`${name} ${element}`);
+        else all.push(entry);
+      }
+    }
     this.all = all;
     this.missingSets = missing;
     this.unknown = unknown;
@@ -130,9 +164,28 @@ export class MemberEntries {
     return new Map(this.all.filter(({ role }) => role === "to").map((entry) => [entry.element, entry]));
   }
 
+  /** What is excluded, each network once, in an order that does not change. */
+  networks(): ExcludedNetwork[] {
+    return networksOf(this.all);
+  }
+
   uids(): string[] {
     return [...new Set(this.all.filter(({ role }) => role !== "settling").map(({ uid }) => uid))].sort();
   }
+}
+
+/** The networks of entries, each once, in an order that does not change. */
+export function networksOf(entries: readonly MemberEntry[]): ExcludedNetwork[] {
+  const found = new Map(entries.flatMap(({ network }) => (network ? [[JSON.stringify(network), network]] : [])));
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, network]) => network);
+}
+
+function networkEntry(element: string, options: string): MemberEntry | undefined {
+  const [, uid, hostIndex, direction, cidr] = /comment "(\S+) (\d+) (outbound|inbound) (\S+)"/.exec(options) ?? [];
+  if (uid === undefined || cidr === undefined) return undefined;
+  const family = familyOf(element);
+  const network = { direction: direction as ExcludedNetwork["direction"], family, cidr };
+  return { role: "network", family, element, uid, hostIndex: Number(hostIndex), network };
 }
 
 /** Entries that a workload has to have, without those of who is settling. `device`: what its packets come in by. */
@@ -142,7 +195,15 @@ export function wantedEntries(workload: Workload, addresses: readonly string[], 
   return addresses.flatMap((address) => {
     const family = familyOf(address);
     const entry = (role: SetRole, element: string): MemberEntry => ({ role, family, element, uid, hostIndex });
+    const networks = (direction: ExcludedNetwork["direction"], cidrs: readonly string[]): MemberEntry[] =>
+      cidrs
+        .filter((cidr) => familyOf(cidr.replace(/\/.*$/, "")) === family)
+        .map((cidr) => {
+          return { role: "network", family, element: address, uid, hostIndex, network: { direction, family, cidr } };
+        });
     return [
+      ...networks("outbound", exclusions.outboundCidrs),
+      ...networks("inbound", exclusions.inboundCidrs),
       ...(dnsCapture ? [entry("dns", address)] : []),
       ...exclusions.outboundPorts.map((port) => entry("outboundPorts", `${address},tcp:${port}`)),
       ...exclusions.inboundPorts.map((port) => entry("inboundPorts", `${address},tcp:${port}`)),
@@ -152,15 +213,28 @@ export function wantedEntries(workload: Workload, addresses: readonly string[], 
   });
 }
 
-/** Lines for ipset(8). An entry of somebody else that stands in the way is replaced: the caller has made sure that it may be. */
-export const addLine = ({ role, family, element, uid, hostIndex }: MemberEntry, timeout?: number): string =>
-  `add ${setsOf(family)[role]} ${element}${timeout === undefined ? "" : ` timeout ${timeout}`} comment "${uid} ${hostIndex}"`;
+/** The set that an entry is in. */
+export function nameOf({ role, family, network }: MemberEntry): string {
+  if (role !== "network") return setsOf(family)[role];
+  if (network === undefined) throw new TypeError("an entry of the role network has none");
+  return networkSet(family, network.direction, network.cidr);
+}
 
-export const deleteLine = ({ role, family, element }: MemberEntry): string => `del ${setsOf(family)[role]} ${element}`;
+/** Lines for ipset(8). An entry of somebody else that stands in the way is replaced: the caller has made sure that it may be. */
+export function addLine(entry: MemberEntry, timeout?: number): string {
+  const { element, uid, hostIndex, network } = entry;
+  const options = timeout === undefined ? "" : ` timeout ${timeout}`;
+  const comment = [uid, hostIndex, ...(network ? [network.direction, network.cidr] : [])].join(" ");
+  return `add ${nameOf(entry)} ${element}${options} comment "${comment}"`;
+}
+
+export const deleteLine = (entry: MemberEntry): string => `del ${nameOf(entry)} ${entry.element}`;
+
+/** The member's address, which every element begins with. */
+export const addressOf = ({ element }: MemberEntry): string => element.replace(/,.*$/, "");
+
+/** Entries that one set can hold only one of. */
+export const occupies = (a: MemberEntry, b: MemberEntry): boolean => nameOf(a) === nameOf(b) && a.element === b.element;
 
 export const isSameEntry = (a: MemberEntry, b: MemberEntry): boolean =>
-  a.role === b.role &&
-  a.family === b.family &&
-  a.element === b.element &&
-  a.uid === b.uid &&
-  a.hostIndex === b.hostIndex;
+  occupies(a, b) && a.uid === b.uid && a.hostIndex === b.hostIndex;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -44,14 +44,12 @@ test("who is active is told again by the next process: a slot, none, or that not
   expect(existsSync(join(journal, "iptables"))).toBe(false);
 });
 
-test("exclusions: says what is news, and keeps nothing for who excludes nothing", () => {
-  const rules = [{ direction: "outbound", member: "198.18.1.10", cidr: "198.19.0.0/16" }] as const;
-  expect(notes.setExclusions({ uid: "a/b", rules: [...rules] })).toBe(true);
-  expect(notes.setExclusions({ uid: "a/b", rules: [...rules] })).toBe(false);
-  expect(new Notes(journal).exclusions()).toEqual([{ uid: "a/b", rules }]);
-  expect(notes.setExclusions({ uid: "a/b", rules: [] })).toBe(true);
-  expect(notes.setExclusions({ uid: "never", rules: [] })).toBe(false);
-  expect(notes.exclusions()).toEqual([]);
+test("what earlier versions noted of exclusions is removed", () => {
+  mkdirSync(join(journal, "iptables", "exclusions"), { recursive: true });
+  writeFileSync(join(journal, "iptables", "exclusions", "a.json"), "{}");
+  notes.sweep();
+  notes.close();
+  expect(existsSync(join(journal, "iptables"))).toBe(false);
 });
 
 test.each(["{", "{}", '{"version":2}'])("a note that reads %s is none", (text) => {

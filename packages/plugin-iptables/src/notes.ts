@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage } from "@millrace/core";
 import { readAll, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
@@ -25,19 +26,12 @@ const activeSchema = z.strictObject({
   slot: z.int().nullable(),
 });
 
-const exclusionSchema = z.strictObject({
-  version: z.literal(1),
-  uid: z.string(),
-  rules: z.array(z.strictObject({ direction: z.enum(["outbound", "inbound"]), member: z.string(), cidr: z.string() })),
-});
-
 const ACTIVE_FILE = "slot.json";
 
 /** Whom a slot is for, and how to find its namespace again after a restart. */
 export type SlotIdentity = Omit<z.output<typeof slotSchema>, "version">;
-export type ExclusionNote = Omit<z.output<typeof exclusionSchema>, "version">;
 
-/** What the kernel has no room for: whose slots are whose, and which networks are excluded, because they are part of the rules' text. */
+/** What the kernel has no room for: whose slots are whose, and which one is active. */
 export class Notes {
   readonly #root: string;
 
@@ -70,24 +64,15 @@ export class Notes {
     write(join(this.#root, "active", ACTIVE_FILE), { version: 1, slot: slot ?? null });
   }
 
-  exclusions(): readonly ExclusionNote[] {
-    return read(join(this.#root, "exclusions"), exclusionSchema).map(({ note: { version: _, ...rest } }) => rest);
-  }
-
-  /** Returns whether that is news. */
-  setExclusions(note: ExclusionNote): boolean {
-    const present = this.exclusions().find(({ uid }) => uid === note.uid)?.rules ?? [];
-    if (JSON.stringify(present) === JSON.stringify(note.rules)) return false;
-    const file = `${encodeURIComponent(note.uid)}.json`;
-    if (note.rules.length === 0) remove(join(this.#root, "exclusions"), file);
-    else write(join(this.#root, "exclusions", file), { version: 1, ...note });
-    return true;
+  /** Removes what earlier versions noted here and the kernel tells by itself now: which networks are excluded. */
+  sweep(): void {
+    rmSync(join(this.#root, "exclusions"), { recursive: true, force: true });
   }
 
   /** Forgets who was active, and removes the directories that are empty. */
   close(): void {
     remove(join(this.#root, "active"), ACTIVE_FILE);
-    for (const name of ["active", "slots", "exclusions", "rules"]) removeEmpty(join(this.#root, name));
+    for (const name of ["active", "slots", "rules"]) removeEmpty(join(this.#root, name));
     removeEmpty(this.#root);
   }
 }

@@ -39,7 +39,7 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
   return {
     workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, shadows, wanted.workloads.get(uid))),
     proxies: await Promise.all(
-      [...sending.slots].map(([index, identity]) =>
+      [...slots.all()].map(([index, identity]) =>
         observeProxy(context, slots, identity, index === sending.active ? "active" : "draining"),
       ),
     ),
@@ -107,7 +107,8 @@ function entryProblems(context: NodeContext, workload: Workload, present: readon
   const addresses = workload.addresses.filter((address) => context.families.includes(familyOf(address)));
   const wanted = wantedEntries(workload, addresses, deviceOf(hostIndex, hostName));
   const enrolled = present.filter(({ role }) => role !== "settling");
-  const show = ({ role, element }: MemberEntry): string => `entry ${element} in ${role}`;
+  const show = ({ role, element, network }: MemberEntry): string =>
+    network ? `entry ${element} for ${network.direction} ${network.cidr}` : `entry ${element} in ${role}`;
   return [
     ...wanted
       .filter((entry) => !enrolled.some((other) => isSameEntry(entry, other)))

@@ -44,9 +44,13 @@ export async function useProxies(
   if (failures.length > 0) throw failures[0];
 }
 
-/** The proxies that the node is to send to. Where the tunnels lead says nothing about it: somebody may have changed them. */
+/**
+ * The proxies that the node is to send to. Where the tunnels lead says nothing about it: somebody may have changed them. A proxy whose
+ * interface's name is another pod's now is none of them.
+ */
 export function sendingNow({ notes }: NodeContext, slots: ProxySlots): Sending {
-  const all = slots.all();
+  const misnamed = slots.misnamed();
+  const all = new Map([...slots.all()].filter(([index]) => !misnamed.has(index)));
   const slot = notes.active()?.slot;
   return { slots: all, active: slot !== undefined && all.has(slot) ? slot : undefined };
 }

@@ -29,6 +29,11 @@ export class ProxySlots {
     );
   }
 
+  /** Those of them whose interface's name another interface has now: rules that name it take that one's pod for the proxy. */
+  misnamed(): ReadonlyMap<number, SlotIdentity> {
+    return new Map([...this.all()].filter(([, identity]) => isMisnamed(identity)));
+  }
+
   /** The namespaces of proxies that are still there. The caller closes them. */
   openAll(): Netns[] {
     return [...this.all().values()].flatMap((identity) => netnsOf(identity) ?? []);
@@ -47,9 +52,11 @@ export class ProxySlots {
     const present = [...this.all()].find(([, { netnsInode }]) => netnsInode === netns.inode);
     const index = present?.[0] ?? this.#freeSlot();
     const identity = identityOf(proxy, netns);
+    // The number was another namespace's, which is gone: nothing that is noted of that one holds for this one.
+    if (present && !isThere(present[1])) this.#forget(...present);
     if (JSON.stringify(present?.[1]) !== JSON.stringify(identity)) notes.setSlot(index, identity);
     try {
-      if (present && present[1].device !== identity.device) this.#leaveHost(present[1]);
+      if (present && present[1].device !== identity.device) this.#leaveHost(...present);
       this.#enterHost(identity);
       await ensureInside(this.#context, { netns, identity });
     } catch (error) {
@@ -61,16 +68,19 @@ export class ProxySlots {
 
   /** Takes a slot down after the node's rules have ceased to send to it. What is gone is no hindrance. */
   async retire(index: number, identity: SlotIdentity): Promise<void> {
-    this.#leaveHost(identity);
     using netns = netnsOf(identity);
-    if (netns) await leaveInside(this.#context, { netns, identity });
-    else forgetInside(this.#context, identity);
+    if (netns) {
+      this.#leaveHost(index, identity);
+      await leaveInside(this.#context, { netns, identity });
+    } else this.#forget(index, identity);
     this.#context.notes.deleteSlot(index);
   }
 
   /** What is different from what it was made on the node's side. */
-  hostProblems({ device }: SlotIdentity): string[] {
+  hostProblems({ device, hostIndex, hostName }: SlotIdentity): string[] {
     const node = this.#node;
+    const found = deviceOf(hostIndex, hostName);
+    if (found !== device) return [`packets of interface ${hostName} come in by ${found}, not ${device}`];
     return [
       ...this.#context.journal.drifted(holderOf(device), node),
       ...wantedSysctls(this.#context, device)
@@ -83,8 +93,21 @@ export class ProxySlots {
     this.#context.journal.change(holderOf(device), this.#node, wantedSysctls(this.#context, device));
   }
 
-  #leaveHost({ device }: SlotIdentity): void {
-    this.#context.journal.restore(holderOf(device), this.#node);
+  #leaveHost(index: number, { device }: SlotIdentity): void {
+    if (!this.#isShared(index, device)) this.#context.journal.restore(holderOf(device), this.#node);
+  }
+
+  /** Of a proxy that is gone. A bridge is still there; a veth's sysctls went with it, and its name may be another pod's by now. */
+  #forget(index: number, identity: SlotIdentity): void {
+    const { device, hostName } = identity;
+    if (device !== hostName) this.#leaveHost(index, identity);
+    else if (!this.#isShared(index, device)) this.#context.journal.abandon(holderOf(device), this.#context.netnsInode);
+    forgetInside(this.#context, identity);
+  }
+
+  /** Another slot's packets come in by the same interface: a bridge, or one that has the name now. */
+  #isShared(index: number, device: string): boolean {
+    return [...this.all()].some(([other, identity]) => other !== index && identity.device === device);
   }
 
   #freeSlot(): number {
@@ -105,8 +128,15 @@ export class ProxySlots {
  * The proxy's network namespace, while its veth is there. Inode numbers of namespaces are given out again soon: without the veth, what
  * has the number now may be anybody's. The caller closes it.
  */
-export function netnsOf({ netns, netnsInode, hostName, hostIndex }: SlotIdentity): Netns | undefined {
-  return link(undefined, hostIndex)?.name === hostName ? findNetns(netns, netnsInode) : undefined;
+export function netnsOf(identity: SlotIdentity): Netns | undefined {
+  return isThere(identity) ? findNetns(identity.netns, identity.netnsInode) : undefined;
+}
+
+const isThere = ({ hostName, hostIndex }: SlotIdentity): boolean => link(undefined, hostIndex)?.name === hostName;
+
+function isMisnamed({ hostName, hostIndex }: SlotIdentity): boolean {
+  const found = link(undefined, hostName);
+  return found !== undefined && found.index !== hostIndex;
 }
 
 /**

@@ -24,7 +24,9 @@ export class IptablesRedirection implements Redirection {
 
   private constructor(context: NodeContext) {
     this.#context = context;
-    this.#workloads = new Workloads(context);
+    this.#workloads = new Workloads(context, (networks) =>
+      ensureNodeRules(context, sendingNow(context, this.#slots), networks),
+    );
     this.#slots = new ProxySlots(context);
   }
 
@@ -33,10 +35,10 @@ export class IptablesRedirection implements Redirection {
     const redirection = new IptablesRedirection(context);
     const slots = redirection.#slots;
     context.journal.sweep();
-    await redirection.#workloads.sweepExclusions();
+    context.notes.sweep();
+    await redirection.#workloads.sweep();
     await noteActive(context, slots);
     await clearAway(context, slots, slots.gone());
-    await redirection.#workloads.sweep(() => redirection.#updateRules());
     return redirection;
   }
 
@@ -65,7 +67,7 @@ export class IptablesRedirection implements Redirection {
   remove(uid: WorkloadUid): Promise<void> {
     return this.#run(`ending the redirection of workload ${uid}`, async () => {
       this.#wanted.delete(uid);
-      await this.#workloads.remove([uid], () => this.#updateRules());
+      await this.#workloads.remove([uid]);
     });
   }
 
@@ -79,7 +81,7 @@ export class IptablesRedirection implements Redirection {
     const addresses = await this.#run("uninstalling", async () => {
       this.#wanted.clear();
       const entries = await readEntries(this.#context);
-      await this.#workloads.remove(entries.uids(), async () => {});
+      await this.#workloads.remove(entries.uids());
       return [...entries.addresses().keys()];
     });
     await this.#untilReleased(addresses);
@@ -99,10 +101,6 @@ export class IptablesRedirection implements Redirection {
     });
   }
 
-  async #updateRules(): Promise<void> {
-    await ensureNodeRules(this.#context, sendingNow(this.#context, this.#slots));
-  }
-
   async #untilReleased(addresses: readonly string[]): Promise<void> {
     if (addresses.length === 0) return;
     const { config, log } = this.#context;
@@ -114,13 +112,14 @@ export class IptablesRedirection implements Redirection {
   /** Applies all that wait. One that is refused with others is tried once more by itself, so that nobody fails for somebody else. */
   async #applyWaiting(): Promise<void> {
     this.#requireOpen("redirecting a workload");
+    await this.#clearMisnamed();
     const turns = this.#turns.take();
     for (const { workload } of turns) this.#wanted.set(workload.uid, workload);
     if (await this.#tryTogether(turns)) return;
     for (const turn of turns) {
       const { namespace, name } = turn.workload;
       const fail = (error: unknown) => turn.done.reject(explainFailure(`redirecting ${namespace}/${name}`, error));
-      const applying = this.#workloads.apply([turn.workload], () => this.#updateRules());
+      const applying = this.#workloads.apply([turn.workload]);
       await applying.then(([error]) => (error === undefined ? turn.done.resolve() : fail(error)), fail);
     }
   }
@@ -130,7 +129,7 @@ export class IptablesRedirection implements Redirection {
     if (turns.length < 2) return turns.length === 0;
     try {
       const workloads = turns.map(({ workload }) => workload);
-      const errors = await this.#workloads.apply(workloads, () => this.#updateRules());
+      const errors = await this.#workloads.apply(workloads);
       for (const [index, { workload, done }] of turns.entries()) {
         const { namespace, name } = workload;
         if (errors[index] === undefined) done.resolve();
@@ -140,6 +139,17 @@ export class IptablesRedirection implements Redirection {
     } catch (error) {
       this.#context.log.debug({ error, workloads: turns.length }, "applying one by one what was refused together");
       return false;
+    }
+  }
+
+  /** Before a pod is redirected: the name of its interface may have been a proxy's. */
+  async #clearMisnamed(): Promise<void> {
+    const misnamed = this.#slots.misnamed();
+    if (misnamed.size === 0) return;
+    try {
+      await clearAway(this.#context, this.#slots, misnamed);
+    } catch (error) {
+      throw explainFailure("clearing away a proxy whose interface's name is another pod's now", error);
     }
   }
 

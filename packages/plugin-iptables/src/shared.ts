@@ -13,11 +13,12 @@ import {
 } from "./host-routing.ts";
 import { hostInput } from "./host-rule-input.ts";
 import { answeredSet } from "./layout.ts";
-import { destroySets, ensureSets, type MemberEntries, readEntries, sweepSets } from "./members.ts";
+import { destroySets, ensureSets, type MemberEntries, readEntries, sweepNetworkSets, sweepSets } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { tunnelAddress } from "./proxy-netns.ts";
+import type { ExcludedNetwork } from "./rules/host-input.ts";
 import { hostRules } from "./rules/host-rules.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
 import { ensureRules, type RulesPlace, removeLeftBehind, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
@@ -38,7 +39,7 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   const entries = await readEntries(context);
   await ensureSets(context, [...sending.slots.keys()], entries);
   await ensureNatIdentity(context);
-  await ensureNodeRules(context, sending);
+  await ensureNodeRules(context, sending, entries.networks());
   await removeLeftBehind(placeOf(context), context.leftBehind);
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
   const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
@@ -49,11 +50,18 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
     if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
   }
   await sweepSets(context, [...sending.slots.keys()], entries);
+  await sweepNetworkSets(context, entries);
 }
 
 /** Brings the rules alone up to date: after a proxy has changed, or what is excluded. */
-export async function ensureNodeRules(context: NodeContext, { slots, active }: Sending): Promise<void> {
-  for (const family of context.families) await ensureRules(placeOf(context), rulesetOf(context, family, slots, active));
+export async function ensureNodeRules(
+  context: NodeContext,
+  sending: Sending,
+  networks: readonly ExcludedNetwork[],
+): Promise<void> {
+  for (const family of context.families) {
+    await ensureRules(placeOf(context), rulesetOf(context, family, sending, networks));
+  }
 }
 
 /** What is read for several questions. */
@@ -74,7 +82,7 @@ export async function sharedProblems(
   { entries, rules: saved }: NodeReading,
 ): Promise<string[]> {
   const rules = [...saved].map(([family, found]) =>
-    ruleProblems(placeOf(context), rulesetOf(context, family, slots, active), found),
+    ruleProblems(placeOf(context), rulesetOf(context, family, { slots, active }, entries.networks()), found),
   );
   const shared = wantedRoutes(context, slots, []);
   const members = new Set(entries.addresses().keys());
@@ -114,10 +122,10 @@ export function placeOf({ flavour, printed, signal }: NodeContext): RulesPlace {
 function rulesetOf(
   context: NodeContext,
   family: Family,
-  slots: ReadonlyMap<number, SlotIdentity>,
-  active: number | undefined,
+  { slots, active }: Sending,
+  networks: readonly ExcludedNetwork[],
 ): Ruleset {
-  return hostRules(hostInput(context, family, slots, active));
+  return hostRules(hostInput(context, family, slots, active, networks));
 }
 
 function remoteOf({ slots, active }: Sending): string | undefined {

@@ -3,20 +3,29 @@ import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
 import { contact, expectCaptured, expectUntouched } from "../suite/contact.ts";
 import { NAMESPACES, SERVER_PORT, serve } from "../suite/testbed.ts";
 
+/** All that the new pod is tried with. */
+const EXCLUSIONS = {
+  "millrace.dev/exclude-outbound-ports": String(SERVER_PORT),
+  "millrace.dev/exclude-outbound-cidrs": "198.18.0.0/15,2001:2::/48",
+  "millrace.dev/exclude-inbound-ports": String(SERVER_PORT),
+  "millrace.dev/exclude-inbound-cidrs": "198.18.0.0/15,2001:2::/48",
+};
+
 export default defineBehaviour({
   id: "ip-reuse",
   number: 28,
   title: "An address that is used again does not carry its old owner's membership",
   given:
-    "a member whose pod goes, and a new pod that gets its address: before and after the old pod's object is deleted",
+    "a member that excludes ports and networks and whose pod goes, and a new pod that gets its address: before and after the old pod's object is deleted",
   when: "the new pod is plain, then when it is a member",
-  outcome: "a plain one is not captured; a member is, and the deletion of the old object does not take that away",
+  outcome:
+    "a plain one is not captured; a member is, whatever the old one excluded, and the deletion of the old object does not take that away",
   async run(trial) {
     const { bed } = trial;
     for (const order of ["object first", "object last"] as const) {
       for (const kind of [NAMESPACES.plain, NAMESPACES.mesh]) {
         const old = await bed.node.addPod({ name: "old", namespace: NAMESPACES.mesh });
-        bed.node.applyPod(old);
+        bed.node.applyPod(old, { annotations: EXCLUSIONS });
         await bed.agent.untilEnrolled(old);
         const fresh = await replace(trial, old, kind, order);
         try {
@@ -44,7 +53,7 @@ async function replace(
   await serve(fresh);
   bed.node.applyPod(fresh);
   // A Job's pod that has ended keeps its object and, until the kubelet says otherwise, its address.
-  if (order === "object last") bed.node.applyPod(old, { phase: "Succeeded" });
+  if (order === "object last") bed.node.applyPod(old, { phase: "Succeeded", annotations: EXCLUSIONS });
   await bed.agent.until("notice of the new pod", ({ workloads }) => workloads.some(({ uid }) => uid === fresh.uid));
   if (order === "object last") bed.node.deletePodObject(old);
   await bed.agent.untilLeft(old);

@@ -1,6 +1,6 @@
 import type { Family } from "linux-ts";
 import type { Layout, SetRole } from "../layout.ts";
-import { setsOf } from "../layout.ts";
+import { networkSet, setsOf } from "../layout.ts";
 
 /** A proxy as the rules of one family see it. */
 export interface RuleSlot {
@@ -13,10 +13,10 @@ export interface RuleSlot {
   readonly addresses: readonly string[];
 }
 
-/** Networks that a member's connections are not captured to, or from: one rule for each pair, because sets cannot hold them. */
-export interface CidrExclusion {
+/** A network that some members' connections are not captured to, or from. Which members is in a set of its own. */
+export interface ExcludedNetwork {
   readonly direction: "outbound" | "inbound";
-  readonly member: string;
+  readonly family: Family;
   readonly cidr: string;
 }
 
@@ -31,7 +31,7 @@ export interface HostInput {
   readonly active: number | undefined;
   readonly failurePolicy: "closed" | "open";
   readonly localDelivery: "direct" | "routed";
-  readonly exclusions: readonly CidrExclusion[];
+  readonly exclusions: readonly ExcludedNetwork[];
 }
 
 export const activeSlot = ({ slots, active }: HostInput): RuleSlot | undefined =>
@@ -47,6 +47,10 @@ export const fromSlot = ({ device, mac }: RuleSlot): string =>
 /** Membership of a set; `dimensions` as in ipset(8): `src,src`. */
 export const inSet = (family: Family, role: SetRole, dimensions: string): string =>
   `-m set --match-set ${setsOf(family)[role]} ${dimensions}`;
+
+/** Membership of an excluded network's set. */
+export const excludes = ({ family, direction, cidr }: ExcludedNetwork, side: "src" | "dst"): string =>
+  `-m set --match-set ${networkSet(family, direction, cidr)} ${side}`;
 
 /** What a member sends: its address, from its own interface. */
 export const fromMember = (family: Family): string => inSet(family, "from", "src,src");

@@ -2,6 +2,7 @@ import { answeredSet, PREFIX } from "../layout.ts";
 import {
   activeSlot,
   connmark,
+  excludes,
   fromMember,
   fromSlot,
   type HostInput,
@@ -123,7 +124,7 @@ function fromRules(input: HostInput): string[] {
     `-p tcp ${inSet(family, "outboundPorts", "src,dst")} -g ${CHAINS.excluded}`,
     exclusions
       .filter(({ direction }) => direction === "outbound")
-      .map(({ member, cidr }) => `-s ${member} -d ${cidr} -g ${CHAINS.excluded}`),
+      .map((network) => `-d ${network.cidr} ${excludes(network, "src")} -g ${CHAINS.excluded}`),
     // Translated to the proxy's address in the table nat.
     active && `-p tcp -m tcp --dport 53 ${inSet(family, "dns", "src")} -g ${CHAINS.pass}`,
     `${SYN} -g ${CHAINS.out}`,
@@ -139,7 +140,7 @@ function toRules(input: HostInput): string[] {
     `-p tcp ${inSet(family, "inboundPorts", "dst,dst")} -g ${CHAINS.passAll}`,
     exclusions
       .filter(({ direction }) => direction === "inbound")
-      .map(({ member, cidr }) => `-s ${cidr} -d ${member} -g ${CHAINS.passAll}`),
+      .map((network) => `-s ${network.cidr} ${excludes(network, "dst")} -g ${CHAINS.passAll}`),
     `${SYN} -g ${CHAINS.in}`,
     ...unbound(input, "dst"),
   );

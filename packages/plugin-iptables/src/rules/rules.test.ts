@@ -45,8 +45,8 @@ describe.each(FAMILIES)("IPv%i, the node", (family) => {
         slots: [slot(family, 0), bridged],
         localDelivery: "routed",
         exclusions: [
-          { direction: "outbound", member: address(family, 10), cidr: network(family) },
-          { direction: "inbound", member: address(family, 10), cidr: network(family) },
+          { direction: "outbound", family, cidr: network(family) },
+          { direction: "inbound", family, cidr: network(family) },
         ],
       }),
     );
