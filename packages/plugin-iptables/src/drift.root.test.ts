@@ -35,6 +35,7 @@ const BREAKS: readonly Break[] = [
   { what: "a rule of routing is doubled", command: "ip rule add priority 61 iif lo goto 75 proto 77", told: "shared" },
   { what: "the outbound table is flushed", command: "ip route flush table 15100", told: "shared" },
   { what: "a proxy's table is flushed", command: "ip -6 route flush table 15102", told: "shared" },
+  { what: "the table of a slot nobody has is flushed", command: "ip route flush table 15109", told: "shared" },
   {
     what: "a foreign way is put there",
     command: "ip route add 198.19.9.0/24 dev lo table 15100 proto 77",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { configSchema } from "./config.ts";
-import { wantedRules } from "./host-routing.ts";
+import { wantedRoutes, wantedRules } from "./host-routing.ts";
 import { layoutOf } from "./layout.ts";
 import type { SlotIdentity } from "./notes.ts";
 
@@ -42,4 +42,11 @@ test("a proxy adds the rule for its own veth; none for a bridge, which is everyb
     ]),
   );
   expect(rules.filter((rule) => rule.startsWith("60 "))).toEqual(["60 iif h-z1 goto 75"]);
+});
+
+test("every table that a rule leads to drops what no route takes, whether its slot is used or not", () => {
+  const routes = wantedRoutes({ layout, families: [4, 6] }, new Map(), []);
+  const guards = routes.filter(({ type }) => type === "blackhole").map(({ dst, table }) => `${dst} table ${table}`);
+  const tables = [15_100, ...Array.from({ length: 8 }, (_, slot) => 15_102 + slot)];
+  expect(guards.sort()).toEqual(tables.flatMap((table) => [`0.0.0.0/0 table ${table}`, `::/0 table ${table}`]).sort());
 });

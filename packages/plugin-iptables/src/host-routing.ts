@@ -124,12 +124,14 @@ export function wantedRoutes(
   const shared = families.flatMap((family) =>
     guarded(family, DEFAULT[family], tables.outbound, outbound, gateways[family]),
   );
-  const direct = [...slots].flatMap(([slot, { addresses, device }]) =>
-    families.flatMap((family) => {
+  // Every slot's table drops, whether the slot is used or not: a rule leads there by the mark alone, and on from a table that is empty.
+  const direct = Array.from({ length: MAX_SLOTS }, (_, slot) => {
+    const { addresses = [], device = "" } = slots.get(slot) ?? {};
+    return families.flatMap((family) => {
       const gateway = addresses.find((address) => familyOf(address) === family);
       return guarded(family, DEFAULT[family], tables.direct(slot), gateway && indexOf(device), gateway);
-    }),
-  );
+    });
+  }).flat();
   // The copies of packets for the node's own addresses look for their next hop in the main table (net/ipv6/netfilter/nf_dup_ipv6.c).
   const onlink =
     outbound === undefined || !families.includes(6)
