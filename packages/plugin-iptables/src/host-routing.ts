@@ -132,7 +132,8 @@ export function wantedRoutes(
       return guarded(family, DEFAULT[family], tables.direct(slot), gateway && indexOf(device), gateway);
     });
   }).flat();
-  // The copies of packets for the node's own addresses look for their next hop in the main table (net/ipv6/netfilter/nf_dup_ipv6.c).
+  // The copies of packets for the node's own addresses look for their next hop in the main table (net/ipv6/netfilter/nf_dup_ipv6.c). IPv4
+  // takes it for on-link where no route leads there (net/ipv4/route.c, ip_route_output_key_hash_rcu()).
   const onlink =
     outbound === undefined || !families.includes(6)
       ? []
