@@ -55,6 +55,12 @@ const BREAKS: readonly Break[] = [
   { what: "the route behind it is deleted", command: "ip -6 route del blackhole $m6 table 15101", told: "workload" },
   { what: "an entry of what it sends is deleted", command: "ipset del millrace-from4 $m4,$dev", told: "workload" },
   { what: "an entry of what it gets is deleted", command: "ipset del millrace-to6 $m6", told: "workload" },
+  {
+    what: "an entry of its interface is deleted",
+    command: "ipset del millrace-iface4-0 0.0.0.0/0,$dev",
+    told: "workload",
+  },
+  { what: "a set of interfaces is in no list", command: "ipset del millrace-iface6 millrace-iface6-0", told: "shared" },
   { what: "an entry of its ports is deleted", command: "ipset del millrace-xout4 $m4,tcp:3306", told: "workload" },
   {
     what: "a network's set is flushed",

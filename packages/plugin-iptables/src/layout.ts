@@ -68,6 +68,8 @@ export function setsOf(family: Family) {
   return {
     /** A member's address and the interface of the node that its packets come in by. */
     from: `millrace-from${family}`,
+    /** Members' own interfaces, whatever address a packet has: a list of the sets of {@link interfaceSet}. */
+    iface: `millrace-iface${family}`,
     /** Members' addresses. */
     to: `millrace-to${family}`,
     /** Members whose older connections may still go on. */
@@ -82,6 +84,9 @@ export function setsOf(family: Family) {
 }
 
 export type SetRole = keyof ReturnType<typeof setsOf>;
+
+/** One of the sets that members' own interfaces are in. */
+export const interfaceSet = (family: Family, part: number): string => `${setsOf(family).iface}-${part}`;
 
 /** Members that exclude one network. By a digest, because a network of IPv6 is longer than a set's name may be. */
 export const networkSet = (family: Family, direction: "outbound" | "inbound", cidr: string): string =>

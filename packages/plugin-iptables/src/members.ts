@@ -3,7 +3,17 @@ import type { Workload } from "@millrace/core";
 import type { Family } from "linux-ts";
 import { ipsetNames, ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import type { SavedSet } from "./commands/parse-ipset.ts";
-import { answeredSet, FAMILIES, isNetworkSet, networkSet, type SetRole, setsOf } from "./layout.ts";
+import {
+  createList,
+  ensurePart,
+  interfaceElement,
+  LIST_TYPE,
+  listProblems,
+  MAX_PARTS,
+  PART_TYPE,
+  partsOf,
+} from "./interface-sets.ts";
+import { answeredSet, FAMILIES, interfaceSet, isNetworkSet, networkSet, type SetRole, setsOf } from "./layout.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { ExcludedNetwork } from "./rules/host-input.ts";
@@ -17,9 +27,13 @@ export interface MemberEntry {
   readonly hostIndex: number;
   /** Of the role `network`: what the member excludes. */
   readonly network?: ExcludedNetwork;
+  /** Of the role `iface`: which of the sets of interfaces has it. */
+  readonly part?: number;
 }
 
-const TYPES: Readonly<Record<SetRole, string>> = {
+type AddressRole = Exclude<SetRole, "iface">;
+
+const TYPES: Readonly<Record<AddressRole, string>> = {
   from: "hash:net,iface",
   to: "hash:ip",
   settling: "hash:ip",
@@ -27,7 +41,7 @@ const TYPES: Readonly<Record<SetRole, string>> = {
   outboundPorts: "hash:ip,port",
   inboundPorts: "hash:ip,port",
 };
-const ROLES = Object.keys(TYPES) as SetRole[];
+const ROLES = Object.keys(TYPES) as AddressRole[];
 
 /**
  * Seconds in which a proxy's first answer has to be followed by more: as long as a SYN-ACK is tried again (tcp_synack_retries 5,
@@ -42,6 +56,8 @@ const isAnsweredSet = (name: string): boolean => /^millrace-answered[46]-\d+$/.t
 export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
   FAMILIES.flatMap((family) => [
     ...ROLES.map((role) => [setsOf(family)[role], TYPES[role]]),
+    [setsOf(family).iface, LIST_TYPE],
+    ...Array.from({ length: MAX_PARTS }, (_, part) => [interfaceSet(family, part), PART_TYPE]),
     ...Array.from({ length: MAX_SLOTS }, (_, slot) => [answeredSet(family, slot), ANSWERED_TYPE]),
   ]),
 );
@@ -54,7 +70,7 @@ const NETWORK_TYPE = "hash:ip";
 export async function ensureSets(
   { families, config, signal }: NodeContext,
   slots: readonly number[],
-  { names }: MemberEntries,
+  { names, unlisted }: MemberEntries,
 ): Promise<void> {
   const wanted = families.flatMap((family) => {
     const inet = family === 4 ? "inet" : "inet6";
@@ -64,6 +80,7 @@ export async function ensureSets(
         const name = setsOf(family)[role];
         return { name, line: `create ${name} ${TYPES[role]} family ${inet} maxelem ${config.maxMembers} ${options}` };
       }),
+      { name: setsOf(family).iface, line: createList(family) },
       ...slots.map((slot) => {
         const name = answeredSet(family, slot);
         const options = `maxelem ${MAX_ANSWERED} timeout ${ANSWERED_SECONDS}`;
@@ -72,7 +89,8 @@ export async function ensureSets(
     ];
   });
   const missing = wanted.filter(({ name }) => !names.has(name));
-  await ipsetRestore(missing.map(({ line }) => line).join("\n"), { signal });
+  const lists = families.flatMap((family) => (unlisted.get(family) ?? []).flatMap((part) => ensurePart(family, part)));
+  await ipsetRestore([...missing.map(({ line }) => line), ...lists].join("\n"), { signal });
 }
 
 /** Makes the sets of networks, before rules name them. */
@@ -106,11 +124,14 @@ export async function sweepSets(
 }
 
 export async function destroySets({ families, signal }: NodeContext): Promise<void> {
-  const ours = new Set(families.flatMap((family) => Object.values<string>(setsOf(family))));
-  const names = (await ipsetNames({ signal })).filter(
-    (name) => ours.has(name) || isAnsweredSet(name) || isNetworkSet(name),
-  );
-  await ipsetRestore(names.map((name) => `destroy ${name}`).join("\n"), { signal });
+  const names = new Set(await ipsetNames({ signal }));
+  // A set that is in a list cannot be destroyed.
+  const ours = families.flatMap((family) => [
+    ...Object.values<string>(setsOf(family)).filter((name) => names.has(name)),
+    ...partsOf(names, family).map((part) => interfaceSet(family, part)),
+  ]);
+  const doomed = [...ours, ...[...names].filter((name) => isAnsweredSet(name) || isNetworkSet(name))];
+  await ipsetRestore(doomed.map((name) => `destroy ${name}`).join("\n"), { signal });
 }
 
 /** What the kernel holds of all members, but for who is settling. */
@@ -122,6 +143,8 @@ export class MemberEntries {
   readonly all: readonly MemberEntry[];
   readonly missingSets: readonly string[];
   readonly unknown: readonly string[];
+  /** Sets of interfaces that the list does not have. */
+  readonly unlisted: ReadonlyMap<Family, readonly number[]>;
   /** Of all sets, whoever they belong to. */
   readonly names: ReadonlySet<string>;
 
@@ -130,18 +153,23 @@ export class MemberEntries {
     const all: MemberEntry[] = [];
     const missing: string[] = [];
     const unknown: string[] = [];
-    for (const family of families) {
-      for (const role of ROLES) {
-        const name = setsOf(family)[role];
-        const set = saved.get(name);
-        if (set === undefined) missing.push(name);
-        for (const { element, options } of set?.entries ?? []) {
-          const [, uid, hostIndex] = /comment "(\S+) (\d+)"/.exec(options) ?? [];
-          if (uid === undefined) unknown.push(`${name} ${element}`);
-          else all.push({ role, family, element, uid, hostIndex: Number(hostIndex) });
-        }
+    const unlisted = new Map<Family, readonly number[]>();
+    const read = (name: string, of: Pick<MemberEntry, "role" | "family" | "part">): void => {
+      for (const { element, options } of saved.get(name)?.entries ?? []) {
+        const [, uid, hostIndex] = /comment "(\S+) (\d+)"/.exec(options) ?? [];
+        if (uid === undefined) unknown.push(`${name} ${element}`);
+        else all.push({ ...of, element, uid, hostIndex: Number(hostIndex) });
       }
+    };
+    for (const family of families) {
+      missing.push(...Object.values<string>(setsOf(family)).filter((name) => !saved.has(name)));
+      for (const role of ROLES) read(setsOf(family)[role], { role, family });
+      for (const part of partsOf(this.names, family)) read(interfaceSet(family, part), { role: "iface", family, part });
+      const list = listProblems(saved, family);
+      unlisted.set(family, list.unlisted);
+      unknown.push(...list.unknown.map((name) => `${setsOf(family).iface} ${name}`));
     }
+    this.unlisted = unlisted;
     for (const [name, { entries }] of saved) {
       if (!isNetworkSet(name)) continue;
       for (const { element, options } of entries) {
@@ -159,9 +187,14 @@ export class MemberEntries {
     return this.all.filter((entry) => entry.uid === uid);
   }
 
-  /** Addresses and whose they are. */
+  /**
+   * Addresses and whose they are, as two sets tell: somebody may have emptied one, and an address that nobody seems to have would lose
+   * its routes, and with them what captures connections to it, before its member is enrolled again.
+   */
   addresses(): ReadonlyMap<string, MemberEntry> {
-    return new Map(this.all.filter(({ role }) => role === "to").map((entry) => [entry.element, entry]));
+    const of = (wanted: SetRole): [string, MemberEntry][] =>
+      this.all.filter(({ role }) => role === wanted).map((entry) => [addressOf(entry), entry]);
+    return new Map([...of("from"), ...of("to")]);
   }
 
   /** What is excluded, each network once, in an order that does not change. */
@@ -188,12 +221,26 @@ function networkEntry(element: string, options: string): MemberEntry | undefined
   return { role: "network", family, element, uid, hostIndex: Number(hostIndex), network };
 }
 
-/** Entries that a workload has to have, without those of who is settling. `device`: what its packets come in by. */
-export function wantedEntries(workload: Workload, addresses: readonly string[], device: string): MemberEntry[] {
+/** Where a member's packets come in, as IP sees it, in the families that the node has. */
+export interface MemberPlace {
+  readonly device: string;
+  readonly families: readonly Family[];
+}
+
+/**
+ * Entries that a workload has to have, without those of who is settling and without a place for those of interfaces. What comes in by
+ * a bridge may be anybody's, by a veth of its own only the member's.
+ */
+export function wantedEntries(
+  workload: Workload,
+  addresses: readonly string[],
+  { device, families }: MemberPlace,
+): MemberEntry[] {
   const { uid, dnsCapture, exclusions } = workload;
-  const { hostIndex } = workload.interface;
-  return addresses.flatMap((address) => {
+  const { hostIndex, hostName } = workload.interface;
+  const byAddress = addresses.flatMap((address) => {
     const family = familyOf(address);
+    if (!families.includes(family)) return [];
     const entry = (role: SetRole, element: string): MemberEntry => ({ role, family, element, uid, hostIndex });
     const networks = (direction: ExcludedNetwork["direction"], cidrs: readonly string[]): MemberEntry[] =>
       cidrs
@@ -211,30 +258,41 @@ export function wantedEntries(workload: Workload, addresses: readonly string[], 
       entry("from", `${address},${device}`),
     ];
   });
+  if (device !== hostName) return byAddress;
+  const byInterface = families.map((family): MemberEntry => {
+    return { role: "iface", family, element: interfaceElement(family, device), uid, hostIndex };
+  });
+  return [...byAddress, ...byInterface];
 }
 
-/** The set that an entry is in. */
-export function nameOf({ role, family, network }: MemberEntry): string {
+/** The set that an entry is in; of an interface without a place the list of sets. */
+export function nameOf({ role, family, network, part }: MemberEntry): string {
+  if (role === "iface" && part !== undefined) return interfaceSet(family, part);
   if (role !== "network") return setsOf(family)[role];
   if (network === undefined) throw new TypeError("an entry of the role network has none");
   return networkSet(family, network.direction, network.cidr);
 }
 
 /** Lines for ipset(8). An entry of somebody else that stands in the way is replaced: the caller has made sure that it may be. */
-export function addLine(entry: MemberEntry, timeout?: number): string {
-  const { element, uid, hostIndex, network } = entry;
+export function addLines(entry: MemberEntry, timeout?: number): string[] {
+  const { family, element, uid, hostIndex, network, part } = entry;
   const options = timeout === undefined ? "" : ` timeout ${timeout}`;
   const comment = [uid, hostIndex, ...(network ? [network.direction, network.cidr] : [])].join(" ");
-  return `add ${nameOf(entry)} ${element}${options} comment "${comment}"`;
+  return [
+    ...(part === undefined ? [] : ensurePart(family, part)),
+    `add ${nameOf(entry)} ${element}${options} comment "${comment}"`,
+  ];
 }
 
 export const deleteLine = (entry: MemberEntry): string => `del ${nameOf(entry)} ${entry.element}`;
 
-/** The member's address, which every element begins with. */
+/** The member's address, which every element begins with, but for an interface's. */
 export const addressOf = ({ element }: MemberEntry): string => element.replace(/,.*$/, "");
 
-/** Entries that one set can hold only one of. */
-export const occupies = (a: MemberEntry, b: MemberEntry): boolean => nameOf(a) === nameOf(b) && a.element === b.element;
+/** Entries that one set, or one list of sets, can hold only one of. */
+export const occupies = (a: MemberEntry, b: MemberEntry): boolean => roomOf(a) === roomOf(b) && a.element === b.element;
+
+const roomOf = ({ part: _, ...entry }: MemberEntry): string => nameOf(entry);
 
 export const isSameEntry = (a: MemberEntry, b: MemberEntry): boolean =>
   occupies(a, b) && a.uid === b.uid && a.hostIndex === b.hostIndex;

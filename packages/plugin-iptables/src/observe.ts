@@ -12,7 +12,7 @@ import { wantedRouting } from "./clash/wanted.ts";
 import { ipRules } from "./commands/ip.ts";
 import { countersOf } from "./counters.ts";
 import { memberRoutes, routeProblems } from "./host-routing.ts";
-import { familyOf, isSameEntry, type MemberEntries, type MemberEntry, wantedEntries } from "./members.ts";
+import { isSameEntry, type MemberEntries, type MemberEntry, wantedEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { sendingNow } from "./proxies.ts";
@@ -104,8 +104,8 @@ function observeWorkload(
 
 function entryProblems(context: NodeContext, workload: Workload, present: readonly MemberEntry[]): string[] {
   const { hostIndex, hostName } = workload.interface;
-  const addresses = workload.addresses.filter((address) => context.families.includes(familyOf(address)));
-  const wanted = wantedEntries(workload, addresses, deviceOf(hostIndex, hostName));
+  const place = { device: deviceOf(hostIndex, hostName), families: context.families };
+  const wanted = wantedEntries(workload, workload.addresses, place);
   const enrolled = present.filter(({ role }) => role !== "settling");
   const show = ({ role, element, network }: MemberEntry): string =>
     network ? `entry ${element} for ${network.direction} ${network.cidr}` : `entry ${element} in ${role}`;

@@ -12,7 +12,7 @@ import {
   wantedRoutes,
 } from "./host-routing.ts";
 import { hostInput } from "./host-rule-input.ts";
-import { answeredSet } from "./layout.ts";
+import { answeredSet, interfaceSet, setsOf } from "./layout.ts";
 import { destroySets, ensureSets, type MemberEntries, readEntries, sweepNetworkSets, sweepSets } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -90,6 +90,9 @@ export async function sharedProblems(
   return [
     ...[...entries.missingSets, ...missingAnswered(context, slots, entries.names)].map(
       (name) => `set ${name} is missing`,
+    ),
+    ...[...entries.unlisted].flatMap(([family, parts]) =>
+      parts.map((part) => `set ${setsOf(family).iface} does not have ${interfaceSet(family, part)} in it`),
     ),
     ...entries.unknown.map((name) => `entry ${name} is nobody's`),
     ...rules.flat(),

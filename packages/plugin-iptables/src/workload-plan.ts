@@ -32,9 +32,7 @@ export function planOf(
   requireHostLink(pod);
   requireFree(workload, entries);
   const { free, taken } = claim(workload, entries);
-  const wanted = wantedEntries(workload, free, deviceOf(pod.hostIndex, pod.hostName)).filter(({ family }) =>
-    families.includes(family),
-  );
+  const wanted = wantedEntries(workload, free, { device: deviceOf(pod.hostIndex, pod.hostName), families });
   const present = entries.filter((entry) => entry.uid === uid);
   const left = entries.filter((entry) => entry.uid !== uid && free.includes(addressOf(entry)));
   return { workload, free, taken, wanted, present, left };

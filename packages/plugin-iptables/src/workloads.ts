@@ -2,8 +2,10 @@ import { sortedUnique, type Workload } from "@millrace/core";
 import { deleteRoute, routes } from "linux-ts";
 import { ipsetRestore } from "./commands/ipset.ts";
 import { ensureRoutes, memberRoutes } from "./host-routing.ts";
+import { InterfacePlaces } from "./interface-sets.ts";
 import {
-  addLine,
+  addLines,
+  addressOf,
   deleteLine,
   ensureNetworkSets,
   familyOf,
@@ -52,6 +54,7 @@ export class Workloads {
       (entry) => !wanted.some((other) => occupies(entry, other)),
     );
     const leaving = ready.flatMap(leavingOf);
+    const places = new InterfacePlaces(entries.all);
 
     await this.#nameNetworks(entries, wanted);
     // Nobody is a member by a route: until the sets tell so, only what opens a connection to it is captured.
@@ -59,7 +62,7 @@ export class Workloads {
     await this.#write([
       ...inOrderOfLeaving(left).map(deleteLine),
       ...ready.flatMap((plan) => this.#settle(plan)),
-      ...ready.flatMap((plan) => missingOf(plan, valid)).map((entry) => addLine(entry)),
+      ...ready.flatMap((plan) => missingOf(plan, valid)).flatMap((entry) => addLines(places.place(entry))),
       ...inOrderOfLeaving(leaving).map(deleteLine),
     ]);
     this.#removeRoutes(addressesOf([...left, ...leaving]));
@@ -119,7 +122,7 @@ export class Workloads {
     return wanted
       .filter(({ role }) => role === "to")
       .filter((entry) => !present.some((other) => isSameEntry(entry, other)))
-      .map((entry) => addLine({ ...entry, role: "settling" }, drainSeconds));
+      .flatMap((entry) => addLines({ ...entry, role: "settling" }, drainSeconds));
   }
 
   #ensureRoutes(addresses: readonly string[]): void {
@@ -157,9 +160,9 @@ function attempt<T>(work: () => T): { readonly value?: T; readonly error?: unkno
 
 /** What captures goes before what lets by. */
 function inOrderOfLeaving(entries: readonly MemberEntry[]): MemberEntry[] {
-  const rank = ({ role }: MemberEntry): number => ["from", "to"].indexOf(role) + 1 || 3;
+  const rank = ({ role }: MemberEntry): number => ["iface", "from", "to"].indexOf(role) + 1 || 4;
   return [...entries].sort((a, b) => rank(a) - rank(b));
 }
 
 const addressesOf = (entries: readonly MemberEntry[]): string[] =>
-  sortedUnique(entries.filter(({ role }) => role === "to").map(({ element }) => element));
+  sortedUnique(entries.filter(({ role }) => role === "from" || role === "to").map(addressOf));

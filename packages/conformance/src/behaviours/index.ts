@@ -47,6 +47,7 @@ import xSynCookies from "./x-syn-cookies.ts";
 import xTimeWaitReuse from "./x-time-wait-reuse.ts";
 import xTimeWaitUnenrolled from "./x-time-wait-unenrolled.ts";
 import xUninstall from "./x-uninstall.ts";
+import xUnknownAddress from "./x-unknown-address.ts";
 
 /** Every behaviour that is run, in the order of docs/conformance.md. */
 export const behaviours = [
@@ -98,4 +99,5 @@ export const behaviours = [
   xTimeWaitReuse,
   xTimeWaitUnenrolled,
   xUninstall,
+  xUnknownAddress,
 ] as const satisfies readonly Behaviour[];

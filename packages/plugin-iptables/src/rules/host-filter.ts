@@ -1,7 +1,6 @@
 import { PREFIX } from "../layout.ts";
 import {
   activeSlot,
-  fromMember,
   fromSlot,
   type HostInput,
   inSet,
@@ -9,6 +8,9 @@ import {
   mark,
   NOT_SYN,
   SYN,
+  sentByMember,
+  settlingReturns,
+  toInterface,
   toMember,
 } from "./host-input.ts";
 import { type Chain, lines, type Part } from "./ruleset.ts";
@@ -63,20 +65,15 @@ function forwardRules(input: HostInput): string[] {
       ),
     ),
     `${mark(marks.pass)} -j RETURN`,
-    `${toMember(family)} -j ${PREFIX}-GUARD`,
-    `${mark(marks.none)} ${fromMember(family)} -j ${PREFIX}-GUARD`,
+    [toMember(family), toInterface(family)].map((sent) => `${sent} -j ${PREFIX}-GUARD`),
+    sentByMember(family).map((sent) => `${mark(marks.none)} ${sent} -j ${PREFIX}-GUARD`),
   );
 }
 
 /** TCP to or from a member that nobody has decided about. */
 function guardRules(input: HostInput): string[] {
   if (isOpen(input)) return ["-j RETURN"];
-  return [
-    // To an address that is translated to a member's: not seen as the member's before.
-    `${NOT_SYN} ${inSet(input.family, "settling", "dst")} -j RETURN`,
-    `${NOT_SYN} ${RESET}`,
-    "-j DROP",
-  ];
+  return [...settlingReturns(input.family), `${NOT_SYN} ${RESET}`, "-j DROP"];
 }
 
 function inputRules(input: HostInput): string[] {
@@ -86,19 +83,23 @@ function inputRules(input: HostInput): string[] {
   return lines(
     `-p tcp ${mark(marks.out)} ${activeSlot(input) ? "-j DROP" : RESET}`,
     `-p tcp ${mark(marks.anyProxy)} -j DROP`,
-    `${SYN} ${mark(marks.none)} ${fromMember(family)} -j DROP`,
+    sentByMember(family).map((sent) => `${SYN} ${mark(marks.none)} ${sent} -j DROP`),
     dnsWithoutProxy(input),
   );
 }
 
 /** IPVS sends on what it has translated as if the node had made it, past all that redirects. */
 function outputRules(input: HostInput): string[] {
-  return isOpen(input) ? [] : [`${SYN} ${toMember(input.family)} -m owner ! --socket-exists -j DROP`];
+  if (isOpen(input)) return [];
+  const { family } = input;
+  return [toMember(family), toInterface(family)].map((sent) => `${SYN} ${sent} -m owner ! --socket-exists -j DROP`);
 }
 
 /** Names are not resolved past the proxy: it decides what they mean. */
 function dnsWithoutProxy(input: HostInput): string[] {
   if (activeSlot(input) || isOpen(input)) return [];
   const { family } = input;
-  return [`-p udp -m udp --dport 53 ${inSet(family, "dns", "src")} ${fromMember(family)} ${REFUSE}`];
+  return sentByMember(family).map(
+    (sent) => `-p udp -m udp --dport 53 ${inSet(family, "dns", "src")} ${sent} ${REFUSE}`,
+  );
 }

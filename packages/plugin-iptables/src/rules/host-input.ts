@@ -55,9 +55,19 @@ export const excludes = ({ family, direction, cidr }: ExcludedNetwork, side: "sr
 /** What a member sends: its address, from its own interface. */
 export const fromMember = (family: Family): string => inSet(family, "from", "src,src");
 
+/** What comes in by a member's own interface, whatever address it has. */
+export const fromInterface = (family: Family): string => inSet(family, "iface", "src,src");
+
+/** What a member sends, told by either: so that neither set alone opens anything when somebody empties it. */
+export const sentByMember = (family: Family): readonly string[] => [fromMember(family), fromInterface(family)];
+
+/** What is to leave by a member's own interface, whatever address it has. */
+export const toInterface = (family: Family): string => inSet(family, "iface", "dst,dst");
+
 export const toMember = (family: Family): string => inSet(family, "to", "dst");
 
 export const mark = (value: string): string => `-m mark --mark ${value}`;
+export const notMark = (value: string): string => `-m mark ! --mark ${value}`;
 export const connmark = (value: string): string => `-m connmark --mark ${value}`;
 export const setMark = (value: string): string => `-j MARK --set-xmark ${value}`;
 export const setConnmark = (value: string): string => `-j CONNMARK --set-xmark ${value}`;
@@ -66,6 +76,10 @@ export const setConnmark = (value: string): string => `-j CONNMARK --set-xmark $
 export const SYN = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
 export const SYN_ACK = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK";
 export const NOT_SYN = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
+
+/** Connections that are older than the enrolment may go on, also where an address is translated to a member's only later. */
+export const settlingReturns = (family: Family): string[] =>
+  ["src", "dst"].map((side) => `${NOT_SYN} ${inSet(family, "settling", side)} -j RETURN`);
 
 /** An ICMP error about a connection: conntrack finds the connection that it quotes. */
 export const icmpError = (family: Family): string =>

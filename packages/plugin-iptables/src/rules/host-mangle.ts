@@ -3,17 +3,22 @@ import {
   activeSlot,
   connmark,
   excludes,
-  fromMember,
+  fromInterface,
   fromSlot,
   type HostInput,
   icmpError,
   inSet,
   isOpen,
+  mark,
   NOT_SYN,
+  notMark,
   SYN,
   SYN_ACK,
+  sentByMember,
   setConnmark,
   setMark,
+  settlingReturns,
+  toInterface,
   toMember,
 } from "./host-input.ts";
 import { type Chain, lines, type Part } from "./ruleset.ts";
@@ -32,6 +37,7 @@ const CHAINS = {
   in: `${PREFIX}-IN`,
   pass: `${PREFIX}-PASS`,
   passAll: `${PREFIX}-PASS-ALL`,
+  guard: `${PREFIX}-GUARD`,
   direct: (slot: number) => `${PREFIX}-DIRECT-${slot}`,
   proxy: (slot: number) => `${PREFIX}-PROXY-${slot}`,
 } as const;
@@ -59,10 +65,13 @@ export function mangleChains(input: HostInput): Chain[] {
     },
     { ...chain(CHAINS.output, outputRules(input)), hook: "OUTPUT" },
     {
-      // An excluded connection that did not lead to a member after all: it passes, and so do its answers.
       ...chain(
         CHAINS.forward,
-        `! -o ${links.inbound} ${SYN} -m mark --mark ${marks.in} ${fromMember(family)} ${setConnmark(marks.pass)}`,
+        // An excluded connection that did not lead to a member after all: it passes, and so do its answers.
+        sentByMember(family).map(
+          (sent) => `! -o ${links.inbound} ${SYN} ${mark(marks.in)} ${sent} ${setConnmark(marks.pass)}`,
+        ),
+        guarded(input),
       ),
       hook: "FORWARD",
     },
@@ -83,6 +92,7 @@ export function mangleChains(input: HostInput): Chain[] {
     chain(CHAINS.in, setMark(marks.in)),
     chain(CHAINS.pass, setMark(marks.pass)),
     chain(CHAINS.passAll, setConnmark(marks.pass), setMark(marks.pass)),
+    ...(isOpen(input) ? [] : [chain(CHAINS.guard, settlingReturns(family), "-j DROP")]),
     ...slots.flatMap((slot) => [
       chain(
         CHAINS.proxy(slot.index),
@@ -93,6 +103,21 @@ export function mangleChains(input: HostInput): Chain[] {
       ),
       chain(CHAINS.direct(slot.index), setMark(marks.proxy(slot.index)), copyToLocal(slot.addresses[0], slot.device)),
     ]),
+  ];
+}
+
+/**
+ * TCP that nobody has decided about, told by the member's own interface: nothing but what passes goes straight to a member, and nothing
+ * leaves it undecided. Stopped here, before the table filter, where others may accept it first; its connections go on once the rules
+ * are mended.
+ */
+function guarded(input: HostInput): string[] {
+  const { family, layout } = input;
+  const { marks } = layout;
+  if (isOpen(input)) return [];
+  return [
+    `-p tcp ${notMark(marks.pass)} ${toInterface(family)} -g ${CHAINS.guard}`,
+    `-p tcp ${mark(marks.none)} ${fromInterface(family)} -g ${CHAINS.guard}`,
   ];
 }
 
@@ -108,7 +133,7 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
       const answered = `-m set --match-set ${answeredSet(family, index)} src,src,dst`;
       return `${NOT_SYN} ${answered} -g ${CHAINS.direct(index)}`;
     }),
-    `${fromMember(family)} -g ${CHAINS.from}`,
+    sentByMember(family).map((sent) => `${sent} -g ${CHAINS.from}`),
     `${toMember(family)} -g ${CHAINS.to}`,
     !open && `${SYN} -g ${CHAINS.in}`,
   );

@@ -1,6 +1,6 @@
 import { PREFIX, PROXY_PORTS } from "../layout.ts";
 import { filterChains } from "./host-filter.ts";
-import { activeSlot, fromMember, fromSlot, type HostInput, inSet, mark } from "./host-input.ts";
+import { activeSlot, fromSlot, type HostInput, inSet, mark, sentByMember } from "./host-input.ts";
 import { mangleChains } from "./host-mangle.ts";
 import { type Chain, lines, type Ruleset } from "./ruleset.ts";
 
@@ -49,10 +49,12 @@ export function natChains(input: HostInput): Chain[] {
       rules: lines(
         `${mark(marks.out)} ${itself}`,
         proxy !== undefined &&
-          ["udp", "tcp"].map((protocol) => {
-            const question = `-p ${protocol} -m ${protocol} --dport 53 ${inSet(family, "dns", "src")} ${fromMember(family)}`;
-            return `! -d ${proxy} ${question} -j DNAT --to-destination ${family === 4 ? proxy : `[${proxy}]`}:${PROXY_PORTS.dns}`;
-          }),
+          ["udp", "tcp"].flatMap((protocol) =>
+            sentByMember(family).map((sent) => {
+              const question = `-p ${protocol} -m ${protocol} --dport 53 ${inSet(family, "dns", "src")} ${sent}`;
+              return `! -d ${proxy} ${question} -j DNAT --to-destination ${family === 4 ? proxy : `[${proxy}]`}:${PROXY_PORTS.dns}`;
+            }),
+          ),
       ),
     },
     {
