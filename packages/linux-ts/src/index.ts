@@ -3,6 +3,14 @@
 export { type Address, addresses } from "./addresses.ts";
 // Reading and changing what a namespace holds
 export { deleteClsact } from "./clsact-qdisc.ts";
+export {
+  type ConntrackEntry,
+  type ConntrackFilter,
+  type ConntrackTuple,
+  conntrackEntries,
+  deleteConntrack,
+  markConntrack,
+} from "./conntrack.ts";
 // Errors
 export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./errors.ts";
 // Addresses as text and bytes
