@@ -43,6 +43,7 @@ import xReuseportProxy from "./x-reuseport-proxy.ts";
 import xRpFilterStrict from "./x-rp-filter-strict.ts";
 import xSameSourcePort from "./x-same-source-port.ts";
 import xServerSpeaksFirst from "./x-server-speaks-first.ts";
+import xStaleConnection from "./x-stale-connection.ts";
 import xSynCookies from "./x-syn-cookies.ts";
 import xTimeWaitReuse from "./x-time-wait-reuse.ts";
 import xTimeWaitUnenrolled from "./x-time-wait-unenrolled.ts";
@@ -95,6 +96,7 @@ export const behaviours = [
   xRpFilterStrict,
   xSameSourcePort,
   xServerSpeaksFirst,
+  xStaleConnection,
   xSynCookies,
   xTimeWaitReuse,
   xTimeWaitUnenrolled,

@@ -18,7 +18,7 @@ export default defineBehaviour({
     const address = UNKNOWN[family];
     const prefix = `${address}/${family === 4 ? 32 : 128}`;
     await m1.namespace.ip(`addr add ${prefix} dev eth0${family === 6 ? " nodad" : ""}`);
-    await node.namespace.ip(`-${family} route add ${prefix} dev ${hostInterface(m1.name)}`);
+    await node.namespace.ip(`route add ${prefix} dev ${hostInterface(m1.name)}`);
     try {
       for (let round = 0; round < (temperature === "cold" ? 1 : 5); round++) {
         if (temperature === "cold") await bed.cool();
@@ -43,7 +43,7 @@ export default defineBehaviour({
         }
       }
     } finally {
-      await node.namespace.ip(`-${family} route del ${prefix} dev ${hostInterface(m1.name)}`);
+      await node.namespace.ip(`route del ${prefix} dev ${hostInterface(m1.name)}`);
       await m1.namespace.ip(`addr del ${prefix} dev eth0`);
     }
   },

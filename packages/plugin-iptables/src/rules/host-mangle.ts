@@ -76,10 +76,11 @@ export function mangleChains(input: HostInput): Chain[] {
       hook: "FORWARD",
     },
     {
-      // A socket of the node talks to a member: a probe. Behind the translation of Services, which a probe may use.
+      // A socket of the node has opened a connection to a member: a probe. Behind the translation of Services, which a probe may use.
+      // What is forwarded has no socket (net/ipv4/ip_forward.c drops it), and what a socket answers it has not opened.
       ...chain(
         CHAINS.post,
-        `-p tcp ${toMember(family)} -m owner --socket-exists ${connmark(marks.none)} ${setConnmark(marks.pass)}`,
+        `-p tcp ${toMember(family)} -m owner --socket-exists -m conntrack --ctdir ORIGINAL ${connmark(marks.none)} ${setConnmark(marks.pass)}`,
       ),
       hook: "POSTROUTING",
     },
@@ -126,7 +127,8 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
   const open = isOpen({ family, layout, slots, ...rest });
   return lines(
     slots.map((slot) => `${fromSlot(slot)} -g ${CHAINS.proxy(slot.index)}`),
-    `${connmark(marks.pass)} -g ${CHAINS.pass}`,
+    // A SYN is decided about again: conntrack keeps an established connection for days, and one with its addresses and ports may be new.
+    `${NOT_SYN} ${connmark(marks.pass)} -g ${CHAINS.pass}`,
     slots.map(({ index }) => `${NOT_SYN} ${connmark(marks.proxy(index))} -g ${CHAINS.direct(index)}`),
     // Of what was copied conntrack knows nothing before the proxy sends more than its first answer.
     slots.map(({ index }) => {
