@@ -1,5 +1,4 @@
 import { podAddresses } from "../lab/addresses.ts";
-import { hostInterface } from "../lab/lab-pod.ts";
 import { defineBehaviour } from "../suite/behaviour.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
@@ -18,7 +17,7 @@ export default defineBehaviour({
     const address = UNKNOWN[family];
     const prefix = `${address}/${family === 4 ? 32 : 128}`;
     await m1.namespace.ip(`addr add ${prefix} dev eth0${family === 6 ? " nodad" : ""}`);
-    await node.namespace.ip(`route add ${prefix} dev ${hostInterface(m1.name)}`);
+    await node.namespace.ip(`route add ${prefix} dev ${m1.hostInterface}`);
     try {
       for (let round = 0; round < (temperature === "cold" ? 1 : 5); round++) {
         if (temperature === "cold") await bed.cool();
@@ -43,7 +42,7 @@ export default defineBehaviour({
         }
       }
     } finally {
-      await node.namespace.ip(`route del ${prefix} dev ${hostInterface(m1.name)}`);
+      await node.namespace.ip(`route del ${prefix} dev ${m1.hostInterface}`);
       await m1.namespace.ip(`addr del ${prefix} dev eth0`);
     }
   },
