@@ -29,6 +29,7 @@ export {
 export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
 export type { NextHop } from "./next-hops.ts";
+export { nftTables } from "./nft-tables.ts";
 // Sockets and files
 export { type PeerCredentials, peerCredentials } from "./peer-credentials.ts";
 export { addRoute, deleteRoute, type Route, type RouteSpec, type RouteType, routes, routeTables } from "./routes.ts";

@@ -16,6 +16,7 @@ import { type NetnsFd, whereIs } from "./netns.ts";
 /** include/uapi/linux/netlink.h. */
 export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
+export const NETLINK_NETFILTER = 12;
 
 /** A dump that something changed under the kernel's hands is repeated this often, then given up. */
 const dumpAttempts = 20;

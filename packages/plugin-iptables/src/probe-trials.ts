@@ -3,6 +3,8 @@ import { ipBatch } from "./commands/ip.ts";
 import { ipsetRestore } from "./commands/ipset.ts";
 import { iptablesRestore } from "./commands/iptables.ts";
 import type { Flavour, TableName } from "./commands/iptables-names.ts";
+import { run } from "./commands/run.ts";
+import { SYN_ACK } from "./rules/host-input.ts";
 
 /** Something the kernel can or cannot do, and how it is tried in a network namespace of its own. */
 export interface Trial {
@@ -86,11 +88,33 @@ const RULES: readonly [
     (family) => `PREROUTING -m set --match-set ${setName(family)} src,src -j RETURN`,
   ],
   [
+    "set-target",
+    "remember connections to addresses of the node",
+    "ip_set_hash_ipportip, xt_set",
+    "mangle",
+    (family) =>
+      `PREROUTING ${SYN_ACK} -m addrtype --src-type LOCAL -j SET --add-set ${answeredName(family)} dst,dst,src --exist`,
+  ],
+  [
     "addrtype",
     "tell addresses of the node",
     "xt_addrtype",
     "mangle",
     () => "PREROUTING -m addrtype --dst-type LOCAL -j RETURN",
+  ],
+  [
+    "nat-state",
+    "tell what is going to be translated",
+    "xt_conntrack",
+    "mangle",
+    () => "PREROUTING -p tcp -m conntrack ! --ctstate SNAT,DNAT -j DROP",
+  ],
+  [
+    "udp",
+    "tell the tunnel's packets, and questions to nameservers",
+    "xt_tcpudp",
+    "filter",
+    () => "FORWARD -p udp -m udp --dport 53 -j DROP",
   ],
   [
     "tee",
@@ -142,9 +166,12 @@ const RULES: readonly [
 export function ruleTrials(flavour: Flavour, family: Family): TrialGroup {
   const write = async (rules: typeof RULES, where: TrialPlace) => {
     const text = rules.map(([, , , table, rule]) => `*${table}\n-A ${rule(family)}\nCOMMIT\n`).join("");
-    if (text.includes(setName(family))) {
-      await ipsetRestore(`create ${setName(family)} hash:net,iface ${familyOption(family)}`, where);
-    }
+    const sets = [
+      [setName(family), "hash:net,iface"],
+      [answeredName(family), "hash:ip,port,ip"],
+    ] as const;
+    const named = sets.filter(([name]) => text.includes(` ${name} `));
+    await ipsetRestore(named.map(([name, type]) => `create ${name} ${type} ${familyOption(family)}`).join("\n"), where);
     await iptablesRestore({ flavour, family, text, ...where });
   };
   const trials = RULES.map((each): Trial => {
@@ -165,6 +192,7 @@ const SETS = [
   ["hash:net,iface", "tell members by address and interface", "comment", "ip_set_hash_netiface"],
   ["hash:ip", "tell members by address, some for a time", "comment timeout 0", "ip_set_hash_ip"],
   ["hash:ip,port", "tell ports that are not captured", "comment", "ip_set_hash_ipport"],
+  ["hash:ip,port,ip", "remember connections to addresses of the node", "timeout 63", "ip_set_hash_ipportip"],
 ] as const;
 
 export function setTrials(family: Family): TrialGroup {
@@ -218,5 +246,18 @@ export function routingTrials(family: Family): TrialGroup {
   return { trials, together: (where) => ipBatch(family, `${rules}\n${routes}`, where) };
 }
 
+/** What the translation of nftables' own is made of, beside the rules of either flavour of iptables. */
+export function nftTrials(text: string): TrialGroup {
+  const trial: Trial = {
+    name: "nft.nat",
+    description: "keep a Service's address as the destination where kube-proxy is in its nftables mode",
+    required: true,
+    advice: modules("nft_chain_nat", "nft_nat"),
+    attempt: async (where) => void (await run("nft", ["-f", "-"], { input: text, ...where })),
+  };
+  return { trials: [trial] };
+}
+
 const setName = (family: Family) => `trial${family}`;
+const answeredName = (family: Family) => `trial-answered${family}`;
 const familyOption = (family: Family) => `family ${family === 4 ? "inet" : "inet6"}`;

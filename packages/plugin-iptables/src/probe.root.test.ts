@@ -2,10 +2,15 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Feature, Probe } from "@millrace/core";
 import { afterEach, expect, test, vi } from "vitest";
 import { configSchema } from "./config.ts";
 import { probe, usableTunnel } from "./probe.ts";
+import { nftNeed, nftOnHost } from "./probe-nft.ts";
+import { ScratchNetns } from "./testing/scratch-netns.ts";
+
+const PROCESS = fileURLToPath(import.meta.resolve("./testing/driver-process.ts"));
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -85,7 +90,7 @@ test("without ipset nothing works, and the package is named", async () => {
   using _ = instead("ipset", 'echo "ipset v7.17: Cannot open session to kernel." >&2; exit 1');
   const found = await ask({ flavour: "nft" });
   expect(found.capable).toBe(false);
-  expect(found.summary).toMatch(/^missing: program\.ipset, ipset\.hash:net,iface\.ipv4,.*iptables\.set\.ipv6$/);
+  expect(found.summary).toMatch(/^missing: program\.ipset, ipset\.hash:net,iface\.ipv4,.*iptables\.set-target\.ipv6$/);
   expect(feature(found, "program.ipset")?.detail).toMatch(/Cannot open session.*apt install ipset/);
 });
 
@@ -107,6 +112,47 @@ test("a small matter that is missing does not make it incapable", async () => {
   const found = await ask({ flavour: "legacy" });
   expect(feature(found, "program.nft")).toMatchObject({ available: false, required: false });
   expect(found.capable).toBe(true);
+});
+
+test("where kube-proxy is in its nftables mode nft(8) is needed, and the reason says why", async () => {
+  const reason = nftNeed({ available: true, kubeProxy: "ip kube-proxy" });
+  expect(reason).toContain("table ip kube-proxy");
+  expect(nftNeed({ available: true, kubeProxy: undefined })).toBeUndefined();
+
+  using scratch = new ScratchNetns();
+  expect(nftOnHost(scratch.fd)).toEqual({ available: true, kubeProxy: undefined });
+  scratch.sh("nft add table ip kube-proxy");
+  expect(nftOnHost(scratch.fd)).toEqual({ available: true, kubeProxy: "ip kube-proxy" });
+  const told = (): Probe => {
+    const settings = JSON.stringify({ config: { flavour: "nft" }, policy: {}, host: {} });
+    const program = [process.execPath, "--conditions=source", PROCESS, settings];
+    const input = `${JSON.stringify({ verb: "probe" })}\n`;
+    const text = execFileSync("nsenter", [`--net=${scratch.path}`, ...program], { encoding: "utf8", input });
+    return JSON.parse(text).result;
+  };
+  expect(feature(told(), "program.nft")).toMatchObject({ available: true, required: true });
+  using _ = instead("nft", 'echo "nft: not here" >&2; exit 1');
+  expect(told()).toMatchObject({ capable: false, summary: `missing: program.nft (${reason})` });
+});
+
+test("a kernel without the sets and states that rules name makes it incapable", async () => {
+  using _ = instead(
+    "iptables-legacy-restore",
+    `input=$(cat)
+case "$input" in *"-j SET"*|*SNAT,DNAT*) echo "iptables-restore: line 3 failed" >&2; exit 1;; esac
+printf '%s\\n' "$input" | exec $REAL "$@"`,
+  );
+  using __ = instead(
+    "ipset",
+    `input=$(cat)
+case "$input" in *hash:ip,port,ip*) echo "ipset v7.17: Kernel error received: set type not supported" >&2; exit 1;; esac
+printf '%s\\n' "$input" | exec $REAL "$@"`,
+  );
+  const { summary, capable } = await ask({ flavour: "legacy" });
+  expect(capable).toBe(false);
+  for (const name of ["ipset.hash:ip,port,ip.ipv6", "iptables.set-target.ipv4", "iptables.nat-state.ipv4"]) {
+    expect(summary).toContain(name);
+  }
 });
 
 test("an abort ends it", async () => {

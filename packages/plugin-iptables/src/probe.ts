@@ -8,11 +8,22 @@ import { packageOf } from "./commands/programs.ts";
 import { run } from "./commands/run.ts";
 import type { IptablesConfig } from "./config.ts";
 import { chooseFlavour, type FlavourAnswer } from "./flavour/choose-flavour.ts";
-import { isOurChain } from "./layout.ts";
+import { isOurChain, layoutOf } from "./layout.ts";
+import { natIdentity } from "./nat-identity.ts";
 import { probeClashes } from "./probe-clashes.ts";
-import { routingTrials, ruleTrials, setTrials, type Trial, type TrialGroup, tunnelTrials } from "./probe-trials.ts";
+import { nftNeed, nftOnHost } from "./probe-nft.ts";
+import {
+  nftTrials,
+  routingTrials,
+  ruleTrials,
+  setTrials,
+  type Trial,
+  type TrialGroup,
+  tunnelTrials,
+} from "./probe-trials.ts";
 import { openTrialNetns } from "./trial-netns.ts";
 
+const NFT_PROGRAM = "program.nft";
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
 
 /**
@@ -29,26 +40,34 @@ export async function probe({
     capability("CAP_NET_RAW", "use iptables"),
     capability("CAP_SYS_ADMIN", "enter pods' network namespaces"),
   ];
-  features.push(...(await Promise.all(programs().map((each) => program(each, signal)))));
+  const nft = nftOnHost();
+  const needed = nftNeed(nft);
+  features.push(...(await Promise.all(programs(needed).map((each) => program(each, signal)))));
+  const hasNft = features.some(({ name, available }) => name === NFT_PROGRAM && available);
   const families: Family[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
   const flavour = await findFlavour(config, families, signal);
   features.push(flavour.feature);
   const clashes = await probeClashes(config, families, signal);
   features.push(clashes);
-  for (const group of trials(config, families, flavour.answer?.flavour))
-    features.push(...(await tryGroup(group, signal)));
+  const groups = [
+    ...trials(config, families, flavour.answer?.flavour),
+    ...(hasNft && nft.available ? [nftTrials(natIdentity({ layout: layoutOf(config) }))] : []),
+  ];
+  for (const group of groups) features.push(...(await tryGroup(group, signal)));
   const tunnel = usableTunnel(config.tunnel, features);
   features.push(tunnel.feature);
   const missing = features.filter(({ available, required }) => required && !available);
   const summary =
     missing.length > 0
-      ? summarise(missing, clashes)
+      ? summarise(missing, clashes, needed)
       : `keeps all of the contract on Linux ${release()}, by iptables-${flavour.answer?.flavour} (${flavour.answer?.reason}) and ${tunnel.kind}`;
   return { features, capable: missing.length === 0, summary };
 }
 
-function summarise(missing: readonly Feature[], clashes: Feature): string {
-  const names = missing.filter((feature) => feature !== clashes).map(({ name }) => name);
+function summarise(missing: readonly Feature[], clashes: Feature, nftNeeded: string | undefined): string {
+  const names = missing
+    .filter((feature) => feature !== clashes)
+    .map(({ name }) => (name === NFT_PROGRAM && nftNeeded !== undefined ? `${name} (${nftNeeded})` : name));
   const parts = names.length === 0 ? [] : [`missing: ${names.join(", ")}`];
   if (missing.includes(clashes)) parts.push(`clashes: ${clashes.detail}`);
   return parts.join("; ");
@@ -139,7 +158,7 @@ interface Program {
 }
 
 /** Those of iptables are tried in the flavour that is chosen: see `iptables.flavour`. */
-function programs(): Program[] {
+function programs(nftNeeded: string | undefined): Program[] {
   return [
     { name: "ip", required: true, description: "write routes, rules and tunnels" },
     { name: "ipset", required: true, description: "write sets of members" },
@@ -147,8 +166,8 @@ function programs(): Program[] {
     { name: "unshare", required: true, description: "try things without touching the host" },
     {
       name: "nft",
-      required: false,
-      description: "see rules of others in nftables, and stay ahead of kube-proxy in its nftables mode",
+      required: nftNeeded !== undefined,
+      description: nftNeeded ?? "see rules of others in nftables, and stay ahead of kube-proxy in its nftables mode",
     },
     ...(["nft", "legacy"] as const).flatMap((flavour) =>
       ([4, 6] as const).map((family) => ({
