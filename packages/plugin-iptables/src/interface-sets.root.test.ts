@@ -5,11 +5,15 @@ import { FAMILIES } from "./layout.ts";
 import { addLines, deleteLine, MemberEntries, type MemberEntry } from "./members.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
+/** As long as a UID of Kubernetes. */
+const uidOf = (name: string, index: number): string => `${name}-${index}-`.padEnd(36, "0");
+
+/** With the longest of interfaces' names (IFNAMSIZ). */
 const entriesOf = (name: string, count: number): MemberEntry[] =>
   FAMILIES.flatMap((family) =>
     Array.from({ length: count }, (_, index) => {
-      const element = interfaceElement(family, `${name}${index}`);
-      return { role: "iface", family, element, uid: `${name}-${index}`, hostIndex: index + 1 };
+      const element = interfaceElement(family, `${name}${index}`.padEnd(15, "-"));
+      return { role: "iface", family, element, uid: uidOf(name, index), hostIndex: index + 1_000_000 };
     }),
   );
 
@@ -42,7 +46,7 @@ test("a node's interfaces fit, however many there are, also after others have le
   expect((await read()).names.size).toBe(parts);
 
   // Again, for another workload: it takes the place of the one before.
-  const third = second.map((entry) => ({ ...entry, uid: `c-${entry.hostIndex}` }));
+  const third = second.map((entry) => ({ ...entry, uid: uidOf("c", entry.hostIndex) }));
   await add(third);
   expect(await uids()).toEqual(third.map(({ uid }) => uid).sort());
 });

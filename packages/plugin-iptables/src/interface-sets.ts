@@ -7,11 +7,13 @@ import type { MemberEntry } from "./members.ts";
 const EVERYWHERE: Readonly<Record<Family, string>> = { 4: "0.0.0.0/0", 6: "::/0" };
 
 /**
- * Interfaces in one set. One network goes with fewer than 64 of them there (ipset(8), "hash:net,iface"; AHASH_MAX_TUNED in
- * net/netfilter/ipset/ip_set_hash_gen.h), and there are nodes with more pods than that: so there are several sets, in a list that rules name.
+ * Interfaces in one set. Entries of one network are all in one bucket, and the kernel lists a bucket in one message of a page or not at
+ * all (net/netfilter/ipset/ip_set_hash_gen.h, mtype_list(), "one bucket does not fit into a message"): an entry with the longest of
+ * names and a UID takes about 110 bytes there. There are nodes with more pods than that: so there are several sets, in a list that rules
+ * name.
  */
-const ROOM = 60;
-export const MAX_PARTS = 32;
+const ROOM = 24;
+export const MAX_PARTS = 64;
 
 export const LIST_TYPE = "list:set";
 export const PART_TYPE = "hash:net,iface";

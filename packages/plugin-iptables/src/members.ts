@@ -289,10 +289,13 @@ export const deleteLine = (entry: MemberEntry): string => `del ${nameOf(entry)} 
 /** The member's address, which every element begins with, but for an interface's. */
 export const addressOf = ({ element }: MemberEntry): string => element.replace(/,.*$/, "");
 
-/** Entries that one set, or one list of sets, can hold only one of. */
-export const occupies = (a: MemberEntry, b: MemberEntry): boolean => roomOf(a) === roomOf(b) && a.element === b.element;
-
-const roomOf = ({ part: _, ...entry }: MemberEntry): string => nameOf(entry);
+/** Entries that one set, or one list of sets, can hold only one of. Without the sets' names, because each is compared with all others. */
+export const occupies = (a: MemberEntry, b: MemberEntry): boolean =>
+  a.element === b.element &&
+  a.role === b.role &&
+  a.family === b.family &&
+  a.network?.direction === b.network?.direction &&
+  a.network?.cidr === b.network?.cidr;
 
 export const isSameEntry = (a: MemberEntry, b: MemberEntry): boolean =>
   occupies(a, b) && a.uid === b.uid && a.hostIndex === b.hostIndex;
