@@ -1,6 +1,7 @@
 import type { Family } from "linux-ts";
 import { deleteRoute } from "linux-ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
+import { answering, clearConnectionMarks, dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import {
   ensureRules as ensureHostRules,
   ensureRoutes,
@@ -51,6 +52,7 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   }
   await sweepSets(context, [...sending.slots.keys()], entries);
   await sweepNetworkSets(context, entries);
+  forgetQuestions(context, dnsAddresses(entries.all), answering(sending));
 }
 
 /** Brings the rules alone up to date: after a proxy has changed, or what is excluded. */
@@ -115,6 +117,7 @@ export async function removeShared(context: NodeContext): Promise<void> {
   await removeTunnels(context, node(context));
   await removeRules(placeOf(context));
   await removeNatIdentity(context);
+  clearConnectionMarks(context);
   await destroySets(context);
 }
 

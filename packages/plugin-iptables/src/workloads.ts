@@ -1,6 +1,7 @@
 import { sortedUnique, type Workload } from "@millrace/core";
 import { deleteRoute, routes } from "linux-ts";
 import { ipsetRestore } from "./commands/ipset.ts";
+import { dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import { ensureRoutes, memberRoutes } from "./host-routing.ts";
 import { InterfacePlaces } from "./interface-sets.ts";
 import {
@@ -54,6 +55,7 @@ export class Workloads {
       (entry) => !wanted.some((other) => occupies(entry, other)),
     );
     const leaving = ready.flatMap(leavingOf);
+    const missing = ready.flatMap((plan) => missingOf(plan, valid));
     const places = new InterfacePlaces(entries.all);
 
     await this.#nameNetworks(entries, wanted);
@@ -62,9 +64,10 @@ export class Workloads {
     await this.#write([
       ...inOrderOfLeaving(left).map(deleteLine),
       ...ready.flatMap((plan) => this.#settle(plan)),
-      ...ready.flatMap((plan) => missingOf(plan, valid)).flatMap((entry) => addLines(places.place(entry))),
+      ...missing.flatMap((entry) => addLines(places.place(entry))),
       ...inOrderOfLeaving(leaving).map(deleteLine),
     ]);
+    forgetQuestions(this.#context, dnsAddresses([...left, ...leaving, ...missing]));
     this.#removeRoutes(addressesOf([...left, ...leaving]));
     await this.#sweepNetworks([...left, ...leaving]);
     return plans.map(({ value, error }) => {
@@ -92,6 +95,7 @@ export class Workloads {
 
   async #leave(entries: readonly MemberEntry[]): Promise<void> {
     await this.#write(inOrderOfLeaving(entries).map(deleteLine));
+    forgetQuestions(this.#context, dnsAddresses(entries));
     this.#removeRoutes(addressesOf(entries));
   }
 

@@ -32,6 +32,7 @@ import coexistence from "./29-coexistence.ts";
 import scaleAndExclusion from "./30-scale-and-exclusion.ts";
 import xAgentKill9 from "./x-agent-kill-9.ts";
 import xBothBackends from "./x-both-backends.ts";
+import xDnsNotrack from "./x-dns-notrack.ts";
 import xExclusions from "./x-exclusions.ts";
 import xForeignOkAhead from "./x-foreign-ok-ahead.ts";
 import xForeignUnspecAhead from "./x-foreign-unspec-ahead.ts";
@@ -85,6 +86,7 @@ export const behaviours = [
   scaleAndExclusion,
   xAgentKill9,
   xBothBackends,
+  xDnsNotrack,
   xExclusions,
   xForeignOkAhead,
   xForeignUnspecAhead,

@@ -86,7 +86,9 @@ export interface RestoreOptions extends IptablesPlace {
 const LOCK = ["-w", "5", "-W", "50000"];
 
 /**
- * Writes rules, each table in one transaction: the kernel has all of it or nothing. The nft flavour is one transaction altogether.
+ * Writes rules, each table in one transaction: the kernel has all of it or nothing. That is so in either flavour: `COMMIT` ends a
+ * transaction of nftables, too (iptables/xtables-restore.c, xtables_restore_parse_line()), so a table that is refused does not undo
+ * those before it.
  *
  * Rejects as {@link run} does; the error's `line` is the line that was refused.
  */

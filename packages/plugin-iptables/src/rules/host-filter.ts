@@ -35,7 +35,7 @@ export function filterChains(input: HostInput): Chain[] {
         `-p tcp -j ${PREFIX}-FWD-TCP`,
         // Only the node itself sends to the proxies' end of the tunnels.
         input.slots.map(({ device }) => `-o ${device} -p udp -m udp --dport ${input.port} -j DROP`),
-        dnsWithoutProxy(input),
+        dnsPastProxy(input),
       ),
       hook: "FORWARD",
     },
@@ -84,21 +84,47 @@ function inputRules(input: HostInput): string[] {
     `-p tcp ${mark(marks.out)} ${activeSlot(input) ? "-j DROP" : RESET}`,
     `-p tcp ${mark(marks.anyProxy)} -j DROP`,
     sentByMember(family).map((sent) => `${SYN} ${mark(marks.none)} ${sent} -j DROP`),
-    dnsWithoutProxy(input),
+    dnsPastProxy(input),
   );
 }
 
-/** IPVS sends on what it has translated as if the node had made it, past all that redirects. */
 function outputRules(input: HostInput): string[] {
+  return [...outerPackets(input), ...translatedByIpvs(input)];
+}
+
+/**
+ * What the tunnels send carries members' first packets, in clear text: it goes to a proxy's interface or nowhere. The routes to a proxy
+ * that is gone may lead off the node, to whoever has its address. The outer packet has the mark of the inner one
+ * (net/ipv4/ip_tunnel_core.c, iptunnel_xmit()), so that nobody else's are meant.
+ */
+function outerPackets({ layout, slots, port }: HostInput): string[] {
+  const { marks } = layout;
+  const outer = `-p udp -m udp --dport ${port}`;
+  return [
+    ...slots.map(({ device }) => `-o ${device} ${outer} -j RETURN`),
+    ...[marks.out, marks.in].map((value) => `${outer} ${mark(value)} -j DROP`),
+  ];
+}
+
+/** IPVS sends on what it has translated as if the node had made it, past all that redirects. */
+function translatedByIpvs(input: HostInput): string[] {
   if (isOpen(input)) return [];
   const { family } = input;
   return [toMember(family), toInterface(family)].map((sent) => `${SYN} ${sent} -m owner ! --socket-exists -j DROP`);
 }
 
-/** Names are not resolved past the proxy: it decides what they mean. */
-function dnsWithoutProxy(input: HostInput): string[] {
-  if (activeSlot(input) || isOpen(input)) return [];
+/** Names are not resolved past the proxy: it decides what they mean. What has not been translated by now goes nowhere else. */
+function dnsPastProxy(input: HostInput): string[] {
+  if (isOpen(input)) return [];
   const { family } = input;
+  const [proxy] = activeSlot(input)?.addresses ?? [];
+  if (proxy !== undefined) {
+    return ["-p udp -m udp", SYN].flatMap((packet) =>
+      sentByMember(family).map(
+        (sent) => `! -d ${proxy} ${packet} --dport 53 ${inSet(family, "dns", "src")} ${sent} -j DROP`,
+      ),
+    );
+  }
   return sentByMember(family).map(
     (sent) => `-p udp -m udp --dport 53 ${inSet(family, "dns", "src")} ${sent} ${REFUSE}`,
   );

@@ -205,8 +205,12 @@ function copyToLocal(gateway: string | undefined, device: string): string[] {
 /** What the node itself answers, or tells by ICMP, on a connection that a proxy opened in a member's name. */
 function outputRules({ family, layout, slots }: HostInput): string[] {
   const { marks } = layout;
-  return slots.flatMap(({ index }) => [
-    `-p tcp -m conntrack --ctdir REPLY ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
-    `${icmpError(family)} ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
-  ]);
+  return lines(
+    // net.ipv4.tcp_fwmark_accept and fwmark_reflect give an answer the mark of what it answers: one to a member would go to the tunnel.
+    `-p tcp ${mark(marks.in)} ${setMark(marks.none)}`,
+    slots.flatMap(({ index }) => [
+      `-p tcp -m conntrack --ctdir REPLY ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
+      `${icmpError(family)} ${connmark(marks.proxy(index))} ${setMark(marks.proxy(index))}`,
+    ]),
+  );
 }

@@ -1,3 +1,4 @@
+import type { Family } from "linux-ts";
 import { PREFIX, PROXY_PORTS } from "../layout.ts";
 import { filterChains } from "./host-filter.ts";
 import { activeSlot, fromSlot, type HostInput, inSet, mark, sentByMember } from "./host-input.ts";
@@ -12,7 +13,8 @@ export function hostRules(input: HostInput): Ruleset {
   };
 }
 
-function rawChains({ layout, slots, port }: HostInput): Chain[] {
+function rawChains(input: HostInput): Chain[] {
+  const { layout, slots, port, family } = input;
   const { links, zone } = layout;
   return [
     {
@@ -24,6 +26,11 @@ function rawChains({ layout, slots, port }: HostInput): Chain[] {
         [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
         // A proxy may use the very addresses and ports of the connection it serves; its own is another one.
         slots.map((slot) => `${fromSlot(slot)} -p tcp -j CT --zone-orig ${zone(slot.index)}`),
+        // Others' `NOTRACK` behind, as NodeLocal DNSCache has it for its address, would keep them from being translated.
+        activeSlot(input) &&
+          ["udp", "tcp"].flatMap((protocol) =>
+            sentByMember(family).map((sent) => `${questions(family, protocol)} ${sent} -j ACCEPT`),
+          ),
       ),
     },
     {
@@ -34,6 +41,10 @@ function rawChains({ layout, slots, port }: HostInput): Chain[] {
     },
   ];
 }
+
+/** Questions to nameservers of those whose questions are captured. */
+const questions = (family: Family, protocol: string): string =>
+  `-p ${protocol} -m ${protocol} --dport 53 ${inSet(family, "dns", "src")}`;
 
 /** Translation to itself binds a connection, so that nobody translates it later: the proxy sees the address that was dialled. */
 export function natChains(input: HostInput): Chain[] {
@@ -51,7 +62,7 @@ export function natChains(input: HostInput): Chain[] {
         proxy !== undefined &&
           ["udp", "tcp"].flatMap((protocol) =>
             sentByMember(family).map((sent) => {
-              const question = `-p ${protocol} -m ${protocol} --dport 53 ${inSet(family, "dns", "src")} ${sent}`;
+              const question = `${questions(family, protocol)} ${sent}`;
               return `! -d ${proxy} ${question} -j DNAT --to-destination ${family === 4 ? proxy : `[${proxy}]`}:${PROXY_PORTS.dns}`;
             }),
           ),
