@@ -14,7 +14,7 @@ export default defineBehaviour({
     "the excluded ones are untouched and complete, the others are captured; what cannot be read excludes nothing and is shown; without the annotations all is captured",
   async run(trial) {
     const { bed, family, expect } = trial;
-    const { m1, m2, p1, s1, ext } = bed;
+    const { m1, m2, p1, s1, ext, node } = bed;
     bed.node.applyPod(m1, {
       annotations: {
         "millrace.dev/exclude-outbound-ports": String(OTHER_PORT),
@@ -27,6 +27,9 @@ export default defineBehaviour({
       await untilExcluded(trial, true);
       await passes(trial, m1, ext, OTHER_PORT);
       await passes(trial, m1, s1, SERVER_PORT);
+      // The node's answers then have the mark of what they answer (Documentation/networking/ip-sysctl).
+      await node.namespace.setSysctls({ "net.ipv4.tcp_fwmark_accept": 1 });
+      await passes(trial, m1, node, OTHER_PORT);
       await passes(trial, ext, m1, OTHER_PORT);
       await passes(trial, p1, m1, SERVER_PORT);
       await captured(trial, "outbound", m1, ext, SERVER_PORT);
@@ -41,6 +44,7 @@ export default defineBehaviour({
       );
       expect.note("shown", status.workloads.find(({ uid }) => uid === m1.uid)?.problems);
     } finally {
+      await node.namespace.setSysctls({ "net.ipv4.tcp_fwmark_accept": 0 });
       bed.node.applyPod(m1);
       await bed.agent.until("end of the bad annotation", ({ workloads }) =>
         workloads.some(({ uid, problems }) => uid === m1.uid && problems.length === 0),
