@@ -193,11 +193,12 @@ const SETS = [
   ["hash:ip", "tell members by address, some for a time", "comment timeout 0", "ip_set_hash_ip"],
   ["hash:ip,port", "tell ports that are not captured", "comment", "ip_set_hash_ipport"],
   ["hash:ip,port,ip", "remember connections to addresses of the node", "timeout 63", "ip_set_hash_ipportip"],
+  ["list:set", "tell members by their own interface, however many there are", "size 32", "ip_set_list_set"],
 ] as const;
 
 export function setTrials(family: Family): TrialGroup {
   const line = ([type, , options]: (typeof SETS)[number]) =>
-    `create trial-${type}-${family} ${type} ${familyOption(family)} ${options}`;
+    `create trial-${type}-${family} ${type} ${type === "list:set" ? "" : familyOption(family)} ${options}`;
   const trials = SETS.map((each): Trial => {
     const [type, description, , module] = each;
     return {
