@@ -106,11 +106,11 @@ function outerPackets({ layout, slots, port }: HostInput): string[] {
   ];
 }
 
-/** IPVS sends on what it has translated as if the node had made it, past all that redirects. */
+/** IPVS sends on what it has translated as if the node had made it, past all that redirects: refused at once, and counted. */
 function translatedByIpvs(input: HostInput): string[] {
   if (isOpen(input)) return [];
   const { family } = input;
-  return [toMember(family), toInterface(family)].map((sent) => `${SYN} ${sent} -m owner ! --socket-exists -j DROP`);
+  return [toMember(family), toInterface(family)].map((sent) => `${SYN} ${sent} -m owner ! --socket-exists ${RESET}`);
 }
 
 /** Names are not resolved past the proxy: it decides what they mean. What has not been translated by now goes nowhere else. */

@@ -3,6 +3,7 @@ import { bpfFileSystem } from "./bpf-file-system.ts";
 import { bridges } from "./bridges.ts";
 import { firewall } from "./firewall.ts";
 import { foreignPrograms } from "./foreign-programs.ts";
+import { ipvs } from "./ipvs.ts";
 import { kernel } from "./kernel.ts";
 import { permissions } from "./permissions.ts";
 import { rpFilter } from "./rp-filter.ts";
@@ -15,5 +16,6 @@ export const checks: readonly (readonly [name: string, check: Check])[] = [
   ["rp_filter", rpFilter],
   ["firewall", firewall],
   ["bridges", bridges],
+  ["IPVS", ipvs],
   ["foreign programs", foreignPrograms],
 ];

@@ -6,6 +6,7 @@ import { bpffsFinding, parseMountinfo } from "./bpf-file-system.ts";
 import { bridgeFindings } from "./bridges.ts";
 import { firewallFindings } from "./firewall.ts";
 import { foreignProgramFindings } from "./foreign-programs.ts";
+import { ipvsFindings } from "./ipvs.ts";
 import { permissionFindings } from "./permissions.ts";
 import { canWriteSysctls, rpFilterFindings } from "./rp-filter.ts";
 
@@ -130,6 +131,18 @@ test("bridges: pods on one are told, with what the iptables backend needs for th
   expect(bridgeFindings(pods, "on")[0]).toMatchObject({ state: "note", detail: expect.stringContaining("2 on cni0") });
   expect(bridgeFindings(pods, "off")[0]).toMatchObject({ state: "warn", detail: expect.stringMatching(/are 0$/) });
   expect(bridgeFindings(pods, "absent")[0]?.detail).toContain("modprobe br_netfilter");
+});
+
+test("IPVS: TCP Services are told, an empty table and one of UDP alone are not", () => {
+  const head =
+    "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n";
+  const udp = "UDP  0A60000A:0035 rr  \n  -> 0AF40003:0035      Masq    1      0          0         \n";
+  const tcp = "TCP  0A600001:01BB rr  \n  -> AC120002:192B      Masq    1      0          0         \n";
+  for (const table of [undefined, head, head + udp]) expect(ipvsFindings(table)[0]?.state).toBe("good");
+  expect(ipvsFindings(head + udp + tcp + tcp)[0]).toMatchObject({
+    state: "warn",
+    detail: expect.stringMatching(/^IPVS serves 2 TCP Services/),
+  });
 });
 
 const program = (name: string, where: string): AttachedProgram => ({
