@@ -3,7 +3,7 @@ export { type Capability, hasCapability } from "./capabilities.ts";
 // Errors
 export { HOST_ERRORS, HostError, type HostErrorCode } from "./errors.ts";
 // Files that survive a power cut
-export { readAll, removeDurably, writeDurably } from "./journal-file.ts";
+export { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
 // What the kernel was built with
 export { kernelHas } from "./kernel-module.ts";
 // Policy routing in a proxy's namespace

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { readAll, removeDurably, writeDurably } from "./journal-file.ts";
+import { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -26,4 +26,12 @@ it("does not read what a crash left half written", () => {
   writeDurably(join(directory, "b.json"), "{}");
   expect(readAll(directory).map(({ text }) => text)).toEqual(["{}"]);
   expect(readAll(join(directory, "nowhere"))).toEqual([]);
+});
+
+it("removes what a crash left half written, and nothing else", () => {
+  writeFileSync(join(directory, ".a.json.new"), "{");
+  writeDurably(join(directory, "b.json"), "{}");
+  removeUnfinished(directory);
+  removeUnfinished(join(directory, "nowhere"));
+  expect(readdirSync(directory)).toEqual(["b.json"]);
 });

@@ -39,6 +39,13 @@ export function readAll(directory: string): { path: string; text: string }[] {
     .map((name) => ({ path: join(directory, name), text: readFileSync(join(directory, name), "utf8") }));
 }
 
+/** Removes what a crash left half written in a directory. Nobody may be writing there. */
+export function removeUnfinished(directory: string): void {
+  for (const name of names(directory).filter((each) => each.startsWith(".") && each.endsWith(".new"))) {
+    removeDurably(join(directory, name));
+  }
+}
+
 function names(directory: string): string[] {
   try {
     return readdirSync(directory).sort();

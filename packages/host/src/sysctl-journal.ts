@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
 import { readSysctl, writeSysctl } from "linux-ts";
 import { z } from "zod";
-import { readAll, removeDurably, writeDurably } from "./journal-file.ts";
+import { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
 import { removeEmpty } from "./remove-empty.ts";
 
 /** A network namespace for as long as it is open here. */
@@ -115,8 +115,9 @@ export class SysctlJournal {
       .map(({ entry, present }) => `sysctl ${entry.path} is ${present ?? "gone"}, not ${entry.written}`);
   }
 
-  /** Removes what an earlier boot of the machine left. */
+  /** Removes what an earlier boot of the machine left, and what a crash left half written. */
   sweep(): void {
+    removeUnfinished(this.#directory);
     for (const entry of this.#all()) {
       if (entry.bootId !== this.#bootId) removeDurably(this.#file(entry));
     }

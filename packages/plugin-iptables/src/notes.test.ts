@@ -44,6 +44,16 @@ test("who is active is told again by the next process: a slot, none, or that not
   expect(existsSync(join(journal, "iptables"))).toBe(false);
 });
 
+test("what a crash left half written is removed", () => {
+  notes.setSlot(0, identity);
+  writeFileSync(join(journal, "iptables", "slots", ".1.json.new"), "{");
+  notes.sweep();
+  expect([...notes.slots().keys()]).toEqual([0]);
+  notes.deleteSlot(0);
+  notes.close();
+  expect(existsSync(join(journal, "iptables"))).toBe(false);
+});
+
 test("what earlier versions noted of exclusions is removed", () => {
   mkdirSync(join(journal, "iptables", "exclusions"), { recursive: true });
   writeFileSync(join(journal, "iptables", "exclusions", "a.json"), "{}");

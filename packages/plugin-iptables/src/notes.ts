@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage } from "@millrace/core";
-import { readAll, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
+import { readAll, removeDurably, removeEmpty, removeUnfinished, writeDurably } from "@millrace/host";
 import { z } from "zod";
 
 const slotSchema = z.strictObject({
@@ -26,6 +26,8 @@ const activeSchema = z.strictObject({
   slot: z.int().nullable(),
 });
 
+/** All of the backend's: see also `rules/printed-rules.ts`. */
+const DIRECTORIES = ["active", "slots", "rules"] as const;
 const ACTIVE_FILE = "slot.json";
 
 /** Whom a slot is for, and how to find its namespace again after a restart. */
@@ -64,15 +66,16 @@ export class Notes {
     write(join(this.#root, "active", ACTIVE_FILE), { version: 1, slot: slot ?? null });
   }
 
-  /** Removes what earlier versions noted here and the kernel tells by itself now: which networks are excluded. */
+  /** Removes what a crash left half written, and what earlier versions noted here: the kernel tells by itself now which networks are excluded. */
   sweep(): void {
+    for (const name of DIRECTORIES) removeUnfinished(join(this.#root, name));
     rmSync(join(this.#root, "exclusions"), { recursive: true, force: true });
   }
 
   /** Forgets who was active, and removes the directories that are empty. */
   close(): void {
     remove(join(this.#root, "active"), ACTIVE_FILE);
-    for (const name of ["active", "slots", "rules"]) removeEmpty(join(this.#root, name));
+    for (const name of DIRECTORIES) removeEmpty(join(this.#root, name));
     removeEmpty(this.#root);
   }
 }
