@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { LinuxError, nftTables } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
@@ -7,8 +6,7 @@ it("lists the tables of every family by name, of the namespace that is asked", (
   using scratch = new ScratchNetns();
   expect(nftTables(scratch.fd)).toEqual([]);
   const tables = ["ip kube-proxy", "ip6 kube-proxy", "inet a", "arp b", "bridge c", "netdev d"];
-  const input = tables.map((table) => `table ${table} {}\n`).join("");
-  execFileSync("nsenter", [`--net=${scratch.path}`, "nft", "-f", "-"], { input });
+  scratch.sh(tables.map((table) => `nft add table ${table}`).join("; "));
   expect(nftTables(scratch.fd)?.sort()).toEqual(tables.sort());
   using other = new ScratchNetns();
   expect(nftTables(other.fd)).toEqual([]);

@@ -30,7 +30,7 @@ describe.each(["tcx", "clsact"] as const)("an agent killed in the middle, attach
 
   /** A whole life: enrols, replaces the proxy, unenrols. */
   const live = async (agent: Agent) => {
-    await agent.call("open");
+    await agent.open();
     await agent.useNode({ addresses: ["198.18.1.1"] });
     await agent.useProxies({ active: proxyOf(proxies[0]), draining: [] });
     await agent.apply(workloadOf(member));

@@ -24,7 +24,7 @@ describe.each(flavours)("iptables-%s", (flavour) => {
       workloadOf(lab.pod("m4"), { enrolExisting: "reset" }),
     ]);
     const ask = async (driver: Driver) => {
-      await driver.useNode(Object.values(node.addresses));
+      await driver.useNode({ addresses: Object.values(node.addresses) });
       await driver.useProxies({ active: z1, draining: [z2] });
       for (const member of members) await driver.apply(member);
     };

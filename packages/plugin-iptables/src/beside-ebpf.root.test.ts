@@ -32,7 +32,7 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
   });
 
   async function install(driver: Driver): Promise<void> {
-    await driver.useNode(Object.values(node.addresses));
+    await driver.useNode({ addresses: Object.values(node.addresses) });
     await driver.useProxies(proxies);
     await driver.apply(member);
   }

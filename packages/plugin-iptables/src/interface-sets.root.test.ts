@@ -1,9 +1,9 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
 import { ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import { createList, InterfacePlaces, interfaceElement } from "./interface-sets.ts";
 import { FAMILIES } from "./layout.ts";
 import { addLines, deleteLine, MemberEntries, type MemberEntry } from "./members.ts";
-import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 /** As long as a UID of Kubernetes. */
 const uidOf = (name: string, index: number): string => `${name}-${index}-`.padEnd(36, "0");

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test, vi } from "vitest";
 import { choosePort } from "./port.ts";
-import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 const LINKS = { "millrace-out": 1001, "millrace-in": 1000 };
 

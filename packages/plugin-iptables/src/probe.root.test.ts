@@ -2,15 +2,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Feature, Probe } from "@millrace/core";
+import { BackendProcess } from "@millrace/host/testing";
+import { ScratchNetns } from "linux-ts/testing";
 import { afterEach, expect, test, vi } from "vitest";
 import { configSchema } from "./config.ts";
 import { probe, usableTunnel } from "./probe.ts";
 import { nftNeed, nftOnHost } from "./probe-nft.ts";
-import { ScratchNetns } from "./testing/scratch-netns.ts";
-
-const PROCESS = fileURLToPath(import.meta.resolve("./testing/driver-process.ts"));
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -123,16 +121,17 @@ test("where kube-proxy is in its nftables mode nft(8) is needed, and the reason 
   expect(nftOnHost(scratch.fd)).toEqual({ available: true, kubeProxy: undefined });
   scratch.sh("nft add table ip kube-proxy");
   expect(nftOnHost(scratch.fd)).toEqual({ available: true, kubeProxy: "ip kube-proxy" });
-  const told = (): Probe => {
-    const settings = JSON.stringify({ config: { flavour: "nft" }, policy: {}, host: {} });
-    const program = [process.execPath, "--conditions=source", PROCESS, settings];
-    const input = `${JSON.stringify({ verb: "probe" })}\n`;
-    const text = execFileSync("nsenter", [`--net=${scratch.path}`, ...program], { encoding: "utf8", input });
-    return JSON.parse(text).result;
+  const told = async (): Promise<Probe> => {
+    const settings = { module: "./index.ts", from: import.meta.url, config: { flavour: "nft" } };
+    await using backend = new BackendProcess([`--net=${scratch.path}`], {
+      ...settings,
+      host: { bpffs: "", journal: "" },
+    });
+    return await backend.probe();
   };
-  expect(feature(told(), "program.nft")).toMatchObject({ available: true, required: true });
+  expect(feature(await told(), "program.nft")).toMatchObject({ available: true, required: true });
   using _ = instead("nft", 'echo "nft: not here" >&2; exit 1');
-  expect(told()).toMatchObject({ capable: false, summary: `missing: program.nft (${reason})` });
+  expect(await told()).toMatchObject({ capable: false, summary: `missing: program.nft (${reason})` });
 });
 
 test("a kernel without the sets and states that rules name makes it incapable", async () => {

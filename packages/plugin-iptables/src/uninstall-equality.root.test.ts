@@ -50,7 +50,7 @@ describe.each(cases)("iptables-$flavour, rp_filter $rpFilter", ({ flavour, rpFil
     const m2 = await workloadOf(lab.pod("m2"));
     {
       await using first = await Driver.open(node, { config: { flavour } });
-      await first.useNode(Object.values(node.addresses));
+      await first.useNode({ addresses: Object.values(node.addresses) });
       await first.useProxies({ active: z1, draining: [] });
       await first.apply(m1);
       await first.apply(m2);

@@ -3,7 +3,7 @@ import { type Netns, openNetns } from "../index.ts";
 
 let count = 0;
 
-/** A network namespace for one test, gone when disposed, and the tools of iproute2 inside it. */
+/** A network namespace for one test, gone when disposed, and the tools of iproute2 and a shell inside it. */
 export class ScratchNetns implements Disposable {
   readonly name: string;
   readonly netns: Netns;
@@ -25,6 +25,12 @@ export class ScratchNetns implements Disposable {
 
   get fd(): number {
     return this.netns.fd;
+  }
+
+  /** Runs a shell script here and returns what it printed; throws at the first command that fails. */
+  sh(script: string): string {
+    const args = [`--net=${this.path}`, "sh", "-euc", script];
+    return execFileSync("nsenter", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 20_000 });
   }
 
   /** Runs `ip` commands here, one a line, as a batch; the first that fails ends it. */

@@ -1,7 +1,7 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
 import { configSchema } from "../config.ts";
 import { isOurChain } from "../layout.ts";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { type Clash, refuseClashes } from "./clash.ts";
 import { findClashes } from "./find-clashes.ts";
 import { type Wanted, wantedOf } from "./wanted.ts";

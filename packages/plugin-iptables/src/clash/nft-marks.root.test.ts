@@ -1,5 +1,5 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { ALL_BITS } from "./mark-bits.ts";
 import { parseNftMarks } from "./nft-marks.ts";
 

@@ -1,5 +1,5 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { ipBatch, ipLinks, ipNeighbours, ipRoutes, ipRules } from "./ip.ts";
 
 test("links, with what a tunnel is made of", async () => {

@@ -1,5 +1,5 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { ipsetNames, ipsetRestore, ipsetSave } from "./ipset.ts";
 
 test("sets and entries are read back; doing it again changes nothing", async () => {

@@ -1,5 +1,5 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { iptablesRestore, iptablesSave, legacyTables } from "./iptables.ts";
 import { flavours } from "./iptables-names.ts";
 

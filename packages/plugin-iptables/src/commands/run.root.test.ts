@@ -1,5 +1,5 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import type { CommandError } from "./command-error.ts";
 import { run } from "./run.ts";
 

@@ -1,7 +1,7 @@
+import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
 import { iptablesRestore, legacyTables } from "../commands/iptables.ts";
 import type { Flavour } from "../commands/iptables-names.ts";
-import { ScratchNetns } from "../testing/scratch-netns.ts";
 import { chooseFlavour, tryFlavour } from "./choose-flavour.ts";
 
 const OURS = "*mangle\n:OURS-PRE - [0:0]\n-I PREROUTING 1 -j OURS-PRE\n-A OURS-PRE -j RETURN\nCOMMIT\n";

@@ -1,0 +1,43 @@
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+import { errorCode, errorMessage, type Plugin, type Redirection } from "@millrace/core";
+import type { ProgramSettings } from "./backend-process.ts";
+
+/**
+ * A process of its own that runs a backend: one JSON object per line in, `{ verb, argument }`, and one out, `{ result }` or `{ error }`.
+ * It does nothing the backend does not do, so killing it is a crash of the agent.
+ */
+const { module, from, config, policy, host }: ProgramSettings = JSON.parse(process.argv[2] ?? "{}");
+const path = createRequire(from).resolve(module);
+const { default: plugin }: { default: Plugin } = await import(pathToFileURL(path).href);
+const say = (level: string) => (fields: object, message: string) =>
+  void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+const backend = plugin.create({
+  config: plugin.config.parse(config),
+  policy,
+  host,
+  log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+  signal: new AbortController().signal,
+});
+let redirection: Redirection | undefined;
+
+async function perform(verb: string, argument: never): Promise<unknown> {
+  if (verb === "probe") return backend.probe();
+  if (verb === "open") {
+    redirection = await backend.open();
+    return undefined;
+  }
+  if (redirection === undefined) throw new Error("not open");
+  if (verb === "close") return redirection[Symbol.asyncDispose]();
+  return redirection[verb as "apply"](argument);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { verb, argument } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: await perform(verb, argument as never) }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: { code: errorCode(error), message: errorMessage(error) } }));
+  }
+}

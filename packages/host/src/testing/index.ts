@@ -1,0 +1,1 @@
+export { BackendProcess, BackendProcessError, type BackendSettings } from "./backend-process.ts";
