@@ -19,7 +19,7 @@ export { Mutex } from "./mutex.ts";
 // Interfaces and network namespaces
 export { findNetns, isGone, requireHostLink, requireNetns } from "./netns-lookup.ts";
 export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
-export { untilReleased } from "./released.ts";
+export { heldBy, untilReleased } from "./released.ts";
 export { removeEmpty } from "./remove-empty.ts";
 // Sysctls, and what stood there before
 export { currentBootId, type NetnsHandle, type SysctlChange, SysctlJournal } from "./sysctl-journal.ts";

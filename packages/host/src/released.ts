@@ -29,12 +29,9 @@ export async function untilReleased(
   seconds: number,
   log: PluginLogger,
 ): Promise<void> {
-  const wanted = new Set(addresses);
   const deadline = performance.now() + seconds * 1000;
-  const concerned = ({ source, destination }: TcpSocket): boolean =>
-    wanted.has(plain(source)) || wanted.has(plain(destination));
   for (;;) {
-    const held = proxies.flatMap(({ fd }) => tcpSockets(fd, { states: CONNECTED })).filter(concerned).length;
+    const held = heldBy(addresses, proxies);
     if (held === 0) return;
     if (performance.now() > deadline) {
       log.warn({ addresses, held }, "the proxy still has connections of a workload that leaves; they end now");
@@ -42,4 +39,12 @@ export async function untilReleased(
     }
     await sleep(POLL_MS);
   }
+}
+
+/** How many sockets of proxies belong to connections from or to one of these addresses. */
+export function heldBy(addresses: readonly string[], proxies: readonly Netns[]): number {
+  const wanted = new Set(addresses);
+  const concerned = ({ source, destination }: TcpSocket): boolean =>
+    wanted.has(plain(source)) || wanted.has(plain(destination));
+  return proxies.flatMap(({ fd }) => tcpSockets(fd, { states: CONNECTED })).filter(concerned).length;
 }

@@ -21,6 +21,7 @@ export const ERRORS = {
   ERR_HOST_NETWORK_PROXY: "the proxy lives in the node's own network namespace, so nothing can be redirected into it",
   ERR_INTERFACE_IN_USE: "another workload is enrolled on the interface",
   ERR_ADDRESS_IN_USE: "another workload holds the address",
+  ERR_BRIDGE: "the pod is a port of a bridge, and what it exchanges with other pods there could not be redirected",
   ERR_PROXY_SLOTS_FULL: "every proxy slot is taken by an active or draining proxy",
   ERR_CLOSED: "the redirection was closed",
   ERR_KERNEL: "the kernel refused an operation for a reason of its own",

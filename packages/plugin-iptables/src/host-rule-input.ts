@@ -12,10 +12,10 @@ export function hostInput(
   active: number | undefined,
   networks: readonly ExcludedNetwork[],
 ): HostInput {
-  const ruleSlots = [...slots].map(([index, { device, hostName, mac, addresses }]) => ({
+  const ruleSlots = [...slots].map(([index, { device, hostName, addresses }]) => ({
     index,
     device,
-    mac: device === hostName ? undefined : mac,
+    isBridged: device !== hostName,
     addresses: addresses.filter((address) => familyOf(address) === family),
   }));
   return {

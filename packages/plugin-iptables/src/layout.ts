@@ -61,6 +61,9 @@ export function layoutOf({ marks, rules, tables, links, conntrackZone }: Iptable
 /** Start of the names of our chains, and of our nftables tables and sets in lower case. */
 export const PREFIX = "MILLRACE";
 
+/** Tables of nftables' own, beside the rules of either flavour of iptables: one of `inet`, one of `bridge`. */
+export const NFT_TABLE = "millrace";
+
 export const isOurChain = (name: string): boolean => name === PREFIX || name.startsWith(`${PREFIX}-`);
 
 /** Sets of one family. At most 31 characters (IPSET_MAXNAMELEN). */

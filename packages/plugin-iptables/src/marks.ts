@@ -5,6 +5,8 @@ export const MAX_SLOTS = 8;
 const PASS = 1;
 const OUT = 2;
 const IN = 3;
+const ARRIVED = 4;
+const SENT = 5;
 const PROXY = 8;
 
 /** One field of the packet mark and of the connection mark, as iptables and ip-rule(8) take it. */
@@ -19,7 +21,13 @@ export interface Marks {
   readonly out: string;
   /** A first packet that goes to the inbound tunnel if a member turns out to be its destination. */
   readonly in: string;
-  /** Straight to the proxy of a slot. On a connection: that proxy has it. */
+  /** Came in by a member's port of a bridge, and nothing decided. */
+  readonly arrived: string;
+  /** A proxy has sent it: goes on as if Millrace were not there. */
+  readonly sent: string;
+  /** Either of those that go on so. */
+  readonly passing: string;
+  /** Straight to the proxy of a slot. On a connection: that proxy has it. As a packet comes in by a bridge: that proxy has sent it. */
   readonly proxy: (slot: number) => string;
   /** Any of those. */
   readonly anyProxy: string;
@@ -36,6 +44,9 @@ export function marksOf(mask: number): Marks {
     pass: `${value(PASS)}/${all}`,
     out: `${value(OUT)}/${all}`,
     in: `${value(IN)}/${all}`,
+    arrived: `${value(ARRIVED)}/${all}`,
+    passing: `${value(PASS)}/0x${((mask & ~((PASS ^ SENT) << shift)) >>> 0).toString(16)}`,
+    sent: `${value(SENT)}/${all}`,
     proxy: (slot) => `${value(PROXY + slot)}/${all}`,
     anyProxy: `${value(PROXY)}/${value(PROXY)}`,
   };

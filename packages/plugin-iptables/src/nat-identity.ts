@@ -1,10 +1,9 @@
 import { errorCode } from "@millrace/core";
 import { CommandError } from "./commands/command-error.ts";
 import { run } from "./commands/run.ts";
+import { NFT_TABLE } from "./layout.ts";
 import type { NodeContext } from "./node-context.ts";
 
-/** Our only table of nftables' own, beside the rules of either flavour of iptables. */
-export const NFT_TABLE = "millrace";
 const NOTE = "nft";
 
 /**

@@ -7,18 +7,20 @@ import {
   type WorkloadObservation,
 } from "@millrace/core";
 import { link, type Route, routes } from "linux-ts";
+import { portProblem } from "./bridge-lift.ts";
+import { memberPort } from "./bridge-of.ts";
 import { shadowingRules } from "./clash/routing-clashes.ts";
 import { wantedRouting } from "./clash/wanted.ts";
 import { ipRules } from "./commands/ip.ts";
 import { countersOf } from "./counters.ts";
 import { memberRoutes, routeProblems } from "./host-routing.ts";
-import { isSameEntry, type MemberEntries, type MemberEntry, wantedEntries } from "./members.ts";
+import { isSameEntry, type MemberEntry, wantedEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { sendingNow } from "./proxies.ts";
 import { insideProblems } from "./proxy-netns.ts";
 import { deviceOf, netnsOf, type ProxySlots } from "./proxy-slots.ts";
-import { readNode, sharedProblems } from "./shared.ts";
+import { type NodeReading, readNode, sharedProblems } from "./shared.ts";
 
 /** What to compare with: what was asked for since this process started. Without it nothing is missed that is there. */
 export interface WantedNow {
@@ -29,7 +31,7 @@ export interface WantedNow {
 /** Reads back everything of ours from the kernel. */
 export async function observe(context: NodeContext, slots: ProxySlots, wanted: WantedNow): Promise<Observation> {
   const reading = await readNode(context);
-  const { entries, rules } = reading;
+  const { entries, lift, rules } = reading;
   const inbound = context.families.flatMap((family) =>
     routes(undefined, { family, table: context.layout.tables.inbound }),
   );
@@ -37,7 +39,9 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
   const sending = sendingNow(context, slots);
   const shadows = await readShadows(context);
   return {
-    workloads: uids.map((uid) => observeWorkload(context, uid, entries, inbound, shadows, wanted.workloads.get(uid))),
+    workloads: uids.map((uid) =>
+      observeWorkload(context, uid, { entries, lift }, inbound, shadows, wanted.workloads.get(uid)),
+    ),
     proxies: await Promise.all(
       [...slots.all()].map(([index, identity]) =>
         observeProxy(context, slots, identity, index === sending.active ? "active" : "draining"),
@@ -72,7 +76,7 @@ async function readShadows({ config, families, signal }: NodeContext): Promise<S
 function observeWorkload(
   context: NodeContext,
   uid: string,
-  entries: MemberEntries,
+  { entries, lift }: Pick<NodeReading, "entries" | "lift">,
   inbound: readonly Route[],
   shadows: Shadows,
   wanted: Workload | undefined,
@@ -84,6 +88,7 @@ function observeWorkload(
     ...(present.length === 0 ? ["nothing of it is enrolled"] : []),
     ...(link(undefined, hostIndex) === undefined ? [`interface ${hostIndex} is gone`] : []),
     ...(wanted ? entryProblems(context, wanted, present) : []),
+    ...(wanted ? portProblem(() => memberPort(wanted), lift) : []),
     ...addresses.flatMap((address) =>
       routeProblems(
         memberRoutes(context, address),

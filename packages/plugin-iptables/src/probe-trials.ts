@@ -43,6 +43,20 @@ export function tunnelTrials(wanted: "auto" | "geneve" | "vxlan"): TrialGroup {
   return { trials };
 }
 
+/** The table that takes what pods of one bridge send to each other to the node's IP layer: nodes with routed pods need none. */
+export function bridgeTrial(table: string): TrialGroup {
+  const trial: Trial = {
+    name: "nft.bridge",
+    description: "capture what pods of one bridge send to each other",
+    required: false,
+    advice: `${modules("nf_tables")} (CONFIG_NF_TABLES_BRIDGE); until then members that are ports of a bridge are refused`,
+    attempt: async ({ netns, signal }) => {
+      await run("nft", ["-f", "-"], { netns, signal, input: table });
+    },
+  };
+  return { trials: [trial] };
+}
+
 /** A rule of iptables for everything that the backend's rules are made of. */
 const RULES: readonly [
   name: string,
@@ -129,14 +143,6 @@ const RULES: readonly [
     "xt_owner",
     "mangle",
     () => "POSTROUTING -m owner --socket-exists -j RETURN",
-  ],
-  [
-    "mac",
-    "tell a proxy behind a bridge",
-    "xt_mac",
-    "mangle",
-    () => "PREROUTING -m mac --mac-source 02:00:00:00:00:01 -j RETURN",
-    false,
   ],
   ["zone", "keep a proxy's connections apart from members'", "xt_CT", "raw", () => "PREROUTING -j CT --zone-orig 1"],
   ["notrack", "leave the tunnel out of conntrack", "xt_CT", "raw", () => "OUTPUT -j CT --notrack"],

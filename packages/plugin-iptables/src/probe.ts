@@ -3,6 +3,7 @@ import { release } from "node:os";
 import { errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
 import { type Capability, hasCapability } from "@millrace/host";
 import type { Family } from "linux-ts";
+import { bridgeTable } from "./bridge-table.ts";
 import { type Flavour, iptablesProgram } from "./commands/iptables-names.ts";
 import { packageOf } from "./commands/programs.ts";
 import { run } from "./commands/run.ts";
@@ -13,6 +14,7 @@ import { natIdentity } from "./nat-identity.ts";
 import { probeClashes } from "./probe-clashes.ts";
 import { nftNeed, nftOnHost } from "./probe-nft.ts";
 import {
+  bridgeTrial,
   nftTrials,
   routingTrials,
   ruleTrials,
@@ -92,12 +94,13 @@ export function usableTunnel(
 }
 
 function trials(
-  { tunnel }: IptablesConfig,
+  config: IptablesConfig,
   families: readonly Family[],
   flavour: Flavour | undefined,
 ): readonly TrialGroup[] {
   return [
-    tunnelTrials(tunnel),
+    tunnelTrials(config.tunnel),
+    bridgeTrial(bridgeTable({ layout: layoutOf(config), port: config.port })),
     ...families.flatMap((family) => [
       setTrials(family),
       routingTrials(family),
@@ -167,7 +170,9 @@ function programs(nftNeeded: string | undefined): Program[] {
     {
       name: "nft",
       required: nftNeeded !== undefined,
-      description: nftNeeded ?? "see rules of others in nftables, and stay ahead of kube-proxy in its nftables mode",
+      description:
+        nftNeeded ??
+        "see rules of others in nftables, stay ahead of kube-proxy in its nftables mode, capture what pods of one bridge send to each other",
     },
     ...(["nft", "legacy"] as const).flatMap((flavour) =>
       ([4, 6] as const).map((family) => ({

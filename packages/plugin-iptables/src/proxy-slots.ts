@@ -1,6 +1,8 @@
 import { type NodeProxy, sortedUnique } from "@millrace/core";
 import { findNetns, looseReversePath, requireHostLink, requireNetns, type SysctlChange } from "@millrace/host";
 import { link, type Netns } from "linux-ts";
+import { requireLift } from "./bridge-lift.ts";
+import { proxyPort } from "./bridge-of.ts";
 import { IptablesError } from "./errors.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -57,6 +59,7 @@ export class ProxySlots {
     if (JSON.stringify(present?.[1]) !== JSON.stringify(identity)) notes.setSlot(index, identity);
     try {
       if (present && present[1].device !== identity.device) this.#leaveHost(...present);
+      await requireLift(this.#context, [proxyPort(index, identity) ?? []].flat());
       this.#enterHost(identity);
       await ensureInside(this.#context, { netns, identity });
     } catch (error) {

@@ -1,5 +1,8 @@
 import type { Family } from "linux-ts";
 import { deleteRoute } from "linux-ts";
+import { ensureProxyPorts, liftProblems, portProblem, readLift, removeLift } from "./bridge-lift.ts";
+import { proxyPort } from "./bridge-of.ts";
+import type { TableListing } from "./bridge-ports.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import { answering, clearConnectionMarks, dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import {
@@ -41,7 +44,11 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   await ensureSets(context, [...sending.slots.keys()], entries);
   await ensureNatIdentity(context);
   await ensureNodeRules(context, sending, entries.networks());
+  // Behind the rules that tell a proxy by its port, ahead of sending to it.
+  await ensureProxyPorts(context, sending.slots);
   await removeLeftBehind(placeOf(context), context.leftBehind);
+  // The way back to a proxy before anything is sent there: its first answer may be a packet away.
+  ensureRoutes(wantedRoutes(context, sending.slots, []), ownRoutes(context));
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
   const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
   ensureRoutes(wanted, ownRoutes(context));
@@ -69,19 +76,21 @@ export async function ensureNodeRules(
 /** What is read for several questions. */
 export interface NodeReading {
   readonly entries: MemberEntries;
+  /** What lifts frames of bridges. */
+  readonly lift: TableListing;
   readonly rules: ReadonlyMap<Family, SavedRules>;
 }
 
 export async function readNode(context: NodeContext): Promise<NodeReading> {
   const rules = new Map<Family, SavedRules>();
   for (const family of context.families) rules.set(family, await save(placeOf(context), { family }, true));
-  return { entries: await readEntries(context), rules };
+  return { entries: await readEntries(context), lift: await readLift(context), rules };
 }
 
 export async function sharedProblems(
   context: NodeContext,
   { slots, active }: Sending,
-  { entries, rules: saved }: NodeReading,
+  { entries, lift, rules: saved }: NodeReading,
 ): Promise<string[]> {
   const rules = [...saved].map(([family, found]) =>
     ruleProblems(placeOf(context), rulesetOf(context, family, { slots, active }, entries.networks()), found),
@@ -99,6 +108,8 @@ export async function sharedProblems(
     ...entries.unknown.map((name) => `entry ${name} is nobody's`),
     ...rules.flat(),
     ...(await natIdentityProblems(context)),
+    ...liftProblems(context, lift),
+    ...[...slots].flatMap(([slot, identity]) => portProblem(() => proxyPort(slot, identity), lift)),
     ...(await tunnelProblems(context, "node", node(context), remoteOf({ slots, active }))),
     ...(await hostRuleProblems(context, slots)),
     ...routeProblems(shared, leftOver),
@@ -116,6 +127,7 @@ export async function removeShared(context: NodeContext): Promise<void> {
   for (const route of ownRoutes(context)) deleteRoute(undefined, route);
   await removeTunnels(context, node(context));
   await removeRules(placeOf(context));
+  await removeLift(context);
   await removeNatIdentity(context);
   clearConnectionMarks(context);
   await destroySets(context);

@@ -1,6 +1,8 @@
 import { sortedUnique, type Workload } from "@millrace/core";
 import { requireHostLink, requireNetns } from "@millrace/host";
 import { links } from "linux-ts";
+import { memberPort } from "./bridge-of.ts";
+import type { BridgePort } from "./bridge-ports.ts";
 import { IptablesError } from "./errors.ts";
 import { addressOf, isSameEntry, type MemberEntry, occupies, wantedEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -17,10 +19,12 @@ export interface Plan {
   readonly present: readonly MemberEntry[];
   /** What others have left of addresses that are this one's now. */
   readonly left: readonly MemberEntry[];
+  /** Where it hangs on a bridge. */
+  readonly port: BridgePort | undefined;
 }
 
 /**
- * Throws `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE`. `entries`: without those of interfaces that are gone, which are in nobody's way.
+ * Throws `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE`, `ERR_BRIDGE`. `entries`: without those of interfaces that are gone, which are in nobody's way.
  */
 export function planOf(
   { families }: Pick<NodeContext, "families">,
@@ -35,7 +39,7 @@ export function planOf(
   const wanted = wantedEntries(workload, free, { device: deviceOf(pod.hostIndex, pod.hostName), families });
   const present = entries.filter((entry) => entry.uid === uid);
   const left = entries.filter((entry) => entry.uid !== uid && free.includes(addressOf(entry)));
-  return { workload, free, taken, wanted, present, left };
+  return { workload, free, taken, wanted, present, left, port: memberPort(workload) };
 }
 
 /** Entries of interfaces that are gone. Who has their address now, or the name of their interface, is somebody else. */

@@ -1,5 +1,8 @@
-import { sortedUnique, type Workload } from "@millrace/core";
+import { errorCode, sortedUnique, type Workload } from "@millrace/core";
+import { heldBy } from "@millrace/host";
 import { deleteRoute, routes } from "linux-ts";
+import { addPorts, releaseMembers, requireLift } from "./bridge-lift.ts";
+import type { BridgePort } from "./bridge-ports.ts";
 import { ipsetRestore } from "./commands/ipset.ts";
 import { dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import { ensureRoutes, memberRoutes } from "./host-routing.ts";
@@ -19,6 +22,7 @@ import {
   sweepNetworkSets,
 } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
+import { netnsOf } from "./proxy-slots.ts";
 import type { ExcludedNetwork } from "./rules/host-input.ts";
 import { addressesInUse, leavingOf, missingOf, type Plan, planOf, staleEntries } from "./workload-plan.ts";
 
@@ -38,7 +42,7 @@ export class Workloads {
 
   /**
    * Enrols workloads that are not in each other's way: reads the sets once and writes them once. Says of each what went wrong:
-   * `ERR_INTERFACE_GONE` and `ERR_INTERFACE_IN_USE`, after which nothing has changed for it, and `ERR_ADDRESS_IN_USE`, after which it is
+   * `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE` and `ERR_BRIDGE`, after which nothing has changed for it, and `ERR_ADDRESS_IN_USE`, after which it is
    * enrolled with its other addresses. Clears away what is left of interfaces that are gone, whosever they were.
    *
    * Rejects, for all of them, when the kernel or a program refuses.
@@ -47,7 +51,9 @@ export class Workloads {
     const entries = await readEntries(this.#context);
     const stale = staleEntries(entries.all);
     const valid = entries.all.filter((entry) => !stale.includes(entry));
-    const plans = workloads.map((workload) => attempt(() => planOf(this.#context, workload, valid)));
+    const plans = await this.#refuseBridged(
+      workloads.map((workload) => attempt(() => planOf(this.#context, workload, valid))),
+    );
     const ready = plans.flatMap(({ value }) => (value === undefined ? [] : [value]));
     const wanted = ready.flatMap((plan) => plan.wanted);
     // What is replaced stays until it is, so that nothing gets by.
@@ -68,6 +74,8 @@ export class Workloads {
       ...inOrderOfLeaving(leaving).map(deleteLine),
     ]);
     forgetQuestions(this.#context, dnsAddresses([...left, ...leaving, ...missing]));
+    // Last: what the sets do not tell yet would be stopped, once it is lifted.
+    await addPorts(this.#context, portsOf(ready));
     this.#removeRoutes(addressesOf([...left, ...leaving]));
     await this.#sweepNetworks([...left, ...leaving]);
     return plans.map(({ value, error }) => {
@@ -80,17 +88,42 @@ export class Workloads {
   async remove(uids: readonly string[]): Promise<void> {
     const { all } = await readEntries(this.#context);
     const present = all.filter(({ uid }) => uids.includes(uid));
+    await this.#release((uid) => !uids.includes(uid), all);
     await this.#leave(present);
     await this.#sweepNetworks(present);
   }
 
   /** Clears away members whose interface is gone: a crash left them. The rules for what they excluded are left to who completes the rules. */
   async sweep(): Promise<void> {
-    const stale = staleEntries((await readEntries(this.#context)).all);
+    const { all } = await readEntries(this.#context);
+    const stale = staleEntries(all);
+    await this.#release((owner) => all.some(({ uid }) => uid === owner), all);
     for (const uid of new Set(stale.map((entry) => entry.uid))) {
       this.#context.log.info({ uid }, "clearing away a workload whose interface is gone");
     }
     await this.#leave(stale);
+  }
+
+  /** Whoever hangs on a bridge where nothing can be lifted is not enrolled at all. */
+  async #refuseBridged(plans: readonly Attempt[]): Promise<readonly Attempt[]> {
+    try {
+      await requireLift(this.#context, portsOf(plans.flatMap(({ value }) => value ?? [])));
+      return plans;
+    } catch (error) {
+      if (errorCode(error) !== "ERR_BRIDGE") throw error;
+      return plans.map((plan) => (plan.value?.port === undefined ? plan : { error }));
+    }
+  }
+
+  async #release(isMember: (uid: string) => boolean, entries: readonly MemberEntry[]): Promise<void> {
+    using opened = new DisposableStack();
+    const netnses = [...this.#context.notes.slots().values()].flatMap((slot) => netnsOf(slot) ?? []);
+    const proxies = netnses.map((netns) => opened.use(netns));
+    await releaseMembers(
+      this.#context,
+      isMember,
+      (uid) => heldBy(addressesOf(entries.filter((entry) => entry.uid === uid)), proxies) > 0,
+    );
   }
 
   async #leave(entries: readonly MemberEntry[]): Promise<void> {
@@ -154,7 +187,14 @@ export class Workloads {
   }
 }
 
-function attempt<T>(work: () => T): { readonly value?: T; readonly error?: unknown } {
+interface Attempt {
+  readonly value?: Plan;
+  readonly error?: unknown;
+}
+
+const portsOf = (plans: readonly Plan[]): BridgePort[] => plans.flatMap(({ port }) => port ?? []);
+
+function attempt(work: () => Plan): Attempt {
   try {
     return { value: work() };
   } catch (error) {

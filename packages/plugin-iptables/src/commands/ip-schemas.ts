@@ -11,7 +11,7 @@ export const ipLink = z.object({
   linkinfo: z
     .object({
       info_kind: z.string().optional(),
-      /** Of a geneve or vxlan device. An external one (`collect metadata`) has id 0 and no remote. */
+      /** Of a geneve or vxlan device, or a bridge. An external one (`collect metadata`) has id 0 and no remote. */
       info_data: z
         .object({
           id: z.int().optional(),
@@ -20,6 +20,8 @@ export const ipLink = z.object({
           remote6: z.string().optional(),
           /** UDP port. */
           port: z.int().optional(),
+          /** Of a bridge: 0 or 1. */
+          vlan_filtering: z.int().optional(),
         })
         .optional(),
     })

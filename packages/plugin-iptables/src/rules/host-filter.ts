@@ -1,7 +1,6 @@
 import { PREFIX } from "../layout.ts";
 import {
   activeSlot,
-  fromSlot,
   type HostInput,
   inSet,
   isOpen,
@@ -9,6 +8,7 @@ import {
   NOT_SYN,
   SYN,
   sentByMember,
+  sentBySlot,
   settlingReturns,
   toInterface,
   toMember,
@@ -34,7 +34,11 @@ export function filterChains(input: HostInput): Chain[] {
         `${PREFIX}-FWD`,
         `-p tcp -j ${PREFIX}-FWD-TCP`,
         // Only the node itself sends to the proxies' end of the tunnels.
-        input.slots.map(({ device }) => `-o ${device} -p udp -m udp --dport ${input.port} -j DROP`),
+        input.slots.flatMap(({ device, isBridged, addresses }) =>
+          (isBridged ? addresses.map((address) => ` -d ${address}`) : [""]).map(
+            (destination) => `-o ${device}${destination} -p udp -m udp --dport ${input.port} -j DROP`,
+          ),
+        ),
         dnsPastProxy(input),
       ),
       hook: "FORWARD",
@@ -59,14 +63,15 @@ function forwardRules(input: HostInput): string[] {
     slots.flatMap((slot) =>
       lines(
         // The answer to a packet that was copied: conntrack has not seen the question.
-        `${fromSlot(slot)} -m conntrack --ctstate INVALID -j ACCEPT`,
-        localDelivery === "direct" && `${fromSlot(slot)} ${toMember(family)} -j ACCEPT`,
-        `${fromSlot(slot)} -j RETURN`,
+        `${sentBySlot(slot, layout)} -m conntrack --ctstate INVALID -j ACCEPT`,
+        localDelivery === "direct" && `${sentBySlot(slot, layout)} ${toMember(family)} -j ACCEPT`,
+        `${sentBySlot(slot, layout)} -j RETURN`,
       ),
     ),
     `${mark(marks.pass)} -j RETURN`,
     [toMember(family), toInterface(family)].map((sent) => `${sent} -j ${PREFIX}-GUARD`),
     sentByMember(family).map((sent) => `${mark(marks.none)} ${sent} -j ${PREFIX}-GUARD`),
+    `${mark(marks.arrived)} -j ${PREFIX}-GUARD`,
   );
 }
 
@@ -84,6 +89,7 @@ function inputRules(input: HostInput): string[] {
     `-p tcp ${mark(marks.out)} ${activeSlot(input) ? "-j DROP" : RESET}`,
     `-p tcp ${mark(marks.anyProxy)} -j DROP`,
     sentByMember(family).map((sent) => `${SYN} ${mark(marks.none)} ${sent} -j DROP`),
+    `${SYN} ${mark(marks.arrived)} -j DROP`,
     dnsPastProxy(input),
   );
 }

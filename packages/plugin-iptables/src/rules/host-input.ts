@@ -7,8 +7,8 @@ export interface RuleSlot {
   readonly index: number;
   /** Interface of the node that the proxy's packets come in by and are sent to: its veth, or the bridge that has it as port. */
   readonly device: string;
-  /** Tells the proxy from other ports of a bridge; undefined where the device is the proxy's alone. */
-  readonly mac: string | undefined;
+  /** The device is a bridge: what comes in by it is the proxy's only where the table of the bridge says so, by a mark. */
+  readonly isBridged: boolean;
   /** The proxy's own addresses of this family. */
   readonly addresses: readonly string[];
 }
@@ -40,9 +40,13 @@ export const activeSlot = ({ slots, active }: HostInput): RuleSlot | undefined =
 /** Without a proxy, and told to let members' connections pass then. */
 export const isOpen = (input: HostInput): boolean => activeSlot(input) === undefined && input.failurePolicy === "open";
 
-/** Packets that this proxy sends. */
-export const fromSlot = ({ device, mac }: RuleSlot): string =>
-  mac === undefined ? `-i ${device}` : `-i ${device} -m mac --mac-source ${mac}`;
+/** Packets that this proxy sends, while nothing is decided about them. */
+export const fromSlot = ({ device, isBridged, index }: RuleSlot, { marks }: Layout): string =>
+  isBridged ? `-i ${device} ${mark(marks.proxy(index))}` : `-i ${device}`;
+
+/** The same, behind the table mangle. */
+export const sentBySlot = ({ device, isBridged }: RuleSlot, { marks }: Layout): string =>
+  isBridged ? `-i ${device} ${mark(marks.sent)}` : `-i ${device}`;
 
 /** Membership of a set; `dimensions` as in ipset(8): `src,src`. */
 export const inSet = (family: Family, role: SetRole, dimensions: string): string =>

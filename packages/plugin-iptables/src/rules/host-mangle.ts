@@ -38,6 +38,7 @@ const CHAINS = {
   pass: `${PREFIX}-PASS`,
   passAll: `${PREFIX}-PASS-ALL`,
   guard: `${PREFIX}-GUARD`,
+  sentAll: `${PREFIX}-SENT-ALL`,
   direct: (slot: number) => `${PREFIX}-DIRECT-${slot}`,
   proxy: (slot: number) => `${PREFIX}-PROXY-${slot}`,
 } as const;
@@ -94,13 +95,14 @@ export function mangleChains(input: HostInput): Chain[] {
     chain(CHAINS.pass, setMark(marks.pass)),
     chain(CHAINS.passAll, setConnmark(marks.pass), setMark(marks.pass)),
     ...(isOpen(input) ? [] : [chain(CHAINS.guard, settlingReturns(family), "-j DROP")]),
+    chain(CHAINS.sentAll, setConnmark(marks.pass), setMark(marks.sent)),
     ...slots.flatMap((slot) => [
       chain(
         CHAINS.proxy(slot.index),
-        slot.addresses.map((address) => `-s ${address} -g ${CHAINS.passAll}`),
+        slot.addresses.map((address) => `-s ${address} -g ${CHAINS.sentAll}`),
         `${SYN_ACK} -m addrtype --src-type LOCAL -j SET --add-set ${answeredSet(family, slot.index)} dst,dst,src --exist`,
         setConnmark(marks.proxy(slot.index)),
-        setMark(marks.pass),
+        setMark(marks.sent),
       ),
       chain(CHAINS.direct(slot.index), setMark(marks.proxy(slot.index)), copyToLocal(slot.addresses[0], slot.device)),
     ]),
@@ -117,8 +119,9 @@ function guarded(input: HostInput): string[] {
   const { marks } = layout;
   if (isOpen(input)) return [];
   return [
-    `-p tcp ${notMark(marks.pass)} ${toInterface(family)} -g ${CHAINS.guard}`,
+    `-p tcp ${notMark(marks.passing)} ${toInterface(family)} -g ${CHAINS.guard}`,
     `-p tcp ${mark(marks.none)} ${fromInterface(family)} -g ${CHAINS.guard}`,
+    `-p tcp ${mark(marks.arrived)} -g ${CHAINS.guard}`,
   ];
 }
 
@@ -126,7 +129,7 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
   const { marks } = layout;
   const open = isOpen({ family, layout, slots, ...rest });
   return lines(
-    slots.map((slot) => `${fromSlot(slot)} -g ${CHAINS.proxy(slot.index)}`),
+    slots.map((slot) => `${fromSlot(slot, layout)} -g ${CHAINS.proxy(slot.index)}`),
     // A SYN is decided about again: conntrack keeps an established connection for days, and one with its addresses and ports may be new.
     `${NOT_SYN} ${connmark(marks.pass)} -g ${CHAINS.pass}`,
     slots.map(({ index }) => `${NOT_SYN} ${connmark(marks.proxy(index))} -g ${CHAINS.direct(index)}`),
@@ -135,7 +138,7 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
       const answered = `-m set --match-set ${answeredSet(family, index)} src,src,dst`;
       return `${NOT_SYN} ${answered} -g ${CHAINS.direct(index)}`;
     }),
-    sentByMember(family).map((sent) => `${sent} -g ${CHAINS.from}`),
+    [...sentByMember(family), mark(marks.arrived)].map((sent) => `${sent} -g ${CHAINS.from}`),
     `${toMember(family)} -g ${CHAINS.to}`,
     !open && `${SYN} -g ${CHAINS.in}`,
   );

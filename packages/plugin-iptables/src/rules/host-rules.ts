@@ -25,7 +25,7 @@ function rawChains(input: HostInput): Chain[] {
         // Proxies answer over their veth, never through the tunnel.
         [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
         // A proxy may use the very addresses and ports of the connection it serves; its own is another one.
-        slots.map((slot) => `${fromSlot(slot)} -p tcp -j CT --zone-orig ${zone(slot.index)}`),
+        slots.map((slot) => `${fromSlot(slot, layout)} -p tcp -j CT --zone-orig ${zone(slot.index)}`),
         // Others' `NOTRACK` behind, as NodeLocal DNSCache has it for its address, would keep them from being translated.
         activeSlot(input) &&
           ["udp", "tcp"].flatMap((protocol) =>

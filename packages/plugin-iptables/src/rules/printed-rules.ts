@@ -39,9 +39,13 @@ export class PrintedRules {
     writeDurably(this.#file(place), `${JSON.stringify(note, undefined, 1)}\n`);
   }
 
-  delete(place: string): void {
+  has(place: string): boolean {
     const path = this.#file(place);
-    if (readAll(this.#directory).some((file) => file.path === path)) removeDurably(path);
+    return readAll(this.#directory).some((file) => file.path === path);
+  }
+
+  delete(place: string): void {
+    if (this.has(place)) removeDurably(this.#file(place));
   }
 
   #file(place: string): string {

@@ -14,7 +14,7 @@ const network = (family: Family): string => (family === 4 ? "198.19.0.0/16" : "2
 const slot = (family: Family, index: number, more: Partial<RuleSlot> = {}): RuleSlot => ({
   index,
   device: `h-z${index}`,
-  mac: undefined,
+  isBridged: false,
   addresses: [address(family, 20 + index)],
   ...more,
 });
@@ -39,7 +39,7 @@ describe.each(FAMILIES)("IPv%i, the node", (family) => {
   });
 
   test("a second one on a bridge that drains, routed delivery, excluded networks", async () => {
-    const bridged = slot(family, 3, { device: "cni0", mac: "02:00:00:00:00:03" });
+    const bridged = slot(family, 3, { device: "cni0", isBridged: true });
     const rules = hostRules(
       input(family, {
         slots: [slot(family, 0), bridged],
