@@ -80,7 +80,7 @@ test("a member on a bridge that is no gateway is refused as a whole, and told", 
   await driver.uninstall();
 });
 
-test("what a member sends with an address that nobody knows as its own is stopped", async () => {
+test("what a member sends with an address that nobody knows as its own does not get past the proxy, which does not listen here", async () => {
   await using driver = await enrolled();
   const [m1, p1] = [lab.pod("m1"), lab.pod("p1")];
   await m1.namespace.ip("addr add 198.18.1.200/24 dev eth0");
