@@ -124,21 +124,32 @@ export function wantedRoutes(
   const shared = families.flatMap((family) =>
     guarded(family, DEFAULT[family], tables.outbound, outbound, gateways[family]),
   );
-  // Every slot's table drops, whether the slot is used or not: a rule leads there by the mark alone, and on from a table that is empty.
-  const direct = Array.from({ length: MAX_SLOTS }, (_, slot) => {
-    const { addresses = [], device = "" } = slots.get(slot) ?? {};
-    return families.flatMap((family) => {
-      const gateway = addresses.find((address) => familyOf(address) === family);
-      return guarded(family, DEFAULT[family], tables.direct(slot), gateway && indexOf(device), gateway);
-    });
-  }).flat();
   // The copies of packets for the node's own addresses look for their next hop in the main table (net/ipv6/netfilter/nf_dup_ipv6.c). IPv4
   // takes it for on-link where no route leads there (net/ipv4/route.c, ip_route_output_key_hash_rcu()).
   const onlink =
     outbound === undefined || !families.includes(6)
       ? []
       : [{ dst: `${gateways[6]}/128`, oif: outbound, protocol: RTPROT_MILLRACE, table: 254, metric: 1024 }];
+  const direct = directRoutes({ layout, families }, slots);
   return [...shared, ...direct, ...onlink, ...[...members].flatMap((address) => memberRoutes({ layout }, address))];
+}
+
+/**
+ * Straight to the proxies. Every slot's table drops, whether the slot is used or not: a rule leads there by the mark alone, and on from a
+ * table that is empty.
+ */
+export function directRoutes(
+  { layout, families }: Pick<NodeContext, "layout" | "families">,
+  slots: ReadonlyMap<number, SlotIdentity>,
+): RouteSpec[] {
+  return Array.from({ length: MAX_SLOTS }, (_, slot) => {
+    const { addresses = [], device = "" } = slots.get(slot) ?? {};
+    return families.flatMap((family) => {
+      const gateway = addresses.find((address) => familyOf(address) === family);
+      const table = layout.tables.direct(slot);
+      return guarded(family, DEFAULT[family], table, gateway && indexOf(device), gateway);
+    });
+  }).flat();
 }
 
 /** Routes that lead connections to a member to the inbound tunnel. */

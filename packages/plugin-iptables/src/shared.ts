@@ -6,6 +6,7 @@ import type { TableListing } from "./bridge-ports.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import { answering, clearConnectionMarks, dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import {
+  directRoutes,
   ensureRules as ensureHostRules,
   ensureRoutes,
   hostRuleProblems,
@@ -48,7 +49,7 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   await ensureProxyPorts(context, sending.slots);
   await removeLeftBehind(placeOf(context), context.leftBehind);
   // The way back to a proxy before anything is sent there: its first answer may be a packet away.
-  ensureRoutes(wantedRoutes(context, sending.slots, []), ownRoutes(context));
+  ensureRoutes(directRoutes(context, sending.slots), ownRoutes(context));
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
   const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
   ensureRoutes(wanted, ownRoutes(context));
