@@ -18,7 +18,7 @@ conformance --backend iptables --flavour legacy --services iptables-legacy --exc
 # kube-proxy's other mode in the same flavour, for what it has a part in.
 conformance --backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
 # Pods on a bridge, as flannel has them: what is switched there, and what is told by ports instead of interfaces.
-conformance --backend iptables --flavour nft --pods bridge --bridge-nf 0 --temperature cold --only 1,2,4,7,8,9,13,14,17,20,22,24
+conformance --backend iptables --flavour nft --pods bridge --bridge-nf 0 --temperature cold --only 1,2,4,7,8,9,13,14,17,20,22,24,x-unknown-address
 conformance --backend iptables --flavour nft --pods bridge --bridge-nf 1 --temperature warm --only 2b,7,8,11,14,x-icmp-errors
 conformance --backend ebpf --attach clsact --pods bridge --temperature warm --only 1,4,7,8,9,13,22,24
 # What only other kernels show: the oldest and the newest of them, with Geneve.

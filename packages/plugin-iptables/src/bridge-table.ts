@@ -37,6 +37,9 @@ export type BridgeSet = keyof typeof BRIDGE_SETS;
  * end of the tunnels believes whoever has the node's address, so no other pod may send there. And what goes straight to a proxy leaves by
  * its port: the bridge alone, which the rules of iptables see, does not tell it from the way to anybody else.
  *
+ * What was to be led to a proxy, and is about to reach a member by the node's way out, was sent to an address that nobody knows as the
+ * member's. (What the node itself sends has no mark.)
+ *
  * The node would tell neighbours of each other so, for every packet that leaves by the interface it came in by (RFC 1812 section 5.2.7.2,
  * RFC 4861 section 8.2): it is not told, because IPv6 has no sysctl for it.
  */
@@ -90,6 +93,7 @@ ${chains.map(([name, mark]) => `  chain ${name} { meta mark set meta mark | ${va
   chain output {
     type filter hook output priority -200
     jump straight
+    meta mark & ${mask} == { ${[marks.out, marks.in, marks.arrived].map(value).join(", ")} } oifname @members meta l4proto tcp drop
     ether saddr @bridges icmp type redirect drop
     ether saddr @bridges icmpv6 type nd-redirect drop
   }

@@ -17,7 +17,7 @@ export default defineBehaviour({
     const address = UNKNOWN[family];
     const prefix = `${address}/${family === 4 ? 32 : 128}`;
     await m1.namespace.ip(`addr add ${prefix} dev eth0${family === 6 ? " nodad" : ""}`);
-    await node.namespace.ip(`route add ${prefix} dev ${m1.hostInterface}`);
+    await node.namespace.ip(`route add ${prefix} dev ${node.deviceOf(m1)}`);
     try {
       for (let round = 0; round < (temperature === "cold" ? 1 : 5); round++) {
         if (temperature === "cold") await bed.cool();
@@ -42,7 +42,7 @@ export default defineBehaviour({
         }
       }
     } finally {
-      await node.namespace.ip(`route del ${prefix} dev ${m1.hostInterface}`);
+      await node.namespace.ip(`route del ${prefix} dev ${node.deviceOf(m1)}`);
       await m1.namespace.ip(`addr del ${prefix} dev eth0`);
     }
   },
