@@ -58,9 +58,9 @@ conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
 		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
-matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KERNELS="5.10 6.1 6.12 host" VARIANTS="ebpf-tcx …"; writes docs/compatibility.md
+matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KERNELS="5.10 6.1 6.12 host" VARIANTS="ebpf-tcx …" JOBS=2; writes docs/compatibility.md
 	@node test/vm/dist/matrix/main.js $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(VARIANTS),--variants "$(VARIANTS)") \
-		$(if $(ONLY),--only "$(ONLY)")
+		$(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS))
 
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke

@@ -21,6 +21,8 @@ export interface KernelRunOptions {
   readonly results: string;
   readonly accelerator?: string;
   readonly limitSeconds: number;
+  /** Other kernels run at the same time: one processor, and its name before each line of output. */
+  readonly beside?: boolean;
 }
 
 export interface KernelOutcome {
@@ -58,6 +60,7 @@ export async function runKernel(kernel: Kernel, options: KernelRunOptions): Prom
     {
       ...(unpacked === undefined ? {} : { kernel: unpacked }),
       ...(options.accelerator === undefined ? {} : { accelerator: options.accelerator }),
+      ...(options.beside === true ? { processors: 1, label: kernel } : {}),
       results,
       visible: [cache, ROOT, dirname(process.execPath), ...unpackedPrograms.map(([, path]) => dirname(path))],
       environment: {

@@ -19,6 +19,7 @@ Runs the conformance suite on several kernels, each in one boot of a virtual mac
   --smoke                what a change must not break, on the oldest and the newest kernel; the page is left alone
   --render               write the page anew from docs/compatibility.json, run nothing
   --limit <seconds>      for each kernel
+  --jobs <n>             so many kernels at a time, with one processor each; default: 1, with two
   --accelerator tcg|kvm  default: tcg
 
 Exit status: 0 when everything passed everywhere, 1 when something failed or a guest did not boot, 2 for wrong usage.
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
       smoke: { type: "boolean", default: false },
       render: { type: "boolean", default: false },
       limit: { type: "string" },
+      jobs: { type: "string", default: "1" },
       accelerator: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -59,8 +61,9 @@ async function main(): Promise<number> {
   mkdirSync(directory, { recursive: true });
   await writeBundles(bundles);
 
+  const jobs = count(values.jobs);
   const failures: string[] = [];
-  for (const kernel of kernels as Kernel[]) {
+  const runAll = async (kernel: Kernel): Promise<void> => {
     const wanted = smoke ? [SMOKE] : chosen(values.variants, RUNS, RUNS);
     process.stdout.write(`matrix: Linux ${kernel}: ${wanted.join(", ")}\n`);
     const began = performance.now();
@@ -70,6 +73,7 @@ async function main(): Promise<number> {
       bundles,
       results: directory,
       limitSeconds: Number(values.limit ?? (smoke ? 1_500 : 10_800)),
+      ...(jobs > 1 ? { beside: true } : {}),
       ...(values.accelerator === undefined ? {} : { accelerator: values.accelerator }),
     });
     const seconds = Math.round((performance.now() - began) / 1000);
@@ -81,7 +85,12 @@ async function main(): Promise<number> {
       writeResults(DATA, all);
       writeFileSync(PAGE, renderPage(all));
     }
-  }
+  };
+  const waiting = [...kernels] as Kernel[];
+  const worker = async (): Promise<void> => {
+    for (let kernel = waiting.shift(); kernel !== undefined; kernel = waiting.shift()) await runAll(kernel);
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
   process.stdout.write(failures.length === 0 ? "matrix: all passed\n" : `matrix: FAILED\n${failures.join("\n")}\n`);
   return failures.length === 0 ? 0 : 1;
 }
@@ -98,6 +107,12 @@ async function attempt(kernel: Kernel, options: KernelRunOptions): Promise<Kerne
 }
 
 const list = (text: string | undefined): string[] | undefined => text?.split(/[\s,]+/).filter((word) => word !== "");
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new VmError("ERR_VM_USAGE", `${text} is no number of kernels\n`);
+  return number;
+}
 
 function chosen(text: string | undefined, known: readonly string[], fallback: readonly string[]): readonly string[] {
   const names = list(text) ?? fallback;
