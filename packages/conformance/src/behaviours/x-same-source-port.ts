@@ -3,7 +3,8 @@ import { defineBehaviour } from "../suite/behaviour.ts";
 import { WARM_ROUNDS } from "../suite/contact.ts";
 import { SERVER_PORT } from "../suite/testbed.ts";
 
-const PORT = 45_678;
+/** Below those that the kernel chooses itself (net.ipv4.ip_local_port_range), so that no earlier connection has it. */
+const PORT = 25_678;
 
 export default defineBehaviour({
   id: "x-same-source-port",
