@@ -245,6 +245,35 @@ describe("drift", () => {
   });
 });
 
+describe("looking while somebody looks already", () => {
+  const seen = [proxyPod(9), veth(9), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
+  test("gets a look of its own that begins afterwards, one for all who ask meanwhile", async () => {
+    const made = await agent({}, ...seen);
+    const gate = Promise.withResolvers<void>();
+    let looks = 0;
+    made.redirection.before.set("observe", () => (++looks === 1 ? gate.promise : undefined));
+    const first = made.reconciler.observe();
+    const others = [made.reconciler.observe(), made.reconciler.observe()];
+    expect(looks).toBe(1);
+    gate.resolve();
+    await Promise.all([first, ...others]);
+    expect(looks).toBe(2);
+  });
+
+  test("happens although the look before failed", async () => {
+    const made = await agent({}, ...seen);
+    const gate = Promise.withResolvers<void>();
+    let looks = 0;
+    made.redirection.before.set("observe", () => (++looks === 1 ? gate.promise : undefined));
+    const first = made.reconciler.observe();
+    const second = made.reconciler.observe();
+    gate.reject(new Error("no netlink"));
+    await expect(first).rejects.toThrow("no netlink");
+    await second;
+    expect(looks).toBe(2);
+  });
+});
+
 describe("what an earlier run left", () => {
   async function leftover(...given: EventInput[]) {
     const redirection = new FakeRedirection();

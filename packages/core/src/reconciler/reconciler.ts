@@ -28,6 +28,9 @@ export interface LastObservation {
   readonly durationMs: number;
 }
 
+/** Looking after something was done again tells only whether that helped: what else differs waits for the next look. */
+type Purpose = "find and mend" | "mend";
+
 /** Brings one subject at a time to what the state last asked for, by the backend's verbs, and tells the outcome as an event. */
 export class Reconciler {
   readonly #options: Required<ReconcilerOptions>;
@@ -35,6 +38,8 @@ export class Reconciler {
   readonly #overdue = new Map<string, Promise<unknown>>();
   #last: LastObservation | undefined;
   #observing: Promise<void> | undefined;
+  /** The reading that begins when this one has ended. */
+  #next: { purpose: Purpose; readonly done: Promise<void> } | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = { deadlineMs: 30_000, now: () => performance.now(), ...options };
@@ -74,14 +79,28 @@ export class Reconciler {
     return this.#observe("find and mend");
   }
 
-  #observe(purpose: "find and mend" | "mend"): Promise<void> {
-    this.#observing ??= this.#compare(purpose).finally(() => {
-      this.#observing = undefined;
-    });
-    return this.#observing;
+  /** One at a time. Whoever asks meanwhile gets the next one: what has changed since may not be in what is being read. */
+  #observe(purpose: Purpose): Promise<void> {
+    if (this.#next !== undefined) {
+      if (purpose === "find and mend") this.#next.purpose = purpose;
+      return this.#next.done;
+    }
+    if (this.#observing === undefined) return this.#begin(purpose);
+    const begin = (): Promise<void> => this.#begin(this.#next?.purpose ?? purpose);
+    this.#next = { purpose, done: this.#observing.then(begin, begin) };
+    return this.#next.done;
   }
 
-  async #compare(purpose: "find and mend" | "mend"): Promise<void> {
+  #begin(purpose: Purpose): Promise<void> {
+    this.#next = undefined;
+    const observing = this.#compare(purpose).finally(() => {
+      this.#observing = undefined;
+    });
+    this.#observing = observing;
+    return observing;
+  }
+
+  async #compare(purpose: Purpose): Promise<void> {
     const { redirection, state, submit, log, now, deadlineMs } = this.#options;
     const before = state();
     const begin = now();
