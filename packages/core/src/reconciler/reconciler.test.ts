@@ -37,6 +37,9 @@ async function observe({ reconciler, idle }: TestAgent): Promise<void> {
   await idle();
 }
 
+/** What it takes for one redirected workload. */
+const everything = [proxyPod(9), veth(9), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
+
 describe("an intent", () => {
   test("becomes a call of the backend and an outcome", async () => {
     const { redirection, engine, records, types } = await agent(
@@ -130,8 +133,6 @@ describe("an intent", () => {
 });
 
 describe("drift", () => {
-  const everything = [proxyPod(9), veth(9), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
-
   test("none: an observation of what was applied says nothing, however often", async () => {
     const made = await agent({}, ...everything);
     const { seq } = made.engine.state;
@@ -246,31 +247,31 @@ describe("drift", () => {
 });
 
 describe("looking while somebody looks already", () => {
-  const seen = [proxyPod(9), veth(9), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
-  test("gets a look of its own that begins afterwards, one for all who ask meanwhile", async () => {
-    const made = await agent({}, ...seen);
+  /** The first look waits at the gate. */
+  async function waiting() {
+    const made = await agent({}, ...everything);
     const gate = Promise.withResolvers<void>();
     let looks = 0;
     made.redirection.before.set("observe", () => (++looks === 1 ? gate.promise : undefined));
-    const first = made.reconciler.observe();
-    const others = [made.reconciler.observe(), made.reconciler.observe()];
-    expect(looks).toBe(1);
+    return { observe: () => made.reconciler.observe(), gate, looks: () => looks };
+  }
+
+  test("gets a look of its own that begins afterwards, one for all who ask meanwhile", async () => {
+    const { observe, gate, looks } = await waiting();
+    const all = [observe(), observe(), observe()];
+    expect(looks()).toBe(1);
     gate.resolve();
-    await Promise.all([first, ...others]);
-    expect(looks).toBe(2);
+    await Promise.all(all);
+    expect(looks()).toBe(2);
   });
 
   test("happens although the look before failed", async () => {
-    const made = await agent({}, ...seen);
-    const gate = Promise.withResolvers<void>();
-    let looks = 0;
-    made.redirection.before.set("observe", () => (++looks === 1 ? gate.promise : undefined));
-    const first = made.reconciler.observe();
-    const second = made.reconciler.observe();
+    const { observe, gate, looks } = await waiting();
+    const [first, second] = [observe(), observe()];
     gate.reject(new Error("no netlink"));
     await expect(first).rejects.toThrow("no netlink");
     await second;
-    expect(looks).toBe(2);
+    expect(looks()).toBe(2);
   });
 });
 
