@@ -3,6 +3,8 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -99,6 +101,24 @@ static napi_value test_run_result(napi_env env, const struct bpf_test_run_opts *
 	return out;
 }
 
+/*
+ * bpf_test_timer_continue() in net/bpf/test_run.c breaks off between two runs when a signal waits for this thread (SIGCHLD is enough), and does
+ * not tell how many it has made. So signals wait until all are made. (SIGKILL does not, nor does a task work of the kernel's own: EINTR.)
+ */
+static int test_run_undisturbed(int fd, struct bpf_test_run_opts *opts)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	err = pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (err)
+		return -err;
+	err = bpf_prog_test_run_opts(fd, opts);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
 /* programTestRun(program, data, context, repeat) */
 napi_value program_test_run(napi_env env, napi_callback_info info)
 {
@@ -117,7 +137,7 @@ napi_value program_test_run(napi_env env, napi_callback_info info)
 	opts.ctx_size_in = context.len;
 	opts.repeat = repeat;
 	if (prepare_output(&opts))
-		err = bpf_prog_test_run_opts(h->fd, &opts);
+		err = test_run_undisturbed(h->fd, &opts);
 	if (!err)
 		out = test_run_result(env, &opts);
 	free(opts.data_out);

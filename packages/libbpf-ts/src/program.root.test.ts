@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { expect, test } from "vitest";
 import { BpfMap } from "./map.ts";
 import { BpfObject } from "./object.ts";
@@ -33,6 +35,26 @@ test("testRun takes a context and gives it back; a negative verdict is negative;
   expect(data).toEqual(frame());
   expect(readU32(result.context, 8)).toBe(42);
   expect(object.map("a_hash").lookup(u32(41))).toEqual(u64(1));
+});
+
+test("testRun makes all its runs although signals come", async () => {
+  using object = load("maps");
+  let signals = 0;
+  const seen = () => signals++;
+  process.on("SIGUSR2", seen);
+  const sender = spawn("sh", ["-c", `while kill -USR2 ${process.pid}; do :; done`], { stdio: "ignore" });
+  try {
+    for (let rounds = 0; rounds < 20; rounds++) {
+      object.program("count").testRun({ data: frame(), repeat: 100_000 });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    sender.kill("SIGKILL");
+    await once(sender, "exit");
+    process.off("SIGUSR2", seen);
+  }
+  expect(signals).toBeGreaterThan(0);
+  expect(readU64(object.map("an_array").lookup(u32(0)))).toBe(2_000_000);
 });
 
 test("testRun: what the kernel refuses", () => {

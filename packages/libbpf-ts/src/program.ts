@@ -76,8 +76,9 @@ export class BpfProgram extends FdOwner<ProgramHandle> {
 
   /**
    * Runs the program in the kernel on a made-up packet (`BPF_PROG_TEST_RUN`); nothing is sent, but maps are really changed.
-   * The frame is always linear, redirects are not followed.
-   * @throws {LibbpfError} EINVAL (packet too short, context field not accepted), ENOSPC (over 4096 bytes added), ENOTSUPP, ERR_CLOSED
+   * The frame is always linear, redirects are not followed. Signals wait until all `repeat` runs are made.
+   * @throws {LibbpfError} EINVAL (packet too short, context field not accepted), ENOSPC (over 4096 bytes added), ENOTSUPP, EINTR (the kernel broke
+   * off after some of the runs), ERR_CLOSED
    */
   testRun({ data, repeat = 1, context = NOTHING }: TestRunInput): TestRunResult {
     return native.programTestRun(this[HANDLE], data, context, repeat);
