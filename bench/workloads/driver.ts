@@ -1,12 +1,9 @@
 import { createInterface } from "node:readline";
-import type { Plugin, Redirection, RedirectionBackend } from "@millrace/core";
+import { DEFAULT_CONCURRENCY, type Plugin, type Redirection, type RedirectionBackend } from "@millrace/core";
 import ebpf from "@millrace/plugin-ebpf";
 import iptables from "@millrace/plugin-iptables";
 import type { BenchNode } from "./node.ts";
 import type { Variant } from "./variants.ts";
-
-/** As many at once as the agent applies (packages/core/src/queue/keyed-queue.ts). */
-const CONCURRENCY = 4;
 
 export interface DriverSettings extends Pick<BenchNode, "workloads" | "proxy"> {
   readonly variant: Variant;
@@ -43,7 +40,8 @@ async function applyAll(): Promise<void> {
       await redirection.apply(workload);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  // As many at once as the agent asks for.
+  await Promise.all(Array.from({ length: DEFAULT_CONCURRENCY }, worker));
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -70,7 +70,14 @@ export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
 export { PluginError } from "./plugins/plugin-error.ts";
 export { validatePlugin } from "./plugins/validate.ts";
 export { type Backoff, DEFAULT_BACKOFF } from "./queue/backoff.ts";
-export { KeyedQueue, type QueueOptions, type QueueStatus, realTimers, type Timers } from "./queue/keyed-queue.ts";
+export {
+  DEFAULT_CONCURRENCY,
+  KeyedQueue,
+  type QueueOptions,
+  type QueueStatus,
+  realTimers,
+  type Timers,
+} from "./queue/keyed-queue.ts";
 export { findDrift } from "./reconciler/drift.ts";
 export { type LastObservation, Reconciler, type ReconcilerOptions, reconcileRank } from "./reconciler/reconciler.ts";
 export { ResyncLoop, type ResyncOptions } from "./reconciler/resync-loop.ts";

@@ -11,6 +11,9 @@ export const realTimers: Timers = {
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
+/** A backend does what it is asked for together in one step where it can: starting `ipset` once for 32 workloads costs what it does for one. */
+export const DEFAULT_CONCURRENCY = 32;
+
 export interface QueueOptions {
   /** Brings the key's subject to what is wanted. A rejection means: try again later. `attempt` is 1 for the first try. */
   run(key: string, attempt: number): Promise<void>;
@@ -18,7 +21,7 @@ export interface QueueOptions {
   retryDue(key: string, retry: { readonly attempt: number; readonly delayMs: number }): Promise<void>;
   /** Lower goes first. Default: all the same, in order of arrival. */
   readonly rank?: (key: string) => number;
-  /** Most keys that run at once. Default 4. */
+  /** Most keys that run at once. Default `DEFAULT_CONCURRENCY`. */
   readonly concurrency?: number;
   readonly backoff?: Backoff;
   readonly timers?: Timers;
@@ -53,7 +56,7 @@ export class KeyedQueue {
   constructor(options: QueueOptions) {
     this.#options = {
       rank: () => 0,
-      concurrency: 4,
+      concurrency: DEFAULT_CONCURRENCY,
       backoff: DEFAULT_BACKOFF,
       timers: realTimers,
       random: Math.random,
