@@ -185,6 +185,18 @@ test("is not synced while a file was never readable, and says why", async () => 
   await until([...first.slice(0, 2), "watch.lost watch/manifests", "watch.synced watch/manifests"]);
 });
 
+test("a directory that goes while it is read is lost once", async () => {
+  await write("a.yaml", `${namespace}---\n${pod("a")}`);
+  await start({ settleMs: 400 });
+  await until(first);
+  await write("b.yaml", pod("b"));
+  await sleep(100); // the look for it has begun, and waits for the file to settle
+  await rm(directory, { recursive: true });
+  await vi.waitFor(() => expect(recorder.of("watch.lost")).toHaveLength(1), 10_000);
+  await quiet();
+  expect(recorder.of("watch.lost")).toHaveLength(1);
+});
+
 test("waits for a directory that is not there, and keeps what was told when it goes", async () => {
   await rm(directory, { recursive: true });
   await start();

@@ -1,4 +1,4 @@
-import { errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
+import { errorCode, errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
@@ -102,7 +102,10 @@ class Manifests implements AsyncDisposable {
     } catch (error) {
       signal.throwIfAborted();
       this.#watch[Symbol.dispose]();
-      this.#sayLost(`cannot read the manifests directory: ${errorMessage(error)}`);
+      // By code: which system call it was that found the directory gone is chance, and one loss is told once.
+      const isSystemCall = (error as NodeJS.ErrnoException).syscall !== undefined;
+      const reason = isSystemCall ? errorCode(error) : errorMessage(error);
+      this.#sayLost(`cannot read the manifests directory ${directory}: ${reason}`);
       return undefined;
     }
   }
