@@ -18,7 +18,8 @@ import {
 } from "./host-routing.ts";
 import { hostInput } from "./host-rule-input.ts";
 import { answeredSet, interfaceSet, setsOf } from "./layout.ts";
-import { destroySets, ensureSets, type MemberEntries, readEntries, sweepNetworkSets, sweepSets } from "./members.ts";
+import { destroySets, ensureSets, sweepNetworkSets, sweepSets } from "./member-sets.ts";
+import { type MemberEntries, readEntries } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";

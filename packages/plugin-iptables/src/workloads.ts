@@ -7,11 +7,11 @@ import { ipsetRestore } from "./commands/ipset.ts";
 import { dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import { ensureRoutes, memberRoutes } from "./host-routing.ts";
 import { InterfacePlaces } from "./interface-sets.ts";
+import { ensureNetworkSets, sweepNetworkSets } from "./member-sets.ts";
 import {
   addLines,
   addressOf,
   deleteLine,
-  ensureNetworkSets,
   familyOf,
   isSameEntry,
   type MemberEntries,
@@ -19,7 +19,6 @@ import {
   networksOf,
   occupies,
   readEntries,
-  sweepNetworkSets,
 } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import { netnsOf } from "./proxy-slots.ts";
