@@ -10,6 +10,9 @@ export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } fr
 export type { WantedPod } from "./discovery/wanted-pod.ts";
 // Errors
 export { WatcherError, type WatcherErrorCode, watcherErrors } from "./errors.ts";
+// Kubernetes API server
+export { type KubernetesOptions, type KubernetesWatcher, kubernetesWatcher } from "./kubernetes/kubernetes-watcher.ts";
+export { WATCH_STATES, type WatchState, type WatchStatistics } from "./kubernetes/watch-statistics.ts";
 // Kernel links and addresses
 export { type LinksOptions, linksWatcher } from "./links/links-watcher.ts";
 export type { WatcherLog } from "./log.ts";
