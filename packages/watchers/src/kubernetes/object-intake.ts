@@ -23,6 +23,8 @@ export class ObjectIntake {
   /** The last complaint by subject, so that each is made once. */
   readonly #complaints = new Map<string, string>();
   #listed = new Map<string, ObservedInput>();
+  /** Subjects that the list has mentioned, readable or not. */
+  #mentioned = new Set<string>();
   #skipped = 0;
 
   constructor(options: IntakeOptions) {
@@ -41,11 +43,13 @@ export class ObjectIntake {
   /** A complete list begins; one that had begun is forgotten. */
   beginList(): void {
     this.#listed = new Map();
+    this.#mentioned = new Set();
   }
 
   addPage(items: readonly unknown[]): void {
     for (const raw of items) {
       const subject = this.#subjectOf(raw);
+      if (subject !== undefined) this.#mentioned.add(subject);
       const input = this.#reduce(raw, subject) ?? (subject === undefined ? undefined : this.#told.get(subject));
       if (input !== undefined && this.#isWanted(input)) this.#listed.set(input.subject, input);
     }
@@ -53,9 +57,9 @@ export class ObjectIntake {
 
   /** The list is complete: what it did not mention is gone. */
   endList(): void {
-    const listed = this.#listed;
-    this.#listed = new Map();
-    for (const subject of this.#complaints.keys()) if (!listed.has(subject)) this.#complaints.delete(subject);
+    const [listed, mentioned] = [this.#listed, this.#mentioned];
+    this.beginList();
+    for (const subject of this.#complaints.keys()) if (!mentioned.has(subject)) this.#complaints.delete(subject);
     this.#tell(this.#told.replace(listed));
   }
 

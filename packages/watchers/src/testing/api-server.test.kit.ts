@@ -1,5 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { Certificate } from "./certificate.test.kit.ts";
 import { type RawObject, ScriptedCluster, type StoredEvent, type StoredObjects } from "./cluster.test.kit.ts";
@@ -38,6 +43,7 @@ export class ScriptedApiServer implements AsyncDisposable {
   readonly #certificate: Certificate;
   readonly #watches = new Set<OpenWatch>();
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
   #server: ReturnType<typeof createServer> | ReturnType<typeof createSecureServer> | undefined;
   #port = 0;
 
@@ -89,6 +95,10 @@ export class ScriptedApiServer implements AsyncDisposable {
       socket.on("error", () => undefined);
     });
     server.on("sessionError", () => undefined);
+    server.on("session", (session: ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.once("close", () => this.#sessions.delete(session));
+    });
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
@@ -109,6 +119,11 @@ export class ScriptedApiServer implements AsyncDisposable {
     this.#watches.clear();
   }
 
+  /** Asks clients to use other connections from now on, as `--goaway-chance` does. */
+  goAway(): void {
+    for (const session of this.#sessions) session.goaway();
+  }
+
   /** Writes to every open watch of a path. */
   send(path: string, text: string | Buffer): void {
     for (const watch of this.#watches) if (watch.path === path) watch.response.write(text);
@@ -121,7 +136,11 @@ export class ScriptedApiServer implements AsyncDisposable {
 
   /** Ends every open watch as its timeout does. */
   endWatches(path?: string): void {
-    for (const watch of this.#watches) if (path === undefined || watch.path === path) watch.response.end();
+    for (const watch of this.#watches) {
+      if (path !== undefined && watch.path !== path) continue;
+      this.#watches.delete(watch);
+      watch.response.end();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,9 +160,9 @@ export class ScriptedApiServer implements AsyncDisposable {
     this.asked.push(asked);
     response.on("error", () => undefined);
     if (this.script(asked, response)) return;
-    if (this.token !== undefined && asked.authorization !== `Bearer ${this.token}`)
-      return refuse(response, 401, "Unauthorized");
-    if (asked.isWatch) this.#watch(asked, response);
+    const trusted = this.token === undefined || asked.authorization === `Bearer ${this.token}`;
+    if (!trusted) refuse(response, 401, "Unauthorized");
+    else if (asked.isWatch) this.#watch(asked, response);
     else this.#list(asked, response);
   }
 
@@ -153,7 +172,10 @@ export class ScriptedApiServer implements AsyncDisposable {
       number,
       number,
     ];
-    if (at < compacted) return refuse(response, 410, "The provided continue parameter is too old");
+    if (at < compacted) {
+      refuse(response, 410, "The provided continue parameter is too old");
+      return;
+    }
     const limit = Number(query.get("limit") ?? Number.POSITIVE_INFINITY);
     const all = [...current.values()].filter((raw) => matches(raw, query.get("fieldSelector")));
     const more = from + limit < all.length ? { continue: `${from + limit}@${at}` } : {};
@@ -165,7 +187,10 @@ export class ScriptedApiServer implements AsyncDisposable {
   #watch({ path, query }: Asked, response: Response): void {
     const { history, compacted } = this.#stored(path);
     const version = Number(query.get("resourceVersion"));
-    if (version < compacted) return refuse(response, 410, `too old resource version: ${version} (${compacted})`);
+    if (version < compacted) {
+      refuse(response, 410, `too old resource version: ${version} (${compacted})`);
+      return;
+    }
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
     const watch = { path, response };

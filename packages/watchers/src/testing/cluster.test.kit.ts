@@ -31,7 +31,7 @@ export class ScriptedCluster {
     "/api/v1/nodes": new StoredObjects("Node"),
   };
   version = 100;
-  onEvent: (path: string, event: StoredEvent) => void = () => {};
+  onEvent: (path: string, event: StoredEvent) => void = () => undefined;
 
   namespace(name: string, labels: Record<string, string> = { "istio.io/dataplane-mode": "ambient" }): void {
     this.put("/api/v1/namespaces", { metadata: { name, labels } });
@@ -64,12 +64,27 @@ export class ScriptedCluster {
     this.#record(path, "DELETED", raw);
   }
 
+  /** Changes that open watches are not told of, for instance because they came while the network was cut. */
+  unseen(change: () => void): void {
+    const { onEvent } = this;
+    this.onEvent = () => undefined;
+    change();
+    this.onEvent = onEvent;
+  }
+
   /** Forgets history, as etcd's compaction does: who was not watching gets 410. */
   compact(): void {
     for (const stored of Object.values(this.resources)) {
       stored.compacted = this.version;
       stored.history.length = 0;
     }
+  }
+
+  /** A backup is played back: objects are as they are now, but the count of versions begins anew from an older one. */
+  restoreAt(version: number): void {
+    this.compact();
+    for (const stored of Object.values(this.resources)) stored.compacted = 0;
+    this.version = version;
   }
 
   #record(path: string, type: StoredEvent["type"], raw: RawObject): void {
