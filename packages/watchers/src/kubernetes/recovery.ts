@@ -28,6 +28,7 @@ export function recoveryFrom(error: unknown, phase: Phase): Recovery {
   }
   const code = error instanceof WatcherError ? error.code : undefined;
   if (code === "ERR_KUBERNETES_ANSWER") return { from: "relist", lost: blind, pause: "refused" };
-  // Nobody knows for how long a connection without a sign of life has been showing us nothing.
+  // Nobody knows for how long a connection without a sign of life has been showing us nothing. A quiet watch is most often just that:
+  // kube-apiserver sends no bookmarks before the first event of a resource (`pkg/storage/cacher`, `lastProcessedResourceVersion`).
   return { from: "resume", lost: blind || code === "ERR_KUBERNETES_SILENT", pause: "away" };
 }

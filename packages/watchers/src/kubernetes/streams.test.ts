@@ -58,8 +58,9 @@ describe.each(["h2", "https"] as const)("over %s", (protocol) => {
       it.server.bookmark(PODS);
     }
     expect(pods(it)).toMatchObject({ streams: 1, errors: {} });
-    await it.until(() => expect(pods(it).errors).toMatchObject({ ERR_KUBERNETES_SILENT: 1 }));
+    await it.until(() => expect(pods(it).errors).toMatchObject({ ERR_KUBERNETES_QUIET: 1 }));
     await it.until(() => expect(pods(it)).toMatchObject({ state: "watching", lists: 1 }));
+    expect(it.watches()).toEqual([]);
     it.server.cluster.pod("b");
     await it.until(() => expect(it.story()).toEqual(["pod.observed pod/b"]));
   });

@@ -34,7 +34,7 @@ export interface WatchRequest {
 
 /**
  * The events of one watch request, until the API server ends it. Throws what {@link ApiClient.get} rejects with; ERR_KUBERNETES_STATUS for
- * an ERROR event; ERR_KUBERNETES_SILENT after `silenceMs` without a line; ERR_KUBERNETES_ANSWER; or why the connection broke.
+ * an ERROR event; ERR_KUBERNETES_QUIET after `silenceMs` without a line; ERR_KUBERNETES_ANSWER; or why the connection broke.
  */
 export async function* watchEvents(request: WatchRequest): AsyncGenerator<WatchEvent> {
   const { client, resource, silenceMs, signal, onOpen } = request;
@@ -42,7 +42,7 @@ export async function* watchEvents(request: WatchRequest): AsyncGenerator<WatchE
   const body = await client.get(`${resource.path}?${queryOf(request)}`, what, signal);
   onOpen();
   const timer = setTimeout(() => {
-    body.destroy(new WatcherError("ERR_KUBERNETES_SILENT", `${what} brought nothing for ${silenceMs} ms`));
+    body.destroy(new WatcherError("ERR_KUBERNETES_QUIET", `${what} brought nothing for ${silenceMs} ms`));
   }, silenceMs);
   try {
     for await (const line of readLines(body, what, MAX_LINE_BYTES)) {
