@@ -79,9 +79,10 @@ describe("when the list comes after all", () => {
     const run = restarted();
     run.feed(veth(2), lost, veth(1));
     run.succeed(workload(1), workload(2));
-    const again = [meshNamespace(), pod(1)];
+    const again = [meshNamespace(), pod(1, { addresses: [] })];
     expect(again.map((input) => isNews(run.state, input))).toEqual([true, true]);
     run.feed(...again);
+    expect(again.map((input) => isNews(run.state, input))).toEqual([false, false]);
     expect(brief(run.feed(synced))).toEqual(["workload/uid-2 remove"]);
     expect(run.state.pods.keySeq().toArray()).toEqual(["uid-1"]);
     expect(run.state.namespaces.keySeq().toArray()).toEqual(["shop"]);

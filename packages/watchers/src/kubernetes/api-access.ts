@@ -1,4 +1,4 @@
-import { type Agent, Agent as HttpAgent } from "node:http";
+import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import { errorMessage } from "@millrace/core";
@@ -72,7 +72,7 @@ function toAccess(server: URL, proxied: boolean, options: RequestOptions): ApiAc
     server,
     headers: { ...basic, ...singleHeaders(headers) },
     tls: Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)),
-    agent: agent instanceof HttpAgent ? agent : new HttpAgent(),
+    agent: agent as Agent,
     proxied,
   };
 }

@@ -24,7 +24,7 @@ test("a bookmark moves the place from which a quiet watch goes on", async () => 
   await it.synced();
   it.server.cluster.namespace("elsewhere");
   it.server.bookmark(PODS);
-  await it.until(() => expect(pods(it)).toMatchObject({ bookmarks: 1, events: 0 }));
+  await it.until(() => expect(pods(it)).toMatchObject({ bookmarks: 1, events: 0, skipped: 0 }));
   it.server.endWatches(PODS);
   await it.until(() => expect(it.server.watchRequests(PODS)).toHaveLength(1));
   expect(it.server.watchRequests(PODS)[0]?.query.get("resourceVersion")).toBe(String(it.server.cluster.version));
@@ -115,10 +115,24 @@ test("pages that expire half-way are asked for again in one piece", async () => 
 test("what a watch never told is found by the next list, which comes by itself", async () => {
   await using it = await WatchedCluster.create();
   await it.synced({ relistMs: 100 });
-  it.server.cluster.unseen(() => it.server.cluster.delete(PODS, "a"));
+  it.server.cluster.swallowed(() => it.server.cluster.delete(PODS, "a"));
   await sleep(120);
   it.server.endWatches(PODS);
   await it.until(() => expect(it.story()).toEqual(["pod.removed pod/a"]));
+});
+
+test("a watch that is refused again and again is lost, though every list is answered", async () => {
+  await using it = await WatchedCluster.create();
+  await it.synced();
+  it.server.script = ({ path, isWatch }, response) => {
+    if (path === PODS && isWatch) refuse(response, 410, "too old");
+    return path === PODS && isWatch;
+  };
+  it.server.endWatches(PODS);
+  await it.until(() => expect(it.recorder.of("watch.lost")).toMatchObject([{ watch: "kubernetes-pods" }]));
+  it.server.script = () => false;
+  await it.until(() => expect(it.recorder.of("watch.synced")).toMatchObject([{ watch: "kubernetes-pods" }]));
+  expect(it.story()).toEqual([]);
 });
 
 test("a server that ends every watch at once is not stormed", async () => {

@@ -72,6 +72,12 @@ export class ScriptedCluster {
     this.onEvent = onEvent;
   }
 
+  /** Changes that no watch will ever tell of. */
+  swallowed(change: () => void): void {
+    this.unseen(change);
+    for (const { history } of Object.values(this.resources)) history.length = 0;
+  }
+
   /** Forgets history, as etcd's compaction does: who was not watching gets 410. */
   compact(): void {
     for (const stored of Object.values(this.resources)) {
