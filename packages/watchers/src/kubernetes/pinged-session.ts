@@ -56,6 +56,8 @@ export class PingedSession implements Disposable {
   /** Rejects with ERR_KUBERNETES_UNREACHABLE, ERR_KUBERNETES_SILENT or the signal's reason. */
   get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ApiResponse> {
     return new Promise((resolve, reject) => {
+      // It may have been closed since it was last looked at, which request() throws.
+      if (!this.usable) throw unreachable(this.#server, this.#broken ?? new Error("the connection was closed"));
       const stream = this.#session.request({ [HTTP2_HEADER_PATH]: path, ...headers }, { endStream: true, signal });
       // Stays for the life of the stream: whoever reads the body hears of the error there.
       stream.on("error", (error) => reject(this.#reason(error, signal)));

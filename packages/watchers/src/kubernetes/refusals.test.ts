@@ -145,3 +145,20 @@ test("pods of other nodes are left out, whatever the server makes of the field s
   it.server.cluster.pod("b");
   await it.until(() => expect(it.story()).toEqual(["pod.observed pod/b"]));
 });
+
+test("a long outage is told once for each kind of reason, not at every try", async () => {
+  await using it = await WatchedCluster.create();
+  let asked = 0;
+  it.server.script = ({ path }, response) => {
+    if (path !== PODS) return false;
+    asked++;
+    refuse(response, asked < 6 ? 503 : 500, `etcd is ${asked} s behind`);
+    return true;
+  };
+  await it.start();
+  await it.until(() => expect(asked).toBeGreaterThan(10));
+  expect(it.recorder.of("watch.lost").map(({ reason }) => reason)).toEqual([
+    expect.stringContaining("status 503: etcd is 1 s behind"),
+    expect.stringContaining("status 500: etcd is 6 s behind"),
+  ]);
+});

@@ -40,6 +40,7 @@ export class ResourceWatch {
   #failures = 0;
   #pausedFor: Recovery["pause"] = "away";
   #synced = false;
+  /** The code for which it was said to be lost. */
   #lost: string | undefined;
 
   constructor(options: ResourceWatchOptions) {
@@ -154,17 +155,15 @@ export class ResourceWatch {
   #recover(failure: unknown): number {
     const { timing, random, resource, log } = this.#options;
     const recovery = recoveryFrom(failure, this.#phase);
-    if (failure !== undefined) {
-      const code = failure instanceof ApiStatusError ? `HTTP_${failure.status}` : errorCode(failure);
-      this.#counters.errors[code] = (this.#counters.errors[code] ?? 0) + 1;
-      log.debug(
-        { watch: resource.watch, code, phase: this.#phase, error: errorMessage(failure) },
-        "watch has to begin again",
-      );
-    }
     if (recovery.from !== "resume") this.#next = recovery.from;
     if (this.#phase !== "watching") this.#blindRounds++;
-    if (recovery.lost || this.#blindRounds > 1) this.#sayLost(errorMessage(failure));
+    if (failure !== undefined) {
+      const code = failure instanceof ApiStatusError ? `HTTP_${failure.status}` : errorCode(failure);
+      const error = errorMessage(failure);
+      this.#counters.errors[code] = (this.#counters.errors[code] ?? 0) + 1;
+      log.debug({ watch: resource.watch, code, phase: this.#phase, error }, "watch has to begin again");
+      if (recovery.lost || this.#blindRounds > 1) this.#sayLost(code, error);
+    }
     const { away, refused, recoveredMs } = timing;
     const lived = this.#phase === "watching" && performance.now() - this.#openedAt >= recoveredMs;
     if (lived || recovery.pause !== this.#pausedFor) this.#failures = 0;
@@ -176,12 +175,13 @@ export class ResourceWatch {
     return Math.max(pause, Math.min(asked, refused.capMs));
   }
 
-  #sayLost(reason: string): void {
+  /** Once, and again for another kind of reason: an outage of hours must not fill the log with the words of every try. */
+  #sayLost(code: string, reason: string): void {
     this.#synced = false;
-    if (this.#lost === reason) return;
-    this.#lost = reason;
+    if (this.#lost === code) return;
+    this.#lost = code;
     const { resource, sink, log } = this.#options;
-    log.warn({ watch: resource.watch, reason }, "watch is lost; what it told last stands until it is back");
+    log.warn({ watch: resource.watch, code, reason }, "watch is lost; what it told last stands until it is back");
     sink(inputs.watchLost(resource.watch, reason));
   }
 }

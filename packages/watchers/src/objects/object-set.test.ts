@@ -1,23 +1,9 @@
 import { inputs } from "@millrace/core";
 import { expect, test } from "vitest";
+import { observedPod as pod } from "../testing/observed-pod.test.kit.ts";
 import { difference, type ObjectSet, ToldObjects } from "./object-set.ts";
 import type { ObservedInput } from "./observed.ts";
 
-const pod = (uid: string, phase: "Running" | "Failed" = "Running"): ObservedInput =>
-  inputs.podObserved({
-    uid,
-    namespace: "shop",
-    name: uid,
-    nodeName: "n1",
-    labels: {},
-    annotations: {},
-    hostNetwork: false,
-    phase,
-    ready: true,
-    terminating: false,
-    addresses: [],
-    createdAt: "2026-01-01T00:00:00.000Z",
-  });
 const namespace = (name: string) => inputs.namespaceObserved({ name, labels: {} });
 const node = inputs.nodeObserved({ name: "n1", addresses: [] });
 const set = (...list: ObservedInput[]): ObjectSet => new Map(list.map((input) => [input.subject, input]));
