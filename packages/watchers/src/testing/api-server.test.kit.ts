@@ -39,6 +39,8 @@ export class ScriptedApiServer implements AsyncDisposable {
   script: (asked: Asked, response: Response) => boolean = () => false;
   /** The only `Authorization` that is accepted, when set. */
   token: string | undefined;
+  /** Connections that were taken so far. */
+  accepted = 0;
   readonly #protocol: Protocol;
   readonly #certificate: Certificate;
   readonly #watches = new Set<OpenWatch>();
@@ -89,6 +91,7 @@ export class ScriptedApiServer implements AsyncDisposable {
             handle,
           );
     server.on("connection", (socket: Socket) => {
+      this.accepted++;
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       // The other end goes away in many of these tests.

@@ -27,12 +27,23 @@ const TIMING: Partial<ApiTiming> = {
 
 const certificate = makeCertificate();
 
+interface KubeconfigParts {
+  readonly token?: string;
+  readonly url?: string;
+  /** PEM, one or several certificates. */
+  readonly ca?: string;
+  /** Laid over the `cluster`. */
+  readonly more?: object;
+}
+
 /** A scripted API server with a namespace, a pod and a node, and a watcher that reaches it by a kubeconfig. */
 export class WatchedCluster implements AsyncDisposable {
   readonly server: ScriptedApiServer;
   readonly recorder = new Recorder();
   readonly log = recordingLog();
   readonly kubeconfig: string;
+  /** The server's own, PEM. */
+  readonly certificate = certificate.cert;
   readonly #directory = mkdtempSync(join(tmpdir(), "mw-kubernetes-"));
   #watcher: KubernetesWatcher | undefined;
   #running: AsyncDisposable | undefined;
@@ -52,9 +63,10 @@ export class WatchedCluster implements AsyncDisposable {
     return made;
   }
 
-  writeKubeconfig({ token = "t1", url = this.server.url }: { readonly token?: string; readonly url?: string }): void {
-    const secure = { "certificate-authority-data": Buffer.from(certificate.cert).toString("base64") };
-    const cluster = { server: url, ...(url.startsWith("https:") ? secure : { "insecure-skip-tls-verify": true }) };
+  writeKubeconfig({ token = "t1", url = this.server.url, ca = certificate.cert, more = {} }: KubeconfigParts): void {
+    const secure = { "certificate-authority-data": Buffer.from(ca).toString("base64") };
+    const trust = url.startsWith("https:") ? secure : { "insecure-skip-tls-verify": true };
+    const cluster = { server: url, ...trust, ...more };
     writeFileSync(
       this.kubeconfig,
       JSON.stringify({
