@@ -134,6 +134,14 @@ test("an object that can no longer be read is not gone, whether a watch or a lis
   await it.until(() => expect(it.story()).toEqual(["pod.removed pod/a"]));
 });
 
+test("a node name that the API server does not know is warned of, since no pod would ever be seen under it", async () => {
+  await using it = await WatchedCluster.create();
+  it.server.cluster.delete(NODES, "n1");
+  await it.synced();
+  const warnings = it.log.lines.filter(({ level }) => level === "warn");
+  expect(warnings).toMatchObject([{ fields: { nodeName: "n1" }, message: expect.stringContaining("check node.name") }]);
+});
+
 test("pods of other nodes are left out, whatever the server makes of the field selector", async () => {
   await using it = await WatchedCluster.create();
   await it.synced();

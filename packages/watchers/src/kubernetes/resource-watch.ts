@@ -85,7 +85,7 @@ export class ResourceWatch {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { resource, client, timing } = this.#options;
+    const { resource, client, timing, log, nodeName } = this.#options;
     const version = await listObjects({
       client,
       resource,
@@ -102,6 +102,7 @@ export class ResourceWatch {
     signal.throwIfAborted();
     this.#intake.endList();
     this.#counters.lists++;
+    if (this.#intake.size === 0 && resource.whenEmpty !== undefined) log.warn({ nodeName }, resource.whenEmpty);
     return version;
   }
 

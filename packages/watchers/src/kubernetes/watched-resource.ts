@@ -7,6 +7,8 @@ export interface WatchedResource {
   readonly kind: "Pod" | "Namespace" | "Node";
   readonly path: string;
   readonly fieldSelector?: string;
+  /** Said where a list has nothing in it, which is no error but seldom meant. */
+  readonly whenEmpty?: string;
   /** The subject of an object of which no more can be trusted than its metadata; undefined when not even that. */
   subjectOf(metadata: ObjectIdentity): string | undefined;
 }
@@ -39,6 +41,8 @@ export function watchedResources(nodeName: string): WatchedResource[] {
       kind: "Node",
       path: "/api/v1/nodes",
       fieldSelector: `metadata.name=${nodeName}`,
+      // Under a wrong name there are no pods either, and everything would look well.
+      whenEmpty: "the API server knows no node of this name: check node.name, or wait until the kubelet registers it",
       subjectOf: () => subjects.node,
     },
   ];
