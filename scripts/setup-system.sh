@@ -32,6 +32,7 @@ needs=(
 	"strace:strace"
 	"setpriv:util-linux"
 	"sysctl:procps"
+	"openssl:openssl"
 	# Other kernels (test/vm)
 	"qemu-system-x86_64:qemu-system-x86"
 	"busybox:busybox-static"

@@ -69,7 +69,7 @@ export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
 export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
 export { PluginError } from "./plugins/plugin-error.ts";
 export { validatePlugin } from "./plugins/validate.ts";
-export { type Backoff, DEFAULT_BACKOFF } from "./queue/backoff.ts";
+export { type Backoff, backoffDelay, DEFAULT_BACKOFF } from "./queue/backoff.ts";
 export {
   DEFAULT_CONCURRENCY,
   KeyedQueue,

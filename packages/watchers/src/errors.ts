@@ -9,6 +9,12 @@ export const watcherErrors = {
   ERR_SOCKET_PATH: "the path of the CNI socket cannot be used",
   ERR_SOCKET_IN_USE: "another process answers on the CNI socket",
   ERR_SOCKET: "the CNI socket cannot be opened",
+  ERR_KUBERNETES_ACCESS: "nothing usable says where the API server is and who we are there",
+  ERR_KUBERNETES_UNREACHABLE: "the API server cannot be reached, or the connection to it broke",
+  ERR_KUBERNETES_SILENT: "the API server went silent on an open connection",
+  ERR_KUBERNETES_QUIET: "a watch brought neither an event nor a bookmark for too long",
+  ERR_KUBERNETES_STATUS: "the API server refused a request",
+  ERR_KUBERNETES_ANSWER: "an answer of the API server cannot be understood",
 } as const;
 
 export type WatcherErrorCode = keyof typeof watcherErrors;

@@ -10,14 +10,19 @@ export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } fr
 export type { WantedPod } from "./discovery/wanted-pod.ts";
 // Errors
 export { WatcherError, type WatcherErrorCode, watcherErrors } from "./errors.ts";
+// Kubernetes API server
+export { type KubernetesOptions, type KubernetesWatcher, kubernetesWatcher } from "./kubernetes/kubernetes-watcher.ts";
+export { WATCH_STATES, type WatchState, type WatchStatistics } from "./kubernetes/watch-statistics.ts";
 // Kernel links and addresses
 export { type LinksOptions, linksWatcher } from "./links/links-watcher.ts";
 export type { WatcherLog } from "./log.ts";
 // Manifests directory
 export { type ManifestsOptions, manifestsWatcher } from "./manifests/manifests-watcher.ts";
-export { type Manifest, type ManifestObject, type ObservedInput, parseManifest } from "./manifests/parse-manifest.ts";
+export { type Manifest, type ManifestObject, parseManifest } from "./manifests/parse-manifest.ts";
 export { MAX_MANIFEST_BYTES } from "./manifests/read-directory.ts";
 // Where the node's network namespace is
 export type { NodeNetns } from "./netns/node-view.ts";
+// Kubernetes objects, reduced
+export type { ObservedInput } from "./objects/observed.ts";
 export { startWatchers } from "./start-watchers.ts";
 export type { Sink, Watcher } from "./watcher.ts";

@@ -10,11 +10,11 @@ export type Sink = (input: EventInput) => void;
  * a notification that was lost costs time and not truth. Watchers of Kubernetes-like objects say `watch.synced` after their
  * first complete look and `watch.lost` from when they can no longer see.
  *
- * The Kubernetes watcher (`src/kubernetes/`, list and watch of pods of this node, namespaces and the node) takes the same
- * shape as the manifests watcher: both hand raw objects to the reducers of `@millrace/core` and emit the same event types.
+ * The Kubernetes watcher (`src/kubernetes/`) and the manifests watcher (`src/manifests/`) hand raw objects to the same reducers of
+ * `@millrace/core`, keep them in the same kind of set (`src/objects/`) and emit the same event types.
  */
 export interface Watcher {
-  /** Stable short name: the `watch` of its `watch.*` events, and the `watcher` field of its log lines. */
+  /** Stable short name: the `watcher` field of its log lines. */
   readonly name: string;
   /**
    * Begins to watch. Resolves once it watches (not once it has seen everything); rejects, with nothing left open, when it

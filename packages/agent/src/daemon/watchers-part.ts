@@ -4,10 +4,13 @@ import type { Configuration, EventInput, Part } from "@millrace/core";
 import {
   cniSocketWatcher,
   discoveryWatcher,
+  type KubernetesWatcher,
+  kubernetesWatcher,
   linksWatcher,
   manifestsWatcher,
   startWatchers,
   type Watcher,
+  type WatchStatistics,
 } from "@millrace/watchers";
 import { filter } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
@@ -27,6 +30,7 @@ export class WatchersPart implements Part {
   readonly #view: KernelView;
   readonly #log: Logger;
   readonly #watching = new Started<AsyncDisposable>("the watchers");
+  #kubernetes: KubernetesWatcher | undefined;
 
   constructor(
     configuration: Configuration,
@@ -40,6 +44,11 @@ export class WatchersPart implements Part {
     this.#reconciling = reconciling;
     this.#view = view;
     this.#log = log;
+  }
+
+  /** What the watches at the API server have done, one entry each; nothing where no cluster is watched. */
+  get watchStatistics(): readonly WatchStatistics[] {
+    return this.#kubernetes?.statistics() ?? [];
   }
 
   async start(): Promise<void> {
@@ -56,9 +65,10 @@ export class WatchersPart implements Part {
 
   /** In the order of starting: the node's own facts, then what is wanted, then what is asked of us. */
   #watchers(): Watcher[] {
-    const { sockets, manifests, node, cni, proxy, membership } = this.#configuration;
+    const { sockets, manifests, kubernetes, node, cni, proxy, membership } = this.#configuration;
     const { engine } = this.#engine;
     const logOf = (watcher: string) => this.#log.child({ component: "watchers", watcher });
+    this.#kubernetes = kubernetes.enabled ? this.#kubernetesWatcher(logOf("kubernetes")) : undefined;
     const linkChanges$ = engine.records$.pipe(filter(({ type }) => type === "link.changed"));
     return [
       linksWatcher({ log: logOf("links") }),
@@ -73,6 +83,7 @@ export class WatchersPart implements Part {
             }),
           ]
         : []),
+      ...(this.#kubernetes === undefined ? [] : [this.#kubernetes]),
       cniSocketWatcher({
         path: sockets.cni,
         engine: cniEngine(this.#engine, this.#reconciling, this.#view),
@@ -80,5 +91,17 @@ export class WatchersPart implements Part {
         deadlineMs: cni.deadlineSeconds * 1000,
       }),
     ];
+  }
+
+  #kubernetesWatcher(log: Logger): KubernetesWatcher {
+    const { kubernetes, node, proxy, membership } = this.#configuration;
+    const { timeoutSeconds, silenceSeconds } = kubernetes.watch;
+    return kubernetesWatcher({
+      kubeconfig: kubernetes.kubeconfig,
+      config: { proxy, membership },
+      nodeName: node.name,
+      log,
+      timing: { watchMs: timeoutSeconds * 1000, silenceMs: silenceSeconds * 1000 },
+    });
   }
 }

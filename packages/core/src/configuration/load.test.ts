@@ -94,6 +94,7 @@ describe("sources", () => {
     const paths = settings.filter(({ kind }) => kind === "path").map(({ path }) => path);
     expect(paths).toEqual([
       "manifests.directory",
+      "kubernetes.kubeconfig",
       "sockets.admin",
       "sockets.cni",
       "eventLog.path",
@@ -119,6 +120,9 @@ describe("mistakes are told with their place and with what was probably meant", 
     ["redirectMode: eBPF", "redirectMode: must be `auto` or a plugin's name"],
     ["resync: { intervalSeconds: 0 }", "resync.intervalSeconds"],
     ["proxy: { labels: {} }", "proxy.labels: must have at least one label"],
+    ["kubernetes: { enabled: true }", "manifests.enabled: must be false where kubernetes.enabled is true"],
+    ["kubernetes: { kubeconfig: admin.conf }", "kubernetes.kubeconfig: must be an absolute path"],
+    ["kubernetes: { watch: { silenceSeconds: 0.5 } }", "kubernetes.watch.silenceSeconds: Too small"],
     ["resync: { intervalSeconds: 86401 }", "resync.intervalSeconds: Too big"],
     ["cni: { deadlineSeconds: 2147484 }", "cni.deadlineSeconds: Too big"],
     ["eventLog: { appendDeadlineMs: 60001 }", "eventLog.appendDeadlineMs: Too big"],
@@ -201,5 +205,11 @@ test("decisions get their part, with lists in order", () => {
   expect(decision.membership.excludeNamespaces).toEqual(["a", "b"]);
   expect(decision.watches).toEqual(["manifests"]);
   expect(decisionConfiguration(parseConfiguration({ manifests: { enabled: false } })).watches).toEqual([]);
+  const inCluster = parseConfiguration({ manifests: { enabled: false }, kubernetes: { enabled: true } });
+  expect(decisionConfiguration(inCluster).watches).toEqual([
+    "kubernetes-namespaces",
+    "kubernetes-node",
+    "kubernetes-pods",
+  ]);
   expect(decision).not.toHaveProperty("eventLog");
 });

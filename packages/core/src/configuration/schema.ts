@@ -16,8 +16,7 @@ const mode = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]*$/, "must be `auto` or a plugin's name: lower case, digits and dashes");
 
-/** Everything that can be set, with its default. Unknown keys are refused: a misspelt setting must not be a silent default. */
-export const configurationSchema = z.strictObject({
+const configurationObject = z.strictObject({
   node: z
     .strictObject({
       name: text.default(() => hostname()).describe("Kubernetes name of this node; default: the host's name"),
@@ -70,6 +69,26 @@ export const configurationSchema = z.strictObject({
       directory: pathSchema.default("/etc/millrace/manifests").describe("directory of the manifests"),
     })
     .prefault({}),
+  kubernetes: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe("watch this node's pods, the namespaces and the node in a cluster"),
+      kubeconfig: pathSchema
+        .optional()
+        .describe("kubeconfig file to reach the API server with; default: the pod's own service account"),
+      watch: z
+        .strictObject({
+          timeoutSeconds: seconds
+            .min(1)
+            .default(300)
+            .describe("longest that the API server keeps one watch request open; it is then resumed"),
+          silenceSeconds: seconds
+            .min(1)
+            .default(90)
+            .describe("a watch without an event or a bookmark for so long is ended and resumed"),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   sockets: z
     .strictObject({
       admin: pathSchema.default("/run/millrace/admin.sock").describe("admin socket"),
@@ -119,5 +138,15 @@ export const configurationSchema = z.strictObject({
     .default({})
     .describe("each plugin's own configuration, by its name"),
 });
+
+/** Everything that can be set, with its default. Unknown keys are refused: a misspelt setting must not be a silent default. */
+export const configurationSchema = configurationObject.refine(
+  ({ kubernetes, manifests }) => !(kubernetes.enabled && manifests.enabled),
+  {
+    path: ["manifests", "enabled"],
+    message:
+      "must be false where kubernetes.enabled is true: either would take away the objects that only the other knows",
+  },
+);
 
 export type Configuration = z.output<typeof configurationSchema>;

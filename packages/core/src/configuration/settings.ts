@@ -38,8 +38,8 @@ function* leaves(schema: z.ZodType, path: readonly string[]): Iterable<Setting> 
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return unwrap(schema.unwrap() as z.ZodType);
-  return schema;
+  const wrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional;
+  return wrapped ? unwrap(schema.unwrap() as z.ZodType) : schema;
 }
 
 /** Undefined for what one string cannot say: a plugin's own configuration is set in the file only. */

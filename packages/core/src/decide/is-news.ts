@@ -11,12 +11,12 @@ export function isNews(state: State, { type, data }: EventInput): boolean {
   switch (type) {
     case "namespace.observed": {
       const labels = state.namespaces.get(data.name);
-      return labels === undefined || differs(labels, data.labels);
+      return differs(labels, data.labels) || state.recalled.has(subjects.namespace(data.name));
     }
     case "namespace.removed":
       return state.namespaces.has(data.name);
     case "pod.observed":
-      return differs(state.pods.get(data.uid), data);
+      return differs(state.pods.get(data.uid), data) || state.recalled.has(subjects.pod(data.uid));
     case "pod.removed":
       return state.pods.has(data.uid);
     case "node.observed":

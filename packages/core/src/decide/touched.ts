@@ -1,6 +1,6 @@
 import { byCodeUnit, sortedUnique } from "../events/address.ts";
 import type { EventRecord } from "../events/event.ts";
-import { subjects, workloadUid } from "../events/subjects.ts";
+import { idOf, subjects, workloadUid } from "../events/subjects.ts";
 import { membersOf } from "../state/index-map.ts";
 import { claimsOf, hasSynced, nodeAddresses, requestedProxies } from "../state/queries.ts";
 import type { State } from "../state/state.ts";
@@ -14,7 +14,12 @@ export function touched(event: EventRecord, before: State, after: State): string
     case "agent.started":
       return hasSynced(after) ? everything(after) : [subjects.node, subjects.proxies];
     case "watch.synced":
-      return hasSynced(after) && !hasSynced(before) ? everything(after) : [];
+      return inOrder([
+        ...(hasSynced(after) && !hasSynced(before) ? everything(after) : []),
+        ...recalled(before, after),
+      ]);
+    case "watch.lost":
+      return inOrder(recalled(before, after));
 
     case "namespace.observed":
     case "namespace.removed":
@@ -49,6 +54,19 @@ function everything(state: State): string[] {
       .toArray()
       .sort(byCodeUnit),
   ];
+}
+
+/** What has come out of memory, or is no longer taken from it because it was seen not to be there. */
+function recalled(before: State, after: State): string[] {
+  const changed = [...after.recalled.subtract(before.recalled), ...before.recalled.subtract(after.recalled)];
+  const uids = changed.flatMap((subject) => idOf("pod", subject) ?? []);
+  const names = changed.flatMap((subject) => idOf("namespace", subject) ?? []);
+  return [...ofPods(uids, before, after), ...names.flatMap((name) => ofNamespace(name, before, after))];
+}
+
+function inOrder(keys: readonly string[]): string[] {
+  const first = [subjects.node, subjects.proxies].filter((subject) => keys.includes(subject));
+  return [...first, ...sortedUnique(keys.filter((subject) => workloadUid(subject) !== undefined))];
 }
 
 function ofNamespace(name: string, before: State, after: State): string[] {

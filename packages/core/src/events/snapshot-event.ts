@@ -35,6 +35,14 @@ export const stateSnapshot = z.strictObject({
       time,
     }),
   ),
+  /** Absent in snapshots of before there was a memory, and where nothing is remembered. */
+  remembered: z.exactOptional(
+    z.strictObject({
+      namespaces: z.array(kubernetesEvents["namespace.observed"]),
+      pods: z.array(kubernetesEvents["pod.observed"]),
+    }),
+  ),
+  recalled: z.exactOptional(z.array(text)),
   requested: z.array(
     z.discriminatedUnion("action", [
       z.strictObject({ ...intent, action: z.literal("apply"), spec: workloadSpec }),

@@ -12,9 +12,12 @@ export const subjects = {
   log: "log",
 } as const;
 
-const WORKLOAD = "workload/";
+/** The identity in a subject of this kind; undefined for any other subject. */
+export function idOf(kind: "workload" | "pod" | "namespace", subject: string): string | undefined {
+  return subject.startsWith(`${kind}/`) ? subject.slice(kind.length + 1) : undefined;
+}
 
 /** The pod UID of a `workload/<uid>` subject; undefined for any other subject. */
 export function workloadUid(subject: string): string | undefined {
-  return subject.startsWith(WORKLOAD) ? subject.slice(WORKLOAD.length) : undefined;
+  return idOf("workload", subject);
 }

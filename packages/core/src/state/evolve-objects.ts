@@ -1,4 +1,5 @@
 import type { EventData } from "../events/event.ts";
+import { subjects } from "../events/subjects.ts";
 import { reclaimed } from "./claims.ts";
 import { withoutInferred } from "./evolve-interfaces.ts";
 import { addTo, removeFrom } from "./index-map.ts";
@@ -6,11 +7,13 @@ import { isProxyPod } from "./queries.ts";
 import type { State } from "./state.ts";
 
 export function namespaceObserved(state: State, { name, labels }: EventData["namespace.observed"]): State {
-  return { ...state, namespaces: state.namespaces.set(name, labels) };
+  const recalled = state.recalled.remove(subjects.namespace(name));
+  return { ...state, recalled, namespaces: state.namespaces.set(name, labels) };
 }
 
 export function namespaceRemoved(state: State, { name }: EventData["namespace.removed"]): State {
-  return { ...state, namespaces: state.namespaces.remove(name) };
+  const recalled = state.recalled.remove(subjects.namespace(name));
+  return { ...state, recalled, namespaces: state.namespaces.remove(name) };
 }
 
 export function podObserved(state: State, pod: EventData["pod.observed"]): State {
@@ -19,6 +22,7 @@ export function podObserved(state: State, pod: EventData["pod.observed"]): State
   const rest = before === undefined ? podsByNamespace : removeFrom(podsByNamespace, before.namespace, pod.uid);
   return reclaimed(state, pod.uid, {
     ...state,
+    recalled: state.recalled.remove(subjects.pod(pod.uid)),
     pods: state.pods.set(pod.uid, pod),
     podsByNamespace: addTo(rest, pod.namespace, pod.uid),
     proxyPods: isProxyPod(state, pod) ? proxyPods.add(pod.uid) : proxyPods.remove(pod.uid),
@@ -31,6 +35,7 @@ export function podRemoved(state: State, { uid }: EventData["pod.removed"]): Sta
   const rest = withoutInferred(state, uid);
   return reclaimed(rest, uid, {
     ...rest,
+    recalled: rest.recalled.remove(subjects.pod(uid)),
     pods: rest.pods.remove(uid),
     podsByNamespace: removeFrom(rest.podsByNamespace, before.namespace, uid),
     proxyPods: rest.proxyPods.remove(uid),

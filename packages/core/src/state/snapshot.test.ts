@@ -1,3 +1,4 @@
+import { Set as ImmutableSet } from "immutable";
 import { expect, test } from "vitest";
 import { canonicalJson } from "../events/canonical-json.ts";
 import { inputs } from "../events/inputs.ts";
@@ -41,6 +42,13 @@ function full(): Scenario {
     { type: "drift.found", subject: workload(1), data: { problems: ["missing"] } },
     inputs.agentStopped("SIGTERM"),
   );
+  // Only before the first list, when most of the rest is still empty.
+  const { namespaces, pods } = run.state;
+  run.state = {
+    ...run.state,
+    remembered: { namespaces, pods },
+    recalled: ImmutableSet(["namespace/shop", "pod/uid-2"]),
+  };
   return run;
 }
 

@@ -5,19 +5,19 @@ import type { StateSnapshot } from "../events/snapshot-event.ts";
 import { reclaimed } from "./claims.ts";
 import { addTo } from "./index-map.ts";
 import { isProxyPod } from "./queries.ts";
-import { initialState, type Requested, type State } from "./state.ts";
+import { initialState, type Memory, type Requested, type State } from "./state.ts";
 
 /** The state as the data of a `state.snapshot` event. Indices are left out: they follow from the rest. */
 export function toSnapshot(state: State): StateSnapshot {
   return {
     ...(state.agent && { agent: state.agent }),
     ...(state.backend && { backend: state.backend }),
-    namespaces: entries(state.namespaces, (name, labels) => ({ name, labels })),
-    pods: entries(state.pods, (_, pod) => pod),
+    ...objectsOf(state),
     interfaces: entries(state.interfaces, (_, found) => found),
     hostAddresses: [...state.hostAddresses],
     observedAddresses: [...state.observedAddresses],
     watches: entries(state.watches, (watch, data) => ({ watch, ...data })),
+    ...memory(state),
     requested: entries(state.requested, (subject, { canonical: _, ...intent }) => ({ subject, ...intent })),
     outcomes: entries(state.outcomes, (subject, outcome) => ({ subject, ...outcome })),
     drift: entries(state.drift, (subject, problems) => ({ subject, problems: [...problems] })),
@@ -25,6 +25,21 @@ export function toSnapshot(state: State): StateSnapshot {
     carried: state.carried.toArray().sort(byCodeUnit),
     carriedProxies: state.carriedProxies.toArray().sort(byCodeUnit),
     again: state.again.toArray().sort(byCodeUnit),
+  };
+}
+
+function objectsOf({ namespaces, pods }: Memory) {
+  return {
+    namespaces: entries(namespaces, (name, labels) => ({ name, labels })),
+    pods: entries(pods, (_, pod) => pod),
+  };
+}
+
+function memory({ remembered, recalled }: State): Pick<StateSnapshot, "remembered" | "recalled"> {
+  const nothing = remembered.namespaces.isEmpty() && remembered.pods.isEmpty();
+  return {
+    ...(!nothing && { remembered: objectsOf(remembered) }),
+    ...(!recalled.isEmpty() && { recalled: recalled.toArray().sort(byCodeUnit) }),
   };
 }
 
@@ -51,6 +66,11 @@ export function fromSnapshot(snapshot: StateSnapshot): State {
     carried: ImmutableSet(snapshot.carried),
     carriedProxies: ImmutableSet(snapshot.carriedProxies),
     again: ImmutableSet(snapshot.again),
+    remembered: {
+      namespaces: ImmutableMap(snapshot.remembered?.namespaces.map(({ name, labels }) => [name, labels])),
+      pods: ImmutableMap(snapshot.remembered?.pods.map((pod) => [pod.uid, pod])),
+    },
+    recalled: ImmutableSet(snapshot.recalled),
   };
   for (const found of snapshot.interfaces) {
     state = reclaimed(state, found.uid, {

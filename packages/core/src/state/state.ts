@@ -42,6 +42,12 @@ export interface Watch {
   readonly time: string;
 }
 
+/** Objects as an earlier run knew them. */
+export interface Memory {
+  readonly namespaces: State["namespaces"];
+  readonly pods: State["pods"];
+}
+
 /** What the agent is told when it starts. */
 export interface AgentFacts {
   readonly version: string;
@@ -70,6 +76,10 @@ export interface State {
   /** Addresses of `node.observed`, of our own node. */
   readonly observedAddresses: readonly string[];
   readonly watches: ImmutableMap<string, Watch>;
+  /** What the run before knew, until the watches of this run have listed it: taken out while one cannot. */
+  readonly remembered: Memory;
+  /** Subjects of pods and namespaces that are here from memory, and that this run has not seen. */
+  readonly recalled: ImmutableSet<string>;
   /** By subject: `workload/<uid>`, `proxies`, `node`. */
   readonly requested: ImmutableMap<string, Requested>;
   readonly outcomes: ImmutableMap<string, Outcome>;
@@ -103,6 +113,8 @@ export const initialState: State = {
   hostAddresses: [],
   observedAddresses: [],
   watches: ImmutableMap(),
+  remembered: { namespaces: ImmutableMap(), pods: ImmutableMap() },
+  recalled: ImmutableSet(),
   requested: ImmutableMap(),
   outcomes: ImmutableMap(),
   drift: ImmutableMap(),

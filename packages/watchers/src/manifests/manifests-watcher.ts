@@ -1,10 +1,12 @@
 import { errorCode, errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";
+import { ToldObjects } from "../objects/object-set.ts";
+import { isOfNode } from "../objects/observed.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
 import type { Sink, Watcher } from "../watcher.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
-import { difference, mergeFiles, type ObjectSet } from "./object-set.ts";
+import { mergeFiles } from "./merge-files.ts";
 import { type ManifestObject, parseManifest } from "./parse-manifest.ts";
 import { readDirectory } from "./read-directory.ts";
 
@@ -51,7 +53,7 @@ class Manifests implements AsyncDisposable {
   readonly #watch: DirectoryWatch;
   readonly #loop: RefreshLoop;
   readonly #files = new Map<string, KnownFile>();
-  #told: ObjectSet = new Map();
+  readonly #told = new ToldObjects();
   #duplicates = "";
   #synced = false;
   #lost: string | undefined;
@@ -120,7 +122,7 @@ class Manifests implements AsyncDisposable {
       this.#files.set(name, {
         content,
         problem: undefined,
-        objects: objects.filter(({ input }) => this.#isOurs(input)),
+        objects: objects.filter(({ input }) => isOfNode(input, this.#options.nodeName)),
       });
       if (ignoredKinds.length > 0)
         this.#options.log.info({ file: name, kinds: ignoredKinds }, "manifest holds kinds that are not used");
@@ -136,12 +138,6 @@ class Manifests implements AsyncDisposable {
     }
   }
 
-  #isOurs(input: ManifestObject["input"]): boolean {
-    const { nodeName } = this.#options;
-    if (input.type === "node.observed") return input.data.name === nodeName;
-    return input.type !== "pod.observed" || input.data.nodeName === "" || input.data.nodeName === nodeName;
-  }
-
   #tell(): void {
     const files = [...this.#files].map(([name, { objects = [] }]) => [name, objects] as const);
     const { objects, duplicates } = mergeFiles(new Map(files));
@@ -151,9 +147,7 @@ class Manifests implements AsyncDisposable {
         this.#options.log.warn({ ...duplicate }, "the same object is in two manifests; one is ignored");
       this.#duplicates = text;
     }
-    const before = this.#told;
-    this.#told = objects;
-    for (const event of difference(before, objects)) this.#sink(event);
+    for (const event of this.#told.replace(objects)) this.#sink(event);
   }
 
   /**

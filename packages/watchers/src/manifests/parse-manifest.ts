@@ -1,16 +1,8 @@
-import {
-  type EventInput,
-  errorMessage,
-  type ReduceConfig,
-  reduceNamespace,
-  reduceNode,
-  reducePod,
-} from "@millrace/core";
+import { errorMessage, type ReduceConfig } from "@millrace/core";
 import { type Document, LineCounter, parseAllDocuments } from "yaml";
 import { ZodError } from "zod";
 import { WatcherError } from "../errors.ts";
-
-export type ObservedInput = EventInput<"namespace.observed" | "node.observed" | "pod.observed">;
+import { type ObservedInput, reduceObject } from "../objects/observed.ts";
 
 /** One object of a manifest, reduced, and the line it begins on. */
 export interface ManifestObject {
@@ -91,10 +83,7 @@ class ManifestReader {
 
   #reduce(kind: string, value: unknown, path: Path, lineOf: (path: Path) => number): ObservedInput | undefined {
     try {
-      if (kind === "Pod") return reducePod(value, this.#config);
-      if (kind === "Namespace") return reduceNamespace(value, this.#config);
-      if (kind === "Node") return reduceNode(value);
-      return undefined;
+      return reduceObject(kind, value, this.#config);
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined;
       const field = cause instanceof ZodError ? cause.issues[0]?.path : undefined;

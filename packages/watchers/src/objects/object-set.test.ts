@@ -1,23 +1,9 @@
 import { inputs } from "@millrace/core";
 import { expect, test } from "vitest";
-import { difference, mergeFiles, type ObjectSet } from "./object-set.ts";
-import type { ManifestObject, ObservedInput } from "./parse-manifest.ts";
+import { observedPod as pod } from "../testing/observed-pod.test.kit.ts";
+import { difference, type ObjectSet, ToldObjects } from "./object-set.ts";
+import type { ObservedInput } from "./observed.ts";
 
-const pod = (uid: string, phase: "Running" | "Failed" = "Running"): ObservedInput =>
-  inputs.podObserved({
-    uid,
-    namespace: "shop",
-    name: uid,
-    nodeName: "n1",
-    labels: {},
-    annotations: {},
-    hostNetwork: false,
-    phase,
-    ready: true,
-    terminating: false,
-    addresses: [],
-    createdAt: "2026-01-01T00:00:00.000Z",
-  });
 const namespace = (name: string) => inputs.namespaceObserved({ name, labels: {} });
 const node = inputs.nodeObserved({ name: "n1", addresses: [] });
 const set = (...list: ObservedInput[]): ObjectSet => new Map(list.map((input) => [input.subject, input]));
@@ -42,16 +28,14 @@ test("says only what differs, namespaces before pods and gone pods before gone n
   expect(told(set(pod("a")), set(pod("a")))).toEqual([]);
 });
 
-test("of an object in two files the first file's wins, whatever order they were read in", () => {
-  const at = (input: ObservedInput, line: number): ManifestObject => ({ input, line });
-  const files = new Map([
-    ["b.yaml", [at(pod("x", "Failed"), 4)]],
-    ["a.yaml", [at(pod("x"), 1), at(pod("x", "Failed"), 9)]],
-  ]);
-  const { objects, duplicates } = mergeFiles(files);
-  expect([...objects.values()]).toEqual([pod("x")]);
-  expect(duplicates).toEqual([
-    { subject: "pod/x", kept: "a.yaml:1", ignored: "a.yaml:9" },
-    { subject: "pod/x", kept: "a.yaml:1", ignored: "b.yaml:4" },
-  ]);
+test("remembers what was told and tells only what is news, one object at a time or all at once", () => {
+  const objects = new ToldObjects();
+  expect(objects.put(pod("a"))).toEqual([pod("a")]);
+  expect(objects.put(pod("a"))).toEqual([]);
+  expect(objects.put(pod("a", "Failed"))).toEqual([pod("a", "Failed")]);
+  expect(objects.replace(set(pod("a", "Failed"), pod("b")))).toEqual([pod("b")]);
+  expect(objects.remove("pod/b")).toEqual([inputs.podRemoved("b")]);
+  expect(objects.remove("pod/b")).toEqual([]);
+  expect(objects.replace(set())).toEqual([inputs.podRemoved("a")]);
+  expect(objects.size).toBe(0);
 });

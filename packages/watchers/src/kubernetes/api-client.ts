@@ -1,0 +1,65 @@
+import type { Readable } from "node:stream";
+import { errorMessage } from "@millrace/core";
+import { WatcherError } from "../errors.ts";
+import type { LoadAccess } from "./api-access.ts";
+import { ApiStatusError, wordsOf } from "./api-errors.ts";
+import type { ApiResponse } from "./api-response.ts";
+import type { ApiTransport } from "./api-transport.ts";
+import { readBody } from "./read-body.ts";
+import type { ApiTiming } from "./timing.ts";
+
+/** A refusal says less than this, or it is none of Kubernetes'. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** Asks the API server, with credentials as they are on disk at that moment. */
+export class ApiClient {
+  readonly #load: LoadAccess;
+  readonly #transport: ApiTransport;
+  readonly #timing: ApiTiming;
+
+  constructor(load: LoadAccess, transport: ApiTransport, timing: ApiTiming) {
+    this.#load = load;
+    this.#transport = transport;
+    this.#timing = timing;
+  }
+
+  /**
+   * The body of an answer with status 200, unread. A 401 is tried again once with credentials read anew: the token may have been replaced
+   * between our reading and the server's. Rejects with an {@link ApiStatusError} for any other status, with ERR_KUBERNETES_ACCESS,
+   * ERR_KUBERNETES_UNREACHABLE, ERR_KUBERNETES_SILENT, or the signal's reason.
+   * @param what the request in words, for messages
+   */
+  async get(path: string, what: string, signal: AbortSignal): Promise<Readable> {
+    let response = await this.#send(path, what, signal);
+    if (response.status === 401) {
+      response.body.destroy();
+      response = await this.#send(path, what, signal);
+    }
+    const { status, retryAfterMs, body } = response;
+    if (status === 200) return body;
+    throw new ApiStatusError(what, status, await this.#refusal(body, what), retryAfterMs);
+  }
+
+  async #send(path: string, what: string, signal: AbortSignal): Promise<ApiResponse> {
+    const { answerMs } = this.#timing;
+    const access = await this.#load();
+    const waiting = new AbortController();
+    const timer = setTimeout(() => {
+      const message = `the API server ${access.server.origin} did not begin to answer ${what} within ${answerMs} ms`;
+      waiting.abort(new WatcherError("ERR_KUBERNETES_SILENT", message));
+    }, answerMs);
+    try {
+      return await this.#transport.get(access, path, AbortSignal.any([signal, waiting.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #refusal(body: Readable, what: string): Promise<string> {
+    try {
+      return wordsOf(await readBody(body, what, { maxBytes: MAX_REFUSAL_BYTES, idleMs: this.#timing.answerMs }));
+    } catch (error) {
+      return `its explanation could not be read: ${errorMessage(error)}`;
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import type { ApiAccess } from "./api-access.ts";
+import type { ApiResponse } from "./api-response.ts";
+import { http1Get } from "./http1-get.ts";
+import { openTls } from "./open-tls.ts";
+import { PingedSession } from "./pinged-session.ts";
+import type { ApiTiming } from "./timing.ts";
+
+/** A connection over HTTP/2, or that this server offers none. */
+type Spoken = PingedSession | "http/1.1";
+
+/** Sends requests to the API server: all of them over one HTTP/2 connection where it speaks that, as kube-apiserver does. */
+export class ApiTransport implements Disposable {
+  readonly #timing: ApiTiming;
+  readonly #stop = new AbortController();
+  readonly #sessions = new Set<PingedSession>();
+  #current: { readonly identity: string; readonly spoken: Promise<Spoken> } | undefined;
+
+  constructor(timing: ApiTiming) {
+    this.#timing = timing;
+  }
+
+  /** Rejects with ERR_KUBERNETES_UNREACHABLE, ERR_KUBERNETES_SILENT or the signal's reason. */
+  async get(access: ApiAccess, path: string, signal: AbortSignal): Promise<ApiResponse> {
+    const headers = { accept: "application/json", "user-agent": "millrace", ...access.headers };
+    const plain = access.proxied || access.server.protocol === "http:";
+    const spoken = plain ? "http/1.1" : await this.#spoken(access);
+    signal.throwIfAborted();
+    return spoken === "http/1.1" ? http1Get(access, path, headers, signal) : spoken.get(path, headers, signal);
+  }
+
+  /** Ends every connection and all that goes on over it. */
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+    for (const session of this.#sessions) session[Symbol.dispose]();
+  }
+
+  async #spoken(access: ApiAccess): Promise<Spoken> {
+    const identity = identityOf(access);
+    const current = this.#current;
+    if (current?.identity === identity) {
+      const spoken = await current.spoken;
+      if (spoken === "http/1.1" || spoken.usable) return spoken;
+      // Somebody else may have begun to connect again while we waited.
+      if (this.#current !== current) return this.#spoken(access);
+    }
+    const opened = { identity, spoken: this.#open(access) };
+    this.#current = opened;
+    try {
+      return await opened.spoken;
+    } catch (error) {
+      if (this.#current === opened) this.#current = undefined;
+      throw error;
+    }
+  }
+
+  async #open(access: ApiAccess): Promise<Spoken> {
+    for (const session of this.#sessions) session.retire();
+    const socket = await openTls(access, this.#timing.connectMs, this.#stop.signal);
+    if (socket.alpnProtocol !== "h2") {
+      socket.destroy();
+      return "http/1.1";
+    }
+    const session = new PingedSession(socket, access, this.#timing, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+}
+
+/** Another server, CA or certificate is another connection; another token is not. */
+function identityOf({ server, tls }: ApiAccess): string {
+  const hash = createHash("sha256").update(server.href);
+  for (const [name, value] of Object.entries(tls)) hash.update(`\n${name} ${String(value)}`);
+  return hash.digest("hex");
+}
