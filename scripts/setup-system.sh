@@ -11,6 +11,8 @@ needs=(
 	"cc:gcc"
 	"/usr/include/stdio.h:libc6-dev"
 	"pkg-config:pkg-config"
+	# The CNI plugin, which is linked statically
+	"musl-gcc:musl-tools"
 	# The BPF programs and their style
 	"clang:clang"
 	"clang-format:clang-format"
@@ -67,6 +69,12 @@ virtiofsd_there() {
 }
 virtiofsd_there || missing+=(qemu-system-x86)
 
+# libFuzzer and the sanitizers that clang links into the CNI plugin's fuzzers: a package for each version of clang.
+fuzzer_there() {
+	local resources
+	resources=$(clang -print-resource-dir 2>/dev/null) && [ -n "$(find "$resources/" -name 'libclang_rt.fuzzer*.a' -print -quit)" ]
+}
+
 haproxy_works() {
 	[ -x "$haproxy" ] && "$haproxy" -v >/dev/null 2>&1
 }
@@ -75,12 +83,13 @@ unbound_works() {
 	[ -x "$unbound" ] && "$unbound" -V >/dev/null 2>&1
 }
 
-if [ ${#missing[@]} -eq 0 ] && haproxy_works && unbound_works; then
+if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works; then
 	exit 0
 fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "setup: this is not Debian or Ubuntu. Please install the equivalents of: ${missing[*]:-nothing more}" >&2
+	fuzzer_there || echo "setup: clang has no libFuzzer (compiler-rt), which make fuzz-cni needs" >&2
 	haproxy_works || command -v haproxy >/dev/null || { echo "setup: and HAProxy (>= 2.4), which MILLRACE_HAPROXY may point to" >&2; exit 1; }
 	unbound_works || command -v unbound >/dev/null || { echo "setup: and unbound, which MILLRACE_UNBOUND may point to" >&2; exit 1; }
 	[ ${#missing[@]} -eq 0 ] || exit 1
@@ -99,6 +108,10 @@ quiet() { # shows the output only when the command fails
 
 quiet apt-get update
 packages=("${missing[@]}")
+if ! fuzzer_there; then
+	clang_version=$(apt-cache depends clang | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p')
+	packages+=("libclang-rt-$clang_version-dev")
+fi
 haproxy_works || packages+=("${haproxy_libraries[@]}")
 if ! unbound_works; then
 	mapfile -t unbound_libraries < <(apt-cache depends unbound | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p')
