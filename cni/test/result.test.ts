@@ -26,7 +26,8 @@ const newIps = `"ips":[{${address4}},{${address6}},{${mapped}}]`;
 test.each([...pairs(OLD, OLD), ...pairs(NEW, NEW)])(
   "a result of %s is one of %s but for its version",
   async (from, to) => {
-    const ips = OLD.includes(from) ? oldIps : newIps;
+    // Not even the order and the space in what would be converted changes.
+    const ips = `"ips":[ {${address4}${OLD.includes(from) ? ', "version":"4"' : ""} } ]`;
     const { exit, stdout } = await convert(to, `{${ips},"cniVersion":"${from}",${rest}}`);
     expect(exit).toBe(0);
     expect(stdout).toBe(`{"cniVersion":"${to}",${ips},${rest}}`);
