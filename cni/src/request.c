@@ -50,22 +50,23 @@ bool write_attachment_request(struct writer *out, const struct environment *envi
 	return end_line(out, "prevResult", error);
 }
 
-/* The name that the specification gives it, and the one that libcni gives it as well because earlier texts did (libcni/api.go). */
-static bool find_valid_attachments(struct slice config, struct slice *attachments)
+/* An empty list of Go's is null in JSON, and libcni leaves out one that it was not given (cnitool does so): nothing is valid then. */
+static struct slice valid_attachments(struct slice config)
 {
-	return json_find(config, "cni.dev/valid-attachments", attachments) ||
-	       json_find(config, "cni.dev/attachments", attachments);
+	struct slice attachments;
+	/* The second is what libcni says as well, because earlier texts of the specification did (libcni/api.go). */
+	if ((json_find(config, "cni.dev/valid-attachments", &attachments) ||
+	     json_find(config, "cni.dev/attachments", &attachments)) &&
+	    json_kind(attachments) != JSON_NULL)
+		return attachments;
+	return slice_of("[]");
 }
 
 bool write_gc_request(struct writer *out, const struct network_config *config, struct cni_error *error)
 {
 	static const char key[] = "cni.dev/valid-attachments";
-	struct slice attachments, attachment, container_id, if_name;
-	if (!find_valid_attachments(config->object, &attachments))
-		return fail(error, CNI_INVALID_CONFIG,
-			    "%s of the network configuration is missing: what is valid is not known", key);
-	/* An empty list of Go's is null in JSON. */
-	if (json_kind(attachments) != JSON_ARRAY && json_kind(attachments) != JSON_NULL)
+	struct slice attachment, container_id, if_name, attachments = valid_attachments(config->object);
+	if (json_kind(attachments) != JSON_ARRAY)
 		return fail(error, CNI_INVALID_CONFIG, "%s of the network configuration is no array", key);
 	write_start(out, "GC");
 	write_key(out, "validAttachments");
