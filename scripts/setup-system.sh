@@ -51,6 +51,9 @@ haproxy=$CACHE/haproxy/usr/sbin/haproxy
 # unbound is the lab's DNS server, for the same reason unpacked into the cache. Which libraries it needs its package says.
 unbound=$CACHE/unbound/usr/sbin/unbound
 
+# The CNI project's plugins as Debian has them, for chains of plugins in tests; they are programs that need nothing but a kernel.
+cni_plugins=$CACHE/containernetworking-plugins/usr/lib/cni
+
 there() {
 	case $1 in
 	/*) [ -e "$1" ] ;;
@@ -83,7 +86,11 @@ unbound_works() {
 	[ -x "$unbound" ] && "$unbound" -V >/dev/null 2>&1
 }
 
-if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works; then
+cni_plugins_there() {
+	[ -x "$cni_plugins/ptp" ] && [ -x "$cni_plugins/host-local" ]
+}
+
+if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works && cni_plugins_there; then
 	exit 0
 fi
 
@@ -117,8 +124,10 @@ if ! unbound_works; then
 	mapfile -t unbound_libraries < <(apt-cache depends unbound | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p')
 	packages+=("${unbound_libraries[@]}")
 fi
-echo "setup: installing ${packages[*]}"
-quiet apt-get install -y --no-install-recommends "${packages[@]}"
+if [ ${#packages[@]} -gt 0 ]; then
+	echo "setup: installing ${packages[*]}"
+	quiet apt-get install -y --no-install-recommends "${packages[@]}"
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -137,4 +146,8 @@ fi
 if ! unbound_works; then
 	unpack unbound
 	unbound_works || { "$unbound" -V; exit 1; }
+fi
+if ! cni_plugins_there; then
+	unpack containernetworking-plugins
+	cni_plugins_there || { echo "setup: the package containernetworking-plugins has no ptp" >&2; exit 1; }
 fi
