@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STATUS: would an ADD succeed now? Code 50 when the agent does not answer; what it answers, 50 or 51, goes through. */
+/*
+ * STATUS: would an ADD succeed now? Without an answer of the agent it would not, code 50, unless failurePolicy is open; what the agent
+ * answers, 50 or 51, goes through.
+ */
 #include "agent.h"
 #include "call.h"
 #include "request.h"
@@ -22,7 +25,7 @@ bool command_status(struct call *call)
 		return false;
 	case ANSWER_NONE:
 		call->error->code = CNI_NOT_AVAILABLE;
-		return false;
+		return call->settings.failure_policy == FAILURE_OPEN;
 	}
 	return false;
 }

@@ -3,7 +3,9 @@
 #include "json-read.h"
 #include "json-string.h"
 
-/* The agent's own pod: were it to wait for the agent, neither would ever start. */
+/*
+ * The agent's own pod. Were it to wait for an agent, or to do what one says that has to be replaced, the node would have none ever again.
+ */
 static bool is_agent(const struct settings *settings, const struct pod *pod)
 {
 	return slice_equals(pod->namespace, slice_of(settings->agent_namespace)) &&
@@ -21,11 +23,9 @@ static bool is_excluded(const struct settings *settings, const struct pod *pod)
 	return false;
 }
 
-const char *exemption(const struct settings *settings, const struct pod *pod)
+enum exemption exemption_of(const struct settings *settings, const struct pod *pod)
 {
 	if (is_agent(settings, pod))
-		return "it is the agent's own";
-	if (is_excluded(settings, pod))
-		return "its namespace is excluded";
-	return NULL;
+		return EXEMPT_AGENT;
+	return is_excluded(settings, pod) ? EXEMPT_NAMESPACE : NOT_EXEMPT;
 }

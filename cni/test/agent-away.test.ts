@@ -138,3 +138,18 @@ test.each(pods)("%s", async (_, settings, who, passes) => {
     expect(errorOf(check)).toMatchObject({ code: 11 });
   }
 });
+
+test("the agent's own pod starts even when an agent that is there says no", async () => {
+  await using agent = await scriptedAgent({ ok: false, code: 102, message: "the agent failed", details: "" });
+  const CNI_ARGS = podArgs({ ...pod, namespace: "millrace-system", name: "millrace-agent-x7k2p" });
+  const add = await plugin("ADD", networkConfig({ socket: agent.socket }), { CNI_ARGS });
+  expect(JSON.parse(add.stdout)).toEqual(prevResult);
+  expect(add.log).toMatchObject([{ level: "warn", problem: "the agent failed" }]);
+});
+
+test("STATUS is well where failurePolicy is open, since an ADD would succeed", async () => {
+  const config = { ...absent(), failurePolicy: "open" };
+  expect(await plugin("STATUS", config)).toMatchObject({ exit: 0, stdout: "" });
+  await using agent = await scriptedAgent({ ok: false, code: 50, message: "no", details: "" });
+  expect(errorOf(await plugin("STATUS", { ...config, socket: agent.socket }))).toMatchObject({ code: 50 });
+});
