@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 /*
- * A copy that ends where its memory ends, so that the address sanitizer sees a byte that is read too far; libFuzzer's own buffer may be part of a
- * larger one. Freed by the caller.
+ * A copy that ends where its memory ends, so that the address sanitizer sees a byte that is read too far; libFuzzer's
+ * own buffer may be part of a larger one. Freed by the caller.
  */
 static inline struct slice copy_of(const uint8_t *data, size_t size)
 {

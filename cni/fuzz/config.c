@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes on stdin: what is read as a network configuration gives settings, a result that is JSON, stays as it is when it is converted
- * once more, comes back when it is converted there and back, and requests that are one line of JSON each.
+ * Any bytes on stdin: what is read as a network configuration gives settings, a result that is JSON, stays as it is
+ * when it is converted once more, comes back when it is converted there and back, and requests that are one line of
+ * JSON each.
  */
 #include "../src/exemption.h"
 #include "../src/json-check.h"

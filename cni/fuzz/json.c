@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes are JSON or they are not; what is JSON can be walked through to its ends, and its compact form says the same. */
+/*
+ * Any bytes are JSON or they are not; what is JSON can be walked through to its ends, and its compact form says the
+ * same.
+ */
 #include "../src/json-check.h"
 #include "../src/json-read.h"
 #include "../src/json-string.h"

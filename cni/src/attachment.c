@@ -5,7 +5,10 @@
 #include "log.h"
 #include "request.h"
 
-/* How long a pod that does not need the agent waits for it. The agent wants to know of it all the same: it may be the node proxy. */
+/*
+ * How long a pod that does not need the agent waits for it. The agent wants to know of it all the same: it may be the
+ * node proxy.
+ */
 #define EXEMPT_MS 2000
 
 /* Why the pod starts although the agent does not say so; NULL when it does not start. */

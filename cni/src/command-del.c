@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DEL: tells the agent, and succeeds whatever becomes of it: a pod that cannot be removed is worse than an agent that learns of it from the
- * kernel, when the interface goes (CNI specification, section 2, "DEL").
+ * DEL: tells the agent, and succeeds whatever becomes of it: a pod that cannot be removed is worse than an agent that
+ * learns of it from the kernel, when the interface goes (CNI specification, section 2, "DEL").
  */
 #include "agent.h"
 #include "call.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GC: tells the agent which attachments are still valid. It forgets others whose namespace is gone: docs/cni-socket.md. */
+/*
+ * GC: tells the agent which attachments are still valid. It forgets others whose namespace is gone: docs/cni-
+ * socket.md.
+ */
 #include "agent.h"
 #include "call.h"
 #include "request.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STATUS: would an ADD succeed now? Without an answer of the agent it would not, code 50, unless failurePolicy is open; what the agent
- * answers, 50 or 51, goes through.
+ * STATUS: would an ADD succeed now? Without an answer of the agent it would not, code 50, unless failurePolicy is
+ * open; what the agent answers, 50 or 51, goes through.
  */
 #include "agent.h"
 #include "call.h"

@@ -13,5 +13,8 @@ struct environment {
 	const char *container_id, *netns, *if_name, *args; /* empty when not given */
 };
 
-/* Fails with code 4; the message names the variables. CNI_PATH is not asked for: nothing is delegated to other plugins. */
+/*
+ * Fails with code 4; the message names the variables. CNI_PATH is not asked for: nothing is delegated to other
+ * plugins.
+ */
 bool read_environment(struct environment *environment, struct cni_error *error);

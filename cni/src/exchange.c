@@ -17,7 +17,10 @@ static bool broken(struct exchange_failure *failure, const char *what, int error
 	return false;
 }
 
-/* A full backlog is EAGAIN for a socket that does not block, and there is nothing to poll for: unix(7), net/unix/af_unix.c. */
+/*
+ * A full backlog is EAGAIN for a socket that does not block, and there is nothing to poll for: unix(7),
+ * net/unix/af_unix.c.
+ */
 static bool connect_to(int fd, const char *path, struct deadline deadline, struct exchange_failure *failure)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -11,8 +11,8 @@ struct exchange_failure {
 };
 
 /*
- * Sends `request`, which ends with a line feed, and reads the reply into `buffer`; `reply` is its line, without the line feed. Connecting
- * takes 2 s at most, all of it no longer than `deadline`.
+ * Sends `request`, which ends with a line feed, and reads the reply into `buffer`; `reply` is its line, without the
+ * line feed. Connecting takes 2 s at most, all of it no longer than `deadline`.
  */
 bool exchange(const char *socket_path, struct slice request, struct deadline deadline, char *buffer, size_t size,
 	      struct slice *reply, struct exchange_failure *failure);

@@ -4,7 +4,8 @@
 #include "json-string.h"
 
 /*
- * The agent's own pod. Were it to wait for an agent, or to do what one says that has to be replaced, the node would have none ever again.
+ * The agent's own pod. Were it to wait for an agent, or to do what one says that has to be replaced, the node would
+ * have none ever again.
  */
 static bool is_agent(const struct settings *settings, const struct pod *pod)
 {

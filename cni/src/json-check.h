@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a text one JSON value, by all of RFC 8259? Everything else that reads JSON here reads only what has passed this. */
+/*
+ * Is a text one JSON value, by all of RFC 8259? Everything else that reads JSON here reads only what has passed this.
+ */
 #pragma once
 
 #include "slice.h"
 
-/* Deepest nesting that is read. A CNI result nests three deep, a network configuration little more; the stack stays small. */
+/*
+ * Deepest nesting that is read. A CNI result nests three deep, a network configuration little more; the stack stays
+ * small.
+ */
 #define JSON_MAX_DEPTH 64
 
 struct json_fault {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading checked JSON without taking it apart: a value is the slice of the text that spells it, so handing it on hands on its
- * very bytes. A `value` here always is one that json_check() has passed, or a part of one.
+ * Reading checked JSON without taking it apart: a value is the slice of the text that spells it, so handing it on
+ * hands on its very bytes. A `value` here always is one that json_check() has passed, or a part of one.
  */
 #pragma once
 
@@ -23,8 +23,8 @@ bool json_next_member(struct json_walk *walk, struct slice *key, struct slice *v
 bool json_next_element(struct json_walk *walk, struct slice *value);
 
 /*
- * The member of that name. Of several the last counts, as in encoding/json of Go, which the container runtimes read with, and in
- * JSON.parse, which the agent reads with. A member that is null is there.
+ * The member of that name. Of several the last counts, as in encoding/json of Go, which the container runtimes read
+ * with, and in JSON.parse, which the agent reads with. A member that is null is there.
  */
 bool json_find(struct slice object, const char *key, struct slice *value);
 

@@ -22,7 +22,9 @@ static bool is_low(uint32_t unit)
 	return unit >= 0xDC00 && unit <= 0xDFFF;
 }
 
-/* Decodes \uXXXX, and a second one when both make a pair (RFC 8259, section 7). A lone surrogate comes out as U+FFFD. */
+/*
+ * Decodes \uXXXX, and a second one when both make a pair (RFC 8259, section 7). A lone surrogate comes out as U+FFFD.
+ */
 static size_t decode_unicode(const char **at, const char *end, char out[4])
 {
 	uint32_t unit = hex4(*at + 2);

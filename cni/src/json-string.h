@@ -9,7 +9,7 @@ bool json_string_is(struct slice string, const char *text);
 bool json_string_equals(struct slice string, struct slice text);
 
 /*
- * Writes what the string says to `out`, cut to `size` bytes with the NUL that ends it. True when all of it is there: nothing was cut,
- * and it holds no NUL itself.
+ * Writes what the string says to `out`, cut to `size` bytes with the NUL that ends it. True when all of it is there:
+ * nothing was cut, and it holds no NUL itself.
  */
 bool json_text(struct slice string, char *out, size_t size);

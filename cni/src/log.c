@@ -32,7 +32,10 @@ static int open_file(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-/* Two processes may do this at once: then one more file than needed is dropped, of a log that is about the last while. */
+/*
+ * Two processes may do this at once: then one more file than needed is dropped, of a log that is about the last
+ * while.
+ */
 static void roll(const char *path)
 {
 	char previous[sizeof(((struct settings *)0)->log_file) + 2];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines on stderr, and in a file where one is set: each is one JSON object, a constant message with fields. Stdout is the runtime's. */
+/*
+ * Log lines on stderr, and in a file where one is set: each is one JSON object, a constant message with fields.
+ * Stdout is the runtime's.
+ */
 #pragma once
 
 #include "environment.h"

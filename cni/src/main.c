@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Millrace's CNI plugin: the container runtime executes it, it asks the agent on the node, and hands on the result of the plugin before it.
- * docs/cni-plugin.md. Stdout is for one JSON object or nothing; all else goes to stderr.
+ * Millrace's CNI plugin: the container runtime executes it, it asks the agent on the node, and hands on the result of
+ * the plugin before it. docs/cni-plugin.md. Stdout is for one JSON object or nothing; all else goes to stderr.
  */
 #include <errno.h>
 #include <signal.h>

@@ -50,7 +50,10 @@ bool write_attachment_request(struct writer *out, const struct environment *envi
 	return end_line(out, "prevResult", error);
 }
 
-/* An empty list of Go's is null in JSON, and libcni leaves out one that it was not given (cnitool does so): nothing is valid then. */
+/*
+ * An empty list of Go's is null in JSON, and libcni leaves out one that it was not given (cnitool does so): nothing
+ * is valid then.
+ */
 static struct slice valid_attachments(struct slice config)
 {
 	struct slice attachments;

@@ -14,7 +14,10 @@
 bool write_attachment_request(struct writer *out, const struct environment *environment, const struct pod *pod,
 			      const struct network_config *config, struct cni_error *error);
 
-/* GC with the attachments that are still valid, as the runtime says. Fails with code 7 where that is no list of them, or too long. */
+/*
+ * GC with the attachments that are still valid, as the runtime says. Fails with code 7 where that is no list of them,
+ * or too long.
+ */
 bool write_gc_request(struct writer *out, const struct network_config *config, struct cni_error *error);
 
 void write_status_request(struct writer *out);

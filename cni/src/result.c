@@ -17,7 +17,10 @@ static void write_member(struct writer *out, bool *first, struct slice key, stru
 	write_slice(out, value);
 }
 
-/* The family of an address in CIDR notation, as `version` says it; NULL for what is no address. ::ffff:a.b.c.d counts as IPv4, as in Go. */
+/*
+ * The family of an address in CIDR notation, as `version` says it; NULL for what is no address. ::ffff:a.b.c.d counts
+ * as IPv4, as in Go.
+ */
 static const char *family(struct slice string)
 {
 	char text[INET6_ADDRSTRLEN + sizeof("/128")];

@@ -15,7 +15,10 @@ static bool is_del(const struct call *call)
 	return call->environment.command == CNI_DEL;
 }
 
-/* A DEL goes on with defaults, and for a pod it cannot name: it must not fail for a mistake that somebody made since the ADD. */
+/*
+ * A DEL goes on with defaults, and for a pod it cannot name: it must not fail for a mistake that somebody made since
+ * the ADD.
+ */
 static bool tolerated(struct call *call)
 {
 	if (!is_del(call))

@@ -24,7 +24,8 @@ struct settings {
 extern const struct settings default_settings;
 
 /*
- * Reads them from the network configuration, a JSON object; what it does not say stays at its default. Fails with code 2 for a word that is
- * not one of those a key may have, 7 for a value of a wrong type or length; the message tells key and value.
+ * Reads them from the network configuration, a JSON object; what it does not say stays at its default. Fails with
+ * code 2 for a word that is not one of those a key may have, 7 for a value of a wrong type or length; the message
+ * tells key and value.
  */
 bool read_settings(struct slice config, struct settings *settings, struct cni_error *error);

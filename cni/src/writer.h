@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes JSON into a buffer of fixed size. Past its end nothing is written and `full` stays set: look at it once, when done. */
+/*
+ * Writes JSON into a buffer of fixed size. Past its end nothing is written and `full` stays set: look at it once,
+ * when done.
+ */
 #pragma once
 
 #include "slice.h"
