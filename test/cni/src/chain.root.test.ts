@@ -22,8 +22,8 @@ beforeEach(() => {
 const debian = `${process.env.MILLRACE_CACHE ?? `${process.env.HOME}/.cache/millrace`}/containernetworking-plugins/usr/lib/cni`;
 
 const firsts: [string, (runtime: Runtime) => object][] = [
-  ["ptp", ({ ipam }) => ({ type: "ptp", ipam })],
-  ["bridge", ({ ipam }) => ({ type: "bridge", bridge: "cni0", isGateway: true, ipam })],
+  ["ptp", (runtime) => ({ type: "ptp", ipam: runtime.ipam() })],
+  ["bridge", (runtime) => ({ type: "bridge", bridge: "cni0", isGateway: true, ipam: runtime.ipam() })],
 ];
 const versions: [string, "module" | "debian"][] = [
   ["0.3.1", "module"],
@@ -39,7 +39,7 @@ const chains = firsts.flatMap(([name, first]) =>
 
 test.each(chains)("behind %s in %s of the %s: a pod's life", async (_, version, from, first) => {
   if (from === "debian") expect(existsSync(debian), `${debian}: make setup unpacks it`).toBe(true);
-  using runtime = new Runtime(programs, from === "debian" ? debian : undefined);
+  using runtime = new Runtime({ programs, ...(from === "debian" ? { plugins: debian } : {}) });
   await using agent = await startAgent(runtime, engine);
   const netns = runtime.addPod("cart");
   runtime.configure(version, first(runtime));
@@ -90,10 +90,10 @@ test.each(chains)("behind %s in %s of the %s: a pod's life", async (_, version, 
 });
 
 test("a pod that is not redirected does not start, and the chain takes back what it made", async () => {
-  using runtime = new Runtime(programs);
+  using runtime = new Runtime({ programs });
   await using _agent = await startAgent(runtime, engine);
   const netns = runtime.addPod("cart");
-  runtime.configure("1.1.0", { type: "ptp", ipam: runtime.ipam });
+  runtime.configure("1.1.0", { type: "ptp", ipam: runtime.ipam() });
   engine.enrolment.mockResolvedValue({
     kind: "failed",
     attempts: 2,
@@ -105,9 +105,9 @@ test("a pod that is not redirected does not start, and the chain takes back what
 });
 
 test("STATUS and GC in 1.1.0, with the agent and without", async () => {
-  using runtime = new Runtime(programs);
+  using runtime = new Runtime({ programs });
   const netns = runtime.addPod("cart");
-  runtime.configure("1.1.0", { type: "ptp", ipam: runtime.ipam });
+  runtime.configure("1.1.0", { type: "ptp", ipam: runtime.ipam() });
   expect(await runtime.cnitool("status", netns, args)).toMatchObject({
     exit: 1,
     stderr: expect.stringContaining("no answer"),
@@ -137,10 +137,10 @@ test("STATUS and GC in 1.1.0, with the agent and without", async () => {
 });
 
 test("without the agent, the agent's own pod starts", async () => {
-  using runtime = new Runtime(programs);
+  using runtime = new Runtime({ programs });
   const netns = runtime.addPod("agent");
-  runtime.configure("1.0.0", { type: "ptp", ipam: runtime.ipam });
-  const own = "K8S_POD_NAMESPACE=millrace-system;K8S_POD_NAME=millrace-agent-x7k2p;K8S_POD_UID=u1";
+  runtime.configure("1.0.0", { type: "ptp", ipam: runtime.ipam() });
+  const own = "IgnoreUnknown=1;K8S_POD_NAMESPACE=millrace-system;K8S_POD_NAME=millrace-agent-x7k2p;K8S_POD_UID=u1";
   expect(await runtime.cnitool("add", netns, own)).toMatchObject({
     exit: 0,
     stdout: expect.stringContaining("198.18.77."),

@@ -20,27 +20,39 @@ export interface Done {
   readonly stderr: string;
 }
 
+export interface RuntimeOptions {
+  /** Where cnitool and plugins are: {@link builtPrograms}. */
+  readonly programs: string;
+  /** Plugins that are taken instead of those, as far as they are there. */
+  readonly plugins?: string;
+  /** The name of a node's network namespace that is there, and its agent's socket; default: a node of its own. */
+  readonly node?: { readonly name: string; readonly socket: string };
+}
+
 let count = 0;
 
 /**
- * A container runtime on a node of its own: network namespaces for the node and for pods, a CNI directory with our plugin in it, and
- * libcni, which executes what a conflist names. All of it goes with this.
+ * A container runtime on a node: network namespaces for pods, a CNI directory with our plugin in it, and libcni, which executes what a
+ * conflist names. All of it goes with this.
  */
 export class Runtime implements Disposable {
-  readonly node = `mc${process.pid}-${count++}`;
-  /** Everything that is a file: the CNI directories, the state of libcni and of the plugins, sockets. */
+  /** The name of the node's network namespace. */
+  readonly node: string;
+  /** Everything that is a file: the CNI directories, the state of libcni and of the plugins. */
   readonly directory = mkdtempSync(join(tmpdir(), "millrace-chain-"));
+  readonly socket: string;
   readonly #cnitool: string;
   readonly #namespaces: string[] = [];
 
-  /** `cnitool` and the plugins are taken from `programs`, those of the second directory before those of the first. */
-  constructor(programs: string, other?: string) {
+  constructor({ programs, plugins, node }: RuntimeOptions) {
+    this.node = node?.name ?? `mc${process.pid}-${count++}`;
+    this.socket = node?.socket ?? join(this.directory, "cni.sock");
     this.#cnitool = join(programs, "cnitool");
     for (const name of ["bin", "net.d", "state", "ipam"]) mkdirSync(join(this.directory, name));
-    for (const from of other === undefined ? [programs] : [other, programs])
+    for (const from of plugins === undefined ? [programs] : [plugins, programs])
       for (const name of readdirSync(from)) this.#take(join(from, name), name);
     copyFileSync(plugin, join(this.directory, "bin/millrace"));
-    this.#addNamespace(this.node);
+    if (node === undefined) this.#addNamespace(this.node);
   }
 
   #take(file: string, name: string): void {
@@ -50,10 +62,6 @@ export class Runtime implements Disposable {
       // The directory before this one had it too.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-  }
-
-  get socket(): string {
-    return join(this.directory, "cni.sock");
   }
 
   get netns(): string {
@@ -80,9 +88,8 @@ export class Runtime implements Disposable {
     );
   }
 
-  /** host-local's addresses, both families, from the ranges that tests may use. */
-  get ipam(): object {
-    const ranges = [[{ subnet: "198.18.77.0/24" }], [{ subnet: "2001:2:0:77::/64" }]];
+  /** host-local's addresses, both families: of the ranges that tests may use, one that no lab has, or those given. */
+  ipam(ranges: object[][] = [[{ subnet: "198.18.77.0/24" }], [{ subnet: "2001:2:0:77::/64" }]]): object {
     const routes = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }];
     return { type: "host-local", dataDir: join(this.directory, "ipam"), ranges, routes };
   }
