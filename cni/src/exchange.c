@@ -67,9 +67,9 @@ static bool send_request(int fd, struct slice request, struct deadline deadline,
 		ssize_t sent = send(fd, request.at, request.length, MSG_NOSIGNAL);
 		if (sent < 0 && is_passing(errno))
 			continue;
-		/* An agent that takes no more of it may have answered all the same: the reply tells why. */
+		/* An agent that went without taking all of it may have answered all the same: the reply tells why. */
 		if (sent < 0)
-			return errno == EPIPE || broken(failure, what, errno);
+			return errno == EPIPE || errno == ECONNRESET || broken(failure, what, errno);
 		request.at += sent;
 		request.length -= (size_t)sent;
 	}

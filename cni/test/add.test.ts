@@ -1,7 +1,10 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
 import { parseCniRequest } from "@millrace/core";
 import { expect, test } from "vitest";
 import { errorOf, networkConfig, plugin, pod, podArgs, prevResult } from "./support/plugin.ts";
-import { scriptedAgent } from "./support/scripted-agent.ts";
+import { scratch, scriptedAgent } from "./support/scripted-agent.ts";
 
 test("ADD asks the agent with what the runtime said, and prints the previous result", async () => {
   await using agent = await scriptedAgent();
@@ -113,4 +116,28 @@ test("many pods at once are many requests", async () => {
     expect(JSON.parse(stdout)).toEqual(prevResult);
   }
   expect(new Set(agent.requests).size).toBe(names.length);
+});
+
+test("an agent that answers without having read the request is heard", async () => {
+  using directory = scratch();
+  const socket = join(directory.path, "cni.sock");
+  const refusal = '{"ok":false,"code":100,"message":"too much","details":""}\n';
+  const server = createServer({ pauseOnConnect: true }, (peer) => peer.end(refusal, () => peer.destroy())).listen(
+    socket,
+  );
+  await once(server, "listening");
+  // Longer than the socket's buffers.
+  const config = networkConfig({ socket, prevResult: { ...prevResult, filler: "x".repeat(900_000) } });
+  expect(errorOf(await plugin("ADD", config))).toMatchObject({ code: 100, msg: "too much" });
+  server.close();
+});
+
+test("a runtime that went away is an error and not a signal", async () => {
+  await using agent = await scriptedAgent();
+  const outcome = await plugin("ADD", networkConfig({ socket: agent.socket }), {}, { deaf: true });
+  expect(outcome).toMatchObject({
+    exit: 1,
+    signal: null,
+    log: [{ msg: "stdout cannot be written", error: "Broken pipe" }],
+  });
 });

@@ -51,6 +51,11 @@ test.each(ALL)("a result without a version is of the configuration's, %s", async
   }
 });
 
+test("a version under a key that is spelled with escapes is the version", async () => {
+  const { stdout } = await convert("1.1.0", `{"\\u0063niVersion":"0.4.0",${oldIps}}`);
+  expect(stdout).toBe(`{"cniVersion":"1.1.0",${newIps}}`);
+});
+
 test("a version in an address of 1.x, where there is none, does not survive", async () => {
   const { stdout } = await convert("0.4.0", `{"cniVersion":"1.0.0","ips":[{"version":"6",${address4}}]}`);
   expect(stdout).toBe(`{"cniVersion":"0.4.0","ips":[{"version":"4",${address4}}]}`);

@@ -60,15 +60,25 @@ export interface Outcome {
 /** For stdin that is never written nor closed. */
 export const OPEN = Symbol("open");
 
-/** Executes the plugin as a container runtime does. */
-export async function plugin(command: string, stdin: Input | typeof OPEN, env: Environment = {}): Promise<Outcome> {
+/** Executes the plugin as a container runtime does; a `deaf` one has closed its end of stdout. */
+export async function plugin(
+  command: string,
+  stdin: Input | typeof OPEN,
+  env: Environment = {},
+  { deaf = false }: { deaf?: boolean } = {},
+): Promise<Outcome> {
   const started = performance.now();
   const process = spawn(binary, [], { env: { ...attachment, CNI_COMMAND: command, ...env }, timeout: 30_000 });
   // A plugin that refuses its input does not read it to the end.
   process.stdin.on("error", () => {});
+  if (deaf) await once(process.stdout.destroy(), "close");
   if (stdin !== OPEN) process.stdin.end(inputText(stdin));
   const closed = once(process, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-  const [stdout, stderr, [exit, signal]] = await Promise.all([text(process.stdout), text(process.stderr), closed]);
+  const [stdout, stderr, [exit, signal]] = await Promise.all([
+    deaf ? "" : text(process.stdout),
+    text(process.stderr),
+    closed,
+  ]);
   const log = stderr.split("\n").filter((line) => line !== "");
   return { exit, signal, stdout, log: log.map((line) => JSON.parse(line)), ms: performance.now() - started };
 }
