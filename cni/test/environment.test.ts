@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { expect, test } from "vitest";
-import { errorOf, networkConfig, plugin } from "./support/plugin.ts";
+import { attachment, binary, errorOf, networkConfig, plugin } from "./support/plugin.ts";
+import { scriptedAgent } from "./support/scripted-agent.ts";
 
 const config = networkConfig({ socket: "/nonexistent/cni.sock" });
 
@@ -65,4 +68,17 @@ test("GC, STATUS and VERSION need no attachment", async () => {
   expect(errorOf(await plugin("GC", { ...config, "cni.dev/valid-attachments": [] }, none))).toMatchObject({ code: 11 });
   expect(errorOf(await plugin("STATUS", config, none))).toMatchObject({ code: 50 });
   expect(await plugin("VERSION", config, none)).toMatchObject({ exit: 0 });
+});
+
+test("what the environment holds that is no UTF-8 reaches the agent as JSON all the same", async () => {
+  await using agent = await scriptedAgent();
+  // Node can set variables to text only.
+  const shell = `export CNI_NETNS="$(printf '/run/\\377\\001"\\\\')"; exec "$0"`;
+  const done = spawn("sh", ["-c", shell, binary], {
+    env: { ...attachment, CNI_COMMAND: "ADD" },
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  done.stdin.end(JSON.stringify(networkConfig({ socket: agent.socket })));
+  expect(await once(done, "close")).toEqual([0, null]);
+  expect(agent.requests.map((line) => JSON.parse(line))).toMatchObject([{ netns: '/run/\ufffd\u0001"\\' }]);
 });

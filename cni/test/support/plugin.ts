@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
-const binary = join(import.meta.dirname, "../../build/millrace");
+/** As `make` leaves it. */
+export const binary = join(import.meta.dirname, "../../build/millrace");
 
 /** A pod as the container runtimes tell of it. */
 export const pod = { namespace: "shop", name: "cart-5f7", uid: "0b8d3e5c-1a2f-4c3d-9e8f-001122334455" };
@@ -15,7 +16,7 @@ export function podArgs({ namespace, name, uid } = pod): string {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a runtime sets for an attachment; a test sets over it, and `undefined` leaves a variable out. */
-const attachment = {
+export const attachment = {
   CNI_CONTAINERID: "c1",
   CNI_NETNS: "/run/netns/cart",
   CNI_IFNAME: "eth0",
