@@ -15,7 +15,7 @@ export interface ScriptedAgent extends AsyncDisposable {
 
 /** A directory that is removed with the test. */
 export function scratch(): Disposable & { path: string } {
-  const path = mkdtempSync(join(tmpdir(), "millrace-cni-"));
+  const path = mkdtempSync(join(tmpdir(), "millrace-plugin-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
