@@ -1,9 +1,9 @@
 import { errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
+import { DirectoryWatch } from "../directory-watch.ts";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
 import type { Sink, Watcher } from "../watcher.ts";
-import { DirectoryWatch } from "./directory-watch.ts";
 import { difference, mergeFiles, type ObjectSet } from "./object-set.ts";
 import { type ManifestObject, parseManifest } from "./parse-manifest.ts";
 import { readDirectory } from "./read-directory.ts";
