@@ -1,0 +1,51 @@
+import { OWN_NAME, primaryOf } from "./decide.ts";
+import { type Candidate, isValid } from "./files/config-directory.ts";
+
+/** What somebody should know who wonders why pods do not start, or start without us. */
+export interface Warning {
+  readonly code: "INVALID_CONFIG_FIRST" | "CILIUM_EXCLUSIVE" | "NOT_FIRST";
+  readonly message: string;
+}
+
+export const CILIUM_SUFFIX = ".cilium_bak";
+
+/** From what a runtime looks at, and every name in the directory. */
+export function warningsAbout(
+  candidates: readonly Candidate[],
+  names: readonly string[],
+  ownConfig: boolean,
+): Warning[] {
+  return [...invalidFirst(candidates), ...cilium(names), ...(ownConfig ? notFirst(candidates) : [])];
+}
+
+function invalidFirst(candidates: readonly Candidate[]): Warning[] {
+  const primary = primaryOf(candidates);
+  const before = primary === undefined ? candidates : candidates.slice(0, candidates.indexOf(primary));
+  return before.flatMap(({ name, found }) =>
+    isValid(found)
+      ? []
+      : [
+          {
+            code: "INVALID_CONFIG_FIRST",
+            // containerd/go-cni opts.go, loadFromConfDir() fails on the first invalid file; CRI-O and cri-dockerd pass it over.
+            message: `${name} comes first and is no network configuration (${found.invalid}): containerd starts no pod until it is mended or gone`,
+          },
+        ],
+  );
+}
+
+function cilium(names: readonly string[]): Warning[] {
+  const renamed = names.filter((name) => name.endsWith(CILIUM_SUFFIX)).sort();
+  if (renamed.length === 0) return [];
+  const message = `Cilium has put ${renamed.join(", ")} out of the way and owns the directory: what others write there does not last. Set cni.exclusive=false in Cilium's Helm values`;
+  return [{ code: "CILIUM_EXCLUSIVE", message }];
+}
+
+function notFirst(candidates: readonly Candidate[]): Warning[] {
+  return candidates
+    .filter(({ name }) => name < OWN_NAME)
+    .map(({ name }) => ({
+      code: "NOT_FIRST",
+      message: `${name} comes before ${OWN_NAME}: the runtime uses it instead`,
+    }));
+}
