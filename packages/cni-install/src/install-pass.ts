@@ -45,8 +45,8 @@ export function sweep({ cniConfDir, cniBinDir }: InstallPlaces, journal: Install
 
 /**
  * Looks once, and makes everything be as it has to be: the plugin first, so that no runtime finds an entry without its plugin; then our
- * entry; then what an earlier look has changed and would not any more is put back. `spend` is asked before each write for the
- * milliseconds to wait, and 0 lets it happen.
+ * entry; then what an earlier look has changed and would not any more is put back. `spend` is asked before each write, by
+ * file name, for the milliseconds to wait; 0 lets it happen.
  *
  * Level-triggered: nothing is remembered between two passes but what the journal says. Throws as the file system does, and `ERR_PLUGIN_SOURCE`.
  */
@@ -54,10 +54,10 @@ export function installPass(
   places: InstallPlaces,
   journal: InstallJournal,
   log: Logger,
-  spend: () => number,
+  spend: (file: string) => number,
 ): PassResult {
-  const mayWrite = () => {
-    const waitMs = spend();
+  const mayWrite = (file: string) => {
+    const waitMs = spend(file);
     if (waitMs > 0) throw new NotYet(waitMs);
   };
   const names = listNames(places.cniConfDir) ?? [];
@@ -81,7 +81,7 @@ function install(
   candidates: readonly Candidate[],
   journal: InstallJournal,
   log: Logger,
-  mayWrite: () => void,
+  mayWrite: (file: string) => void,
 ): Installed {
   const { cniBinDir, cniConfDir, pluginSource, ownConfig, entry } = places;
   if (listNames(cniBinDir) === undefined) return { state: "waiting", detail: `there is no directory ${cniBinDir} yet` };
@@ -122,7 +122,7 @@ function apply(
   candidates: readonly Candidate[],
   journal: InstallJournal,
   log: Logger,
-  mayWrite: () => void,
+  mayWrite: (file: string) => void,
 ): void {
   const path = join(directory, target.name);
   const bytes = toBytes(target.text);
@@ -131,7 +131,7 @@ function apply(
   const present = there && toBytes(there.text);
   const noted = configEntries(journal).find(({ name }) => name === target.name);
   if (present?.equals(bytes) !== true) {
-    mayWrite();
+    mayWrite(target.name);
     journal.note(entryFor(directory, target, noted));
     const { mode, uid, gid } = there ?? target;
     replaceFile(path, { bytes, expected: present, mode, uid, gid });

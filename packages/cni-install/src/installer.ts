@@ -64,7 +64,8 @@ async function rearm(watch: DirectoryWatch): Promise<void> {
 class Installer {
   readonly #options: InstallerOptions;
   readonly #journal: InstallJournal;
-  readonly #budget: RewriteBudget;
+  /** By file name: a quarrel is about one file. */
+  readonly #budgets = new Map<string, RewriteBudget>();
   #writes = 0;
   #swept = false;
   #said: InstallState | undefined;
@@ -74,7 +75,6 @@ class Installer {
   constructor(options: InstallerOptions) {
     this.#options = options;
     this.#journal = new InstallJournal(options.journal, options.log);
-    this.#budget = new RewriteBudget(options.limits);
   }
 
   async look(signal: AbortSignal): Promise<InstallState> {
@@ -84,7 +84,7 @@ class Installer {
     try {
       if (!this.#swept) sweep(this.#options, this.#journal);
       this.#swept = true;
-      result = installPass(this.#options, this.#journal, log, () => this.#spend());
+      result = installPass(this.#options, this.#journal, log, (file) => this.#spend(file));
     } catch (error) {
       result = { state: "failed", detail: `${errorCode(error)}: ${errorMessage(error)}`, warnings: [] };
     }
@@ -92,8 +92,10 @@ class Installer {
     return this.#say(result);
   }
 
-  #spend(): number {
-    const waitMs = this.#budget.spend(performance.now());
+  #spend(file: string): number {
+    const budget = this.#budgets.get(file) ?? new RewriteBudget(this.#options.limits);
+    this.#budgets.set(file, budget);
+    const waitMs = budget.spend(performance.now());
     if (waitMs === 0) this.#writes += 1;
     return waitMs;
   }

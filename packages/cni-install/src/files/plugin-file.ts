@@ -19,14 +19,14 @@ export interface PluginPlaces {
 
 /**
  * Puts the plugin's binary where the runtime executes it from. One that is being executed is not written to, which would fail with
- * ETXTBSY, but replaced; one that is the same is left alone. `mayWrite` is asked before.
+ * ETXTBSY, but replaced; one that is the same is left alone. `mayWrite` is asked before, by file name.
  *
  * Returns its SHA-256. Throws `ERR_PLUGIN_SOURCE`, and as the file system does.
  */
 export function installPlugin(
   { source, directory }: PluginPlaces,
   journal: InstallJournal,
-  mayWrite: () => void,
+  mayWrite: (file: string) => void,
 ): string {
   const bytes = readSource(source);
   const wanted = digest(bytes);
@@ -35,7 +35,7 @@ export function installPlugin(
   const present = there && toBytes(there.text);
   const noted = journal.entries().find(({ kind }) => kind === "plugin");
   if (present === undefined || digest(present) !== wanted) {
-    mayWrite();
+    mayWrite(PLUGIN_TYPE);
     // An upgrade replaces what we wrote: what stood there before us is what is noted already.
     const before = noted?.before ?? (there === undefined || noted !== undefined ? null : asBefore(there));
     journal.note({ kind: "plugin", directory, name: PLUGIN_TYPE, before, written: wanted });

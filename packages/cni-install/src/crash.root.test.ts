@@ -1,0 +1,135 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
+
+/** System calls that change a file or a name. A process is killed at the entry of each, without any hook in its code. */
+const CALLS = [
+  "openat",
+  "write",
+  "pwrite64",
+  "fsync",
+  "fchown",
+  "fchmod",
+  "chmod",
+  "rename",
+  "renameat2",
+  "link",
+  "unlink",
+  "rmdir",
+  "mkdir",
+];
+const PROGRAM = join(import.meta.dirname, "testing", "install-program.ts");
+
+type Verb = "install" | "uninstall";
+
+function commandLine(node: TestNode, verb: Verb): string[] {
+  return [process.execPath, "--conditions=source", PROGRAM, verb, JSON.stringify(node.options)];
+}
+
+/** Ordinals of the calls, by name, that touch a file of the node: from the first of them to the end of the process. */
+function callsOf(node: TestNode, verb: Verb): [name: string, ordinal: number][] {
+  const trace = join(node.directory, "trace");
+  const [file, ...args] = ["strace", "-qq", "-o", trace, "-e", `trace=${CALLS.join()}`, ...commandLine(node, verb)];
+  execFileSync(file as string, args);
+  const counts = new Map<string, number>();
+  const calls: [string, number][] = [];
+  let begun = false;
+  for (const line of readFileSync(trace, "utf8").split("\n")) {
+    const name = /^(\w+)\(/.exec(line)?.[1];
+    if (name === undefined) continue;
+    const ordinal = (counts.get(name) ?? 0) + 1;
+    counts.set(name, ordinal);
+    begun ||= line.includes(node.directory);
+    const reads = name === "openat" && !line.includes("O_CREAT");
+    if (begun && !reads) calls.push([name, ordinal]);
+  }
+  rmSync(trace);
+  return calls;
+}
+
+function killedAt(node: TestNode, verb: Verb, [name, ordinal]: [string, number]): void {
+  const inject = ["-e", `trace=${name}`, "-e", `inject=${name}:signal=KILL:when=${ordinal}`];
+  const { signal } = spawnSync("strace", ["-qq", "-o", "/dev/null", ...inject, ...commandLine(node, verb)]);
+  expect(signal).toBe("SIGKILL");
+}
+
+const CASES = [
+  { what: "an entry in a list", file: "10-net.conflist", text: LIST, ownConfig: false },
+  { what: "a single plugin's file", file: "10-net.conf", text: SINGLE, ownConfig: false },
+  { what: "a list of our own", file: "10-net.conflist", text: LIST, ownConfig: true },
+];
+
+test.each(CASES)(
+  "killed at any call of an installation, $what: a runtime always finds a network, and run again it converges",
+  async (one) => {
+    const make = () => {
+      const node = new TestNode({ ownConfig: one.ownConfig });
+      node.write(one.file, one.text, 0o640);
+      chownSync(node.conf(one.file), 65534, 65534);
+      return node;
+    };
+    using rehearsal = make();
+    const before = normal(rehearsal);
+    const calls = callsOf(rehearsal, "install");
+    const installed = normal(rehearsal);
+    expect(calls.length).toBeGreaterThan(15);
+    for (const call of calls) {
+      using node = make();
+      killedAt(node, "install", call);
+      expect(valid(node), `killed at ${call.join(" ")}`).toBe(true);
+      expect(await node.install()).toMatchObject({ state: "installed" });
+      expect(normal(node), `killed at ${call.join(" ")}`).toEqual(installed);
+      expect(node.uninstall().left).toEqual([]);
+      expect(normal(node), `killed at ${call.join(" ")}`).toEqual(before);
+      expect(existsSync(node.options.journal)).toBe(false);
+    }
+  },
+  300_000,
+);
+
+test.each(CASES)(
+  "killed at any call of an uninstallation, $what: run again, all is as it was",
+  async (one) => {
+    const make = async () => {
+      const node = new TestNode({ ownConfig: one.ownConfig });
+      node.write(one.file, one.text, 0o640);
+      chownSync(node.conf(one.file), 65534, 65534);
+      const before = normal(node);
+      await node.install();
+      return { node, before };
+    };
+    const rehearsal = await make();
+    using _rehearsal = rehearsal.node;
+    for (const call of callsOf(rehearsal.node, "uninstall")) {
+      const { node, before } = await make();
+      using _node = node;
+      killedAt(node, "uninstall", call);
+      expect(valid(node), `killed at ${call.join(" ")}`).toBe(true);
+      expect(node.uninstall().left).toEqual([]);
+      expect(normal(node), `killed at ${call.join(" ")}`).toEqual(before);
+      expect(existsSync(node.options.journal)).toBe(false);
+    }
+  },
+  300_000,
+);
+
+/** The node's files without the directory that differs from node to node. */
+function normal(node: TestNode): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(node.snapshot()).map(([path, file]) => [path.slice(node.directory.length), file]),
+  );
+}
+
+/** Whether there is a whole network configuration, and every plugin of ours it names is there. */
+function valid(node: TestNode): boolean {
+  const [first] = node.names().filter((name) => /\.(conf|conflist)$/.test(name));
+  if (first === undefined) return false;
+  const text = node.read(first);
+  JSON.parse(text);
+  return (
+    !text.includes("millrace") ||
+    (readdirSync(node.options.cniBinDir).includes("millrace") && statSync(node.plugin).size > 0)
+  );
+}
