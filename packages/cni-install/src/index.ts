@@ -9,3 +9,4 @@ export { lockInstaller } from "./installer-lock.ts";
 export { type InstallState, readInstallState } from "./state.ts";
 // Taking it back
 export { type Uninstalled, type UninstallPlaces, uninstallCni } from "./uninstall.ts";
+export { type CniView, viewCni } from "./view.ts";

@@ -4,6 +4,7 @@ import { type Configuration, errorCode } from "@millrace/core";
 import { ambientConfigAt } from "../daemon/ambient-config.ts";
 import { lockPath } from "../daemon/single-instance.ts";
 import { find } from "../daemon/stale-socket.ts";
+import { installLockPath } from "../install/install-places.ts";
 import type { Ledger } from "./removal.ts";
 import { removeEventLog } from "./remove-event-log.ts";
 
@@ -61,10 +62,12 @@ export function removeFiles({ sockets, paths, eventLog }: Configuration, purge: 
   removeIfEmpty(dirname(eventLog.path), ledger);
 }
 
-/** The lock file and the directory of the sockets, while the lock is still held: which says that the file is ours. */
-export function removeRunDirectory({ sockets }: Configuration, ledger: Ledger): void {
-  const lock = lockPath(sockets.admin);
-  ledger.attempt(`lock ${lock}`, () => rmSync(lock, { force: true }));
+/** The lock files and the directory of the sockets, while the locks are still held: which says that the files are ours. */
+export function removeRunDirectory(configuration: Configuration, ledger: Ledger): void {
+  const { sockets } = configuration;
+  for (const lock of [lockPath(sockets.admin), installLockPath(configuration)]) {
+    ledger.attempt(`lock ${lock}`, () => rmSync(lock, { force: true }));
+  }
   removeIfEmpty(dirname(sockets.cni), ledger);
   removeIfEmpty(dirname(sockets.admin), ledger);
 }

@@ -9,9 +9,9 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
   const command = new Command("uninstall")
     .summary("remove every trace of Millrace from this node")
     .description(
-      "Removes every trace of Millrace from this node: programs, maps, pins, routes and rules, changed settings, sockets and the " +
-        "ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if " +
-        "anything is left. Safe to repeat. Refuses while an agent runs, which would put everything back: stop it first.",
+      "Removes every trace of Millrace from this node: the CNI plugin and its entry in the network configuration, programs, maps, " +
+        "pins, routes and rules, changed settings, sockets and the ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if " +
+        "anything is left. Safe to repeat. Refuses while an agent or an installer runs, which would put everything back: stop it first.",
     )
     .option("--purge", "remove the event log as well")
     .option("--json", "what was removed and what is left, as JSON");
@@ -23,6 +23,8 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
     "paths.bpffs",
     "paths.journal",
     "paths.ambientConfig",
+    "install.cniBinDir",
+    "install.cniConfDir",
     "plugins",
   ]);
   command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
