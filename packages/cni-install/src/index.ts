@@ -2,6 +2,7 @@
 export { PLUGIN_TYPE, type PluginEntry, pluginEntry } from "./entry.ts";
 // Errors
 export { INSTALL_ERRORS, InstallError, type InstallErrorCode } from "./errors.ts";
+export { JOURNAL_NAME } from "./files/journal.ts";
 export type { InstallPlaces } from "./install-pass.ts";
 export { type InstallerOptions, installOnce, watchInstallation } from "./installer.ts";
 export { lockInstaller } from "./installer-lock.ts";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ENTRY } from "./testing/entry.test.kit.ts";
 import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
+import { uninstallCni } from "./uninstall.ts";
 
 /** As a program writes a list that it has parsed: other white space, other order. */
 const rewritten = (list: object) => JSON.stringify(list, undefined, 1);
@@ -11,7 +12,7 @@ test("nothing was installed: nothing to do, twice", () => {
   using node = new TestNode();
   node.write("10-net.conflist", LIST);
   const before = node.snapshot();
-  expect(node.uninstall()).toEqual({ removed: [], left: [] });
+  expect(node.uninstall()).toEqual({ removed: [], left: [], kept: [] });
   expect(node.snapshot()).toEqual(before);
 });
 
@@ -22,9 +23,23 @@ test("says what it has put back, and that there is nothing the second time; the 
   expect(node.uninstall()).toEqual({
     removed: [`entry in ${node.conf("10-net.conflist")}`, `CNI plugin ${node.plugin}`],
     left: [],
+    kept: [],
   });
   expect(existsSync(node.options.journal)).toBe(false);
-  expect(node.uninstall()).toEqual({ removed: [], left: [] });
+  expect(node.uninstall()).toEqual({ removed: [], left: [], kept: [] });
+});
+
+test("the plugin may stay for pods that end by it, and goes another time", async () => {
+  using node = new TestNode();
+  node.write("10-net.conflist", LIST);
+  const before = node.snapshot();
+  await node.install();
+  const { removed, left, kept } = uninstallCni({ ...node.options, keepPlugin: true });
+  expect({ removed, left }).toEqual({ removed: [`entry in ${node.conf("10-net.conflist")}`], left: [] });
+  expect(kept).toEqual([expect.stringContaining(node.plugin)]);
+  expect(existsSync(node.plugin)).toBe(true);
+  expect(node.uninstall()).toEqual({ removed: [`CNI plugin ${node.plugin}`], left: [], kept: [] });
+  expect(node.snapshot()).toEqual(before);
 });
 
 test("the primary's owner has written its file again, without us", async () => {

@@ -15,6 +15,11 @@ export interface UninstallPlaces {
   /** The agent's journal directory. */
   readonly journal: string;
   readonly log: Logger;
+  /**
+   * Leave the plugin itself: CRI-O ends a pod by the configuration that it began with (cri-o/ocicni, TearDownPod()), entry of ours
+   * and all, and cannot end it where the plugin is gone.
+   */
+  readonly keepPlugin?: boolean;
 }
 
 /** One phrase each. */
@@ -22,13 +27,16 @@ export interface Uninstalled {
   readonly removed: readonly string[];
   /** What is still there, with the reason. */
   readonly left: readonly string[];
+  /** What was left on purpose. The journal goes on knowing it. */
+  readonly kept: readonly string[];
 }
 
 /**
  * Puts the CNI directories back as they were, or as others have written their files since: first the entries, then the plugin that
  * they name. Entries of ours that no journal knows of are taken out too. Safe to repeat. The caller holds the installer's lock.
  */
-export function uninstallCni({ cniConfDir, cniBinDir, journal: directory, log }: UninstallPlaces): Uninstalled {
+export function uninstallCni(places: UninstallPlaces): Uninstalled {
+  const { cniConfDir, cniBinDir, journal: directory, log, keepPlugin = false } = places;
   const journal = new InstallJournal(directory, log);
   const removed: string[] = [];
   const left: string[] = [];
@@ -55,13 +63,16 @@ export function uninstallCni({ cniConfDir, cniBinDir, journal: directory, log }:
   for (const name of mayHaveEntry(cniConfDir)) attempt(join(cniConfDir, name), () => takeOut(cniConfDir, name));
   if (left.length > 0) {
     left.push(`${join(cniBinDir, PLUGIN_TYPE)}: it stays until no configuration may name it any more`);
-    return { removed, left };
+    return { removed, left, kept: [] };
+  }
+  if (keepPlugin && entries.some(({ kind }) => kind === "plugin")) {
+    return { removed, left, kept: [`CNI plugin ${join(cniBinDir, PLUGIN_TYPE)}: for pods that end by it`] };
   }
   for (const entry of entries.filter(({ kind }) => kind === "plugin")) {
     attempt(join(entry.directory, entry.name), () => undoAndForget(entry));
   }
   journal.close();
-  return { removed, left };
+  return { removed, left, kept: [] };
 }
 
 /** Lists of network configurations, also those that Cilium has renamed. */

@@ -13,12 +13,13 @@ export const lockInstall = (configuration: Configuration): Disposable => lockIns
  * Takes the CNI plugin and its entry away. First of all: as long as a runtime executes the plugin, it asks an agent that is not there.
  * The caller holds the installer's lock.
  */
-export function removeCniInstall(configuration: Configuration, log: Logger, ledger: Ledger): void {
+export function removeCniInstall(configuration: Configuration, keepPlugin: boolean, log: Logger, ledger: Ledger): void {
   const { install, paths } = configuration;
   ledger.attempt(`CNI plugin and its entry below ${dirname(install.cniConfDir)}`, () => {
     const { cniConfDir, cniBinDir } = install;
-    const { removed, left } = uninstallCni({ cniConfDir, cniBinDir, journal: paths.journal, log });
+    const { removed, left, kept } = uninstallCni({ cniConfDir, cniBinDir, journal: paths.journal, log, keepPlugin });
     ledger.removed.push(...removed);
+    ledger.kept.push(...kept);
     ledger.left.push(...left);
   });
   const path = installStatePath(configuration);

@@ -1,5 +1,6 @@
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { JOURNAL_NAME } from "@millrace/cni-install";
 import { type Configuration, errorCode } from "@millrace/core";
 import { ambientConfigAt } from "../daemon/ambient-config.ts";
 import { lockPath } from "../daemon/single-instance.ts";
@@ -7,6 +8,7 @@ import { find } from "../daemon/stale-socket.ts";
 import { installLockPath } from "../install/install-places.ts";
 import type { Ledger } from "./removal.ts";
 import { removeEventLog } from "./remove-event-log.ts";
+import type { UninstallOptions } from "./uninstall.ts";
 
 /** A directory that is not empty holds something of somebody else's, and stays. */
 function removeIfEmpty(path: string, ledger: Ledger): void {
@@ -41,10 +43,14 @@ function removeAmbientConfig(path: string, ledger: Ledger): void {
 }
 
 /** What the backends noted about the host must be empty by now: what is in it was not put back. */
-function removeJournal(path: string, ledger: Ledger): void {
+function removeJournal(path: string, keepCniPlugin: boolean, ledger: Ledger): void {
   ledger.attempt(`journal ${path}`, () => {
     if (find(path).kind === "nothing") return;
-    for (const file of readdirSync(path)) ledger.left.push(`journal ${join(path, file)}: it was not put back`);
+    for (const file of readdirSync(path)) {
+      if (file === JOURNAL_NAME && keepCniPlugin)
+        ledger.kept.push(`journal ${join(path, file)}: it knows of the CNI plugin`);
+      else ledger.left.push(`journal ${join(path, file)}: it was not put back`);
+    }
     removeIfEmpty(path, ledger);
   });
 }
@@ -53,11 +59,15 @@ function removeJournal(path: string, ledger: Ledger): void {
  * Sockets, ambient config, journal, and the event log if wanted; of each only what is recognised as ours. The caller holds the lock,
  * and removes it last.
  */
-export function removeFiles({ sockets, paths, eventLog }: Configuration, purge: boolean, ledger: Ledger): void {
+export function removeFiles(
+  { sockets, paths, eventLog }: Configuration,
+  { purge, keepCniPlugin }: Pick<UninstallOptions, "purge" | "keepCniPlugin">,
+  ledger: Ledger,
+): void {
   removeSocket(sockets.cni, ledger);
   removeSocket(sockets.admin, ledger);
   removeAmbientConfig(paths.ambientConfig, ledger);
-  removeJournal(paths.journal, ledger);
+  removeJournal(paths.journal, keepCniPlugin, ledger);
   removeEventLog(eventLog.path, purge, ledger);
   removeIfEmpty(dirname(eventLog.path), ledger);
 }

@@ -12,6 +12,8 @@ import { removeRedirections } from "./remove-redirection.ts";
 export interface UninstallOptions {
   /** The event log too. */
   readonly purge: boolean;
+  /** Not the CNI plugin: CRI-O ends pods by it that have begun with it. */
+  readonly keepCniPlugin: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -19,17 +21,17 @@ export interface UninstallOptions {
  * Removes everything of Millrace from this node and looks again. Holds the node's lock meanwhile, so that no agent starts half way,
  * and the installer's. Throws as {@link lockNode}, `ERR_INSTALLER_RUNNING`, and for mistakes of configuration; what could not be removed is told in the result.
  */
-export async function uninstall(setup: Setup, { purge, signal }: UninstallOptions): Promise<Removal> {
+export async function uninstall(setup: Setup, { purge, keepCniPlugin, signal }: UninstallOptions): Promise<Removal> {
   const { configuration } = setup;
   const log = createLogger({ format: "text", level: "warn", output: destination({ fd: 2, sync: true }) });
   const backends = await loadBackends(setup, log, signal);
   const ledger = new Ledger();
   using _only = await lockNode(configuration.sockets.admin);
   using _noInstaller = lockInstall(configuration);
-  removeCniInstall(configuration, log, ledger);
+  removeCniInstall(configuration, keepCniPlugin, log, ledger);
   const { journal, bpffs } = configuration.paths;
   await removeRedirections(backends, new UsedBackends(journal), bpffs, ledger);
-  removeFiles(configuration, purge, ledger);
+  removeFiles(configuration, { purge, keepCniPlugin }, ledger);
   removeRunDirectory(configuration, ledger);
   return ledger;
 }

@@ -44,6 +44,9 @@ export function asBefore({ name, text, mode, uid, gid }: Omit<ConfigFile, "found
   return { name, bytes: toBytes(text).toString("base64"), mode, uid, gid };
 }
 
+/** Name of the directory, below the agent's journal, that the entries are in. */
+export const JOURNAL_NAME = "cni-install";
+
 /** What was changed in the CNI directories, noted before it is done: one file each. It outlives a reboot, as those directories do. */
 export class InstallJournal {
   readonly #directory: string;
@@ -51,7 +54,7 @@ export class InstallJournal {
 
   /** `directory`: the agent's journal (`paths.journal`). */
   constructor(directory: string, log: Logger) {
-    this.#directory = join(directory, "cni-install");
+    this.#directory = join(directory, JOURNAL_NAME);
     this.#log = log;
   }
 

@@ -14,6 +14,7 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
         "anything is left. Safe to repeat. Refuses while an agent or an installer runs, which would put everything back: stop it first.",
     )
     .option("--purge", "remove the event log as well")
+    .option("--keep-cni-plugin", "leave the CNI plugin: CRI-O ends pods by it that have begun with it")
     .option("--json", "what was removed and what is left, as JSON");
   addSettings(command, [
     "redirectMode",
@@ -27,17 +28,24 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
     "install.cniConfDir",
     "plugins",
   ]);
-  command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
-    const { signal } = io; // from here on, for what follows must not be left half done
-    const setup = setupOf(command, io);
-    const { uninstall } = await import("../../uninstall/uninstall.ts");
-    const { renderRemoval } = await import("../../uninstall/render-removal.ts");
-    const removal = await uninstall(setup, { purge: purge === true, signal });
-    await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
-    finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
-  });
+  command.action(
+    async ({ purge, keepCniPlugin, json }: { purge?: boolean; keepCniPlugin?: boolean; json?: boolean }) => {
+      const { signal } = io; // from here on, for what follows must not be left half done
+      const setup = setupOf(command, io);
+      const { uninstall } = await import("../../uninstall/uninstall.ts");
+      const { renderRemoval } = await import("../../uninstall/render-removal.ts");
+      const removal = await uninstall(setup, {
+        purge: purge === true,
+        keepCniPlugin: keepCniPlugin === true,
+        signal,
+      });
+      await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
+      finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
+    },
+  );
   return addHelp(command, [
     ["millrace uninstall", "leave nothing but the event log"],
     ["millrace uninstall --purge", "leave nothing"],
+    ["millrace uninstall --keep-cni-plugin", "on a node with CRI-O; once more without it when its pods are gone"],
   ]);
 }
