@@ -1,15 +1,9 @@
 import { PLUGIN_TYPE, type PluginEntry } from "./entry.ts";
 import { type Candidate, type ConfigFile, isReadable, isValid, type Ownership } from "./files/config-directory.ts";
 import { listOfOne, withEntry, withoutEntry } from "./network/edit-list.ts";
-import type { Network } from "./network/read-network.ts";
 import { unsuitable } from "./network/suitability.ts";
 import type { ByteText } from "./network/text.ts";
-
-/** The file that `ownConfig` writes: before whatever a primary calls its own. */
-export const OWN_NAME = "00-millrace.conflist";
-
-/** Multus' plugin, and the one that hands over to its daemon. */
-const MULTUS: ReadonlySet<string> = new Set(["multus", "multus-shim"]);
+import { defaultNetworkOf, firstPrimary, isMultus, isPrimary, OWN_NAME, type Primary } from "./primary.ts";
 
 /** A file as it has to be, and what that makes of what is there. */
 export interface Target extends Ownership {
@@ -29,40 +23,30 @@ export type Decision =
   | { readonly kind: "refused"; readonly file: string; readonly reason: string }
   | { readonly kind: "wanted"; readonly target: Target };
 
-type Primary = ConfigFile & { readonly found: Network };
-
-/** A list of nothing but our entry is what somebody left of one; no runtime gets a network from it. */
-const isPrimary = (candidate: Candidate): candidate is Primary =>
-  candidate.name !== OWN_NAME &&
-  isReadable(candidate) &&
-  isValid(candidate.found) &&
-  !(candidate.found.types.length > 0 && candidate.found.types.every((type) => type === PLUGIN_TYPE));
-
-/** The file that a runtime would take without us: the first that is valid (see {@link readNetwork}). */
-export const primaryOf = (candidates: readonly Candidate[]): Primary | undefined => candidates.find(isPrimary);
-
 /** What has to be where, from what is there. */
 export function decide(candidates: readonly Candidate[], ownConfig: boolean, entry: PluginEntry): Decision {
-  const primary = primaryOf(candidates);
-  if (primary === undefined) return { kind: "waiting", reason: "there is no valid network configuration yet" };
-  const reason = unsuitable(primary.found) ?? (ownConfig ? notToBeCopied(primary.found) : notToBeEdited(primary));
-  if (reason !== undefined) return { kind: "refused", file: primary.name, reason };
-  const target = ownConfig ? ownList(primary, entry) : inPlace(primary, candidates, entry);
+  const first = firstPrimary(candidates);
+  if (first === undefined) return { kind: "waiting", reason: "there is no valid network configuration yet" };
+  const place = isMultus(first) ? (defaultNetworkOf(first, candidates) ?? first) : first;
+  const reason = unsuitable(place.found) ?? (ownConfig ? notToBeCopied(first) : notToBeEdited(place, first));
+  if (reason !== undefined) return { kind: "refused", file: place.name, reason };
+  const target = ownConfig ? ownList(place, entry) : inPlace(place, candidates, entry);
   if (target === undefined) {
     const cause = "no name is left for the list that it would become; rename it, or set install.ownConfig";
-    return { kind: "refused", file: primary.name, reason: cause };
+    return { kind: "refused", file: place.name, reason: cause };
   }
   return { kind: "wanted", target };
 }
 
-function notToBeCopied({ types }: Network): string | undefined {
-  if (!types.some((type) => MULTUS.has(type))) return undefined;
-  // It takes the first other configuration for its default network: our copy, which holds itself.
-  return "it is Multus', which would take a copy of itself for the default network; unset install.ownConfig";
+function notToBeCopied(first: Primary): string | undefined {
+  if (!isMultus(first)) return undefined;
+  return `Multus is first (${first.name}), and would not be asked any more with a list of ours before it; unset install.ownConfig`;
 }
 
-function notToBeEdited({ isLink }: ConfigFile): string | undefined {
-  return isLink ? "it is a symbolic link, which editing would replace by a file; set install.ownConfig" : undefined;
+function notToBeEdited({ isLink, found, name }: Primary, first: Primary): string | undefined {
+  if (isLink) return "it is a symbolic link, which editing would replace by a file; set install.ownConfig";
+  if (found.kind === "list" || name === first.name) return undefined;
+  return `it is a single plugin, and Multus (${first.name}) names it by this file; make it a list, under a name that Multus knows`;
 }
 
 const asList = ({ found, text }: Primary): ByteText => (found.kind === "list" ? withoutEntry(text) : listOfOne(text));

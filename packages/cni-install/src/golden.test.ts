@@ -12,14 +12,15 @@ test.each(primaries.map(({ name }) => name))(
   async (primary) => {
     using node = new TestNode();
     const directory = join(FIXTURES, primary);
-    const [file = ""] = readdirSync(directory).filter((name) => name !== "expected");
-    node.write(file, readFileSync(join(directory, file)), 0o600);
+    const files = readdirSync(directory).filter((name) => name !== "expected");
+    for (const file of files) node.write(file, readFileSync(join(directory, file)), 0o600);
     const before = node.snapshot();
-    expect(await node.install()).toMatchObject({ state: "installed", warnings: [] });
-    const [list = ""] = node.names();
-    expect(node.names()).toHaveLength(1);
-    expect(node.types(list).at(-1)).toBe(PLUGIN_TYPE);
-    await expect(node.read(list)).toMatchFileSnapshot(join(directory, "expected", list));
+    const { state, config, warnings } = await node.install();
+    expect({ state, warnings }).toEqual({ state: "installed", warnings: [] });
+    expect(node.types(config?.file ?? "").at(-1)).toBe(PLUGIN_TYPE);
+    expect(node.names()).toEqual(readdirSync(join(directory, "expected")).sort());
+    for (const name of node.names())
+      await expect(node.read(name)).toMatchFileSnapshot(join(directory, "expected", name));
     expect(node.uninstall()).toMatchObject({ left: [] });
     expect(node.snapshot()).toEqual(before);
   },

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { errorCode, errorMessage, type Logger } from "@millrace/core";
-import { decide, OWN_NAME, type Target } from "./decide.ts";
+import { decide, type Target } from "./decide.ts";
 import type { PluginEntry } from "./entry.ts";
 import { type Candidate, isReadable, listNames, readConfigDirectory } from "./files/config-directory.ts";
 import { asBefore, digest, type InstallJournal, type JournalEntry } from "./files/journal.ts";
 import { installPlugin } from "./files/plugin-file.ts";
 import { removeFile, replaceFile, sweepTemporaries } from "./files/replace-file.ts";
 import { toBytes } from "./network/text.ts";
+import { OWN_NAME } from "./primary.ts";
 import type { InstallState } from "./state.ts";
 import { undo } from "./undo.ts";
 import { type Warning, warningsAbout } from "./warnings.ts";

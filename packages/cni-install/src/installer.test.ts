@@ -16,6 +16,7 @@ import { expect, test } from "vitest";
 import { ENTRY } from "./testing/entry.test.kit.ts";
 import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
 import { chain, oddList, oddPlugin, oddSingle } from "./testing/odd-json.test.kit.ts";
+import { viewCni } from "./view.ts";
 
 const BY = ["bridge", "millrace"];
 
@@ -207,7 +208,53 @@ test("ownConfig: a single plugin's file is copied as a list and stays", async ()
   expect(node.types("00-millrace.conflist")).toEqual(BY);
 });
 
-test("ownConfig: what sorts before ours is told; Multus is refused, which would find itself in our copy", async () => {
+test("Multus is first: our entry goes into its default network's list, and Multus' own file stays", async () => {
+  using node = new TestNode();
+  const multus = {
+    cniVersion: "0.3.1",
+    name: "m",
+    type: "multus-shim",
+    clusterNetwork: "/host/etc/cni/net.d/20-b.conflist",
+  };
+  node.write("00-multus.conf", JSON.stringify(multus));
+  node.write("10-a.conflist", LIST);
+  node.write("20-b.conflist", LIST);
+  const before = node.snapshot();
+  await node.install();
+  expect(node.types("20-b.conflist")).toEqual(BY);
+  node.write("00-multus.conf", JSON.stringify({ ...multus, clusterNetwork: undefined, delegates: [{}] }));
+  expect(await node.install()).toMatchObject({ state: "installed", config: { file: "10-a.conflist" } });
+  expect(node.types("10-a.conflist")).toEqual(BY);
+  expect(node.read("20-b.conflist")).toBe(LIST);
+  expect(viewCni(node.options)).toMatchObject({ used: "10-a.conflist", hasEntry: true });
+  node.write("00-multus.conf", JSON.stringify(multus));
+  expect(viewCni(node.options)).toMatchObject({ used: "20-b.conflist", hasEntry: false });
+  node.uninstall();
+  expect(node.snapshot()).toEqual(before);
+});
+
+test("Multus is first, and its default network is a single plugin that it names by its file: refused", async () => {
+  using node = new TestNode();
+  const multus = { cniVersion: "0.3.1", name: "m", type: "multus", clusterNetwork: "/etc/cni/net.d/10-net.conf" };
+  node.write("00-multus.conf", JSON.stringify(multus));
+  node.write("10-net.conf", SINGLE);
+  expect(await node.install()).toMatchObject({
+    state: "refused",
+    detail: expect.stringMatching(/10-net\.conf .*make it a list/),
+  });
+  expect(node.read("10-net.conf")).toBe(SINGLE);
+});
+
+test("Multus alone, with its default network elsewhere: its own file becomes a list", async () => {
+  using node = new TestNode();
+  node.write("00-multus.conf", SINGLE.replace("bridge", "multus-shim"));
+  expect(await node.install()).toMatchObject({
+    state: "installed",
+    config: { file: "00-multus.conflist", kind: "converted" },
+  });
+});
+
+test("ownConfig: what sorts before ours is told; with Multus it is refused, which it would put out of use", async () => {
   using node = new TestNode({ ownConfig: true });
   node.write("00-a.conflist", LIST);
   expect(await node.install()).toMatchObject({ warnings: [{ code: "NOT_FIRST" }] });

@@ -1,5 +1,5 @@
-import { OWN_NAME, primaryOf } from "./decide.ts";
 import { type Candidate, isValid } from "./files/config-directory.ts";
+import { firstPrimary, OWN_NAME } from "./primary.ts";
 
 /** What somebody should know who wonders why pods do not start, or start without us. */
 export interface Warning {
@@ -19,7 +19,7 @@ export function warningsAbout(
 }
 
 function invalidFirst(candidates: readonly Candidate[]): Warning[] {
-  const primary = primaryOf(candidates);
+  const primary = firstPrimary(candidates);
   const before = primary === undefined ? candidates : candidates.slice(0, candidates.indexOf(primary));
   return before.flatMap(({ name, found }) =>
     isValid(found)
