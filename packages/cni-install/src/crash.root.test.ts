@@ -1,7 +1,9 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import type { InstallState } from "./state.ts";
 import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
 
 /**
@@ -101,6 +103,69 @@ test.each(CASES)(
   },
   300_000,
 );
+
+/** Runs an installation in which each call of this name is entered late, and does something before that. */
+async function delayed(
+  node: TestNode,
+  name: string,
+  ...steps: [when: () => boolean, action: () => void][]
+): Promise<InstallState> {
+  const inject = ["-e", `trace=${name}`, "-e", `inject=${name}:delay_enter=400ms`];
+  const child = spawn("strace", ["-qq", "-o", "/dev/null", ...inject, ...commandLine(node, "install")]);
+  const output = text(child.stdout);
+  for (const [when, action] of steps) {
+    await expect.poll(when, { interval: 5 }).toBe(true);
+    action();
+  }
+  return JSON.parse(await output) as InstallState;
+}
+
+test("the owner writes its file between our look and our replacing it: what it wrote stays, with our entry", async () => {
+  using node = new TestNode();
+  node.write("10-net.conflist", LIST);
+  const newer = LIST.replace("1.5e3", "9000");
+  const state = await delayed(node, "renameat2", [() => temporaries(node) > 0, () => renameOver(node, newer)]);
+  expect(state).toMatchObject({ state: "installed", writes: 3 }); // the plugin, in vain, and again
+  expect(node.types("10-net.conflist")).toEqual(["bridge", "millrace"]);
+  expect(node.uninstall().left).toEqual([]);
+  expect(node.read("10-net.conflist")).toBe(newer);
+  expect(statSync(node.conf("10-net.conflist")).mode & 0o777).toBe(0o600);
+});
+
+test("the owner writes once more, into our file, while what it wrote before is put back: the last one stays, with our entry", async () => {
+  using node = new TestNode();
+  node.write("10-net.conflist", LIST);
+  const last = LIST.replace("1.5e3", "1234");
+  const state = await delayed(
+    node,
+    "renameat2",
+    [() => temporaries(node) > 0, () => renameOver(node, LIST.replace("1.5e3", "9000"))],
+    [() => node.read("10-net.conflist").includes("millrace"), () => node.write("10-net.conflist", last)],
+  );
+  expect(state).toMatchObject({ state: "installed" });
+  node.uninstall();
+  expect(node.read("10-net.conflist")).toBe(last);
+});
+
+const temporaries = (node: TestNode): number => node.names().filter((name) => name.endsWith(".tmp")).length;
+
+function renameOver(node: TestNode, text: string): void {
+  node.write("theirs", text, 0o600);
+  renameSync(node.conf("theirs"), node.conf("10-net.conflist"));
+}
+
+test("the owner writes its single plugin's file between our making a list of it and its removal: it is not lost", async () => {
+  using node = new TestNode();
+  node.write("10-net.conf", SINGLE);
+  const newer = SINGLE.replace("1.5e3", "9000");
+  const converted = () => node.names().includes("10-net.conflist");
+  const state = await delayed(node, "rename", [converted, () => node.write("10-net.conf", newer)]);
+  expect(state).toMatchObject({ state: "installed" });
+  expect(node.names()).toEqual(["10-net.conflist"]);
+  expect(node.uninstall().left).toEqual([]);
+  expect(node.names()).toEqual(["10-net.conf"]);
+  expect(node.read("10-net.conf")).toBe(newer);
+});
 
 /** The node's files without the directory that differs from node to node. */
 function normal(node: TestNode): Record<string, string> {

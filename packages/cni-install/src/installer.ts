@@ -21,10 +21,15 @@ export interface InstallerOptions extends InstallPlaces {
   readonly limits?: RewriteLimits;
 }
 
-/** Looks until what is there is installed, refused or missing, and says so in the state file. The caller holds the installer's lock. */
+/** So often somebody may write a file while one look is about it. */
+const MOST_LOOKS = 10;
+
+/** Looks, and says how things are, in the state file too. The caller holds the installer's lock. */
 export async function installOnce(options: InstallerOptions, signal: AbortSignal): Promise<InstallState> {
   const installer = new Installer(options);
-  return installer.look(signal);
+  let state = await installer.look(signal);
+  for (let looks = 1; installer.againMs === 0 && looks < MOST_LOOKS; looks += 1) state = await installer.look(signal);
+  return state;
 }
 
 /** Installs, and keeps it so until disposed. The caller holds the installer's lock. Whatever fails is tried again. */

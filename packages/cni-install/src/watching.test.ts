@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type InstallerOptions, watchInstallation } from "./installer.ts";
 import { readInstallState } from "./state.ts";
@@ -38,6 +38,24 @@ test("waits for the primary, and follows whatever way it writes its file: create
 
   rmSync(node.conf("05-net.conflist"));
   await installed(node, "10-net.conflist");
+});
+
+test("a file that is being written in place is waited for: nobody else's gets the entry meanwhile", async () => {
+  using node = new TestNode();
+  await using _watching = watching(node, { settleMs: 150 });
+  node.write("87-other.conflist", LIST);
+  node.write("10-net.conflist", LIST);
+  await installed(node, "10-net.conflist");
+  const before = state(node)?.writes ?? 0;
+  const file = openSync(node.conf("10-net.conflist"), "w");
+  for (const part of LIST.match(/.{1,5}/gs) ?? []) {
+    writeSync(file, part);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  closeSync(file);
+  await installed(node, "10-net.conflist");
+  await expect.poll(() => state(node)?.writes).toBe(before + 1);
+  expect(node.read("87-other.conflist")).toBe(LIST);
 });
 
 test("the directory is replaced by another: it is found by time, and watched from then on", async () => {

@@ -115,11 +115,25 @@ function swap(temporary: string, path: string, bytes: Uint8Array, expected: Uint
     renameSync(temporary, path); // a file system that cannot swap: what is written between the look and this is lost
     return;
   }
-  if (holds(temporary, expected)) return;
-  // Somebody's newer file came out. It goes back; should there be a still newer one by then, that comes out and goes back in turn.
-  do renameExchange(temporary, path);
-  while (!holds(temporary, bytes));
+  const out = readFileSync(temporary);
+  if (out.equals(expected)) return;
+  putBack(temporary, path, out, bytes);
   throw changing(path);
+}
+
+/**
+ * Somebody's newer file came `out`, and goes back to the path. What comes out in turn should be what was `put` there last; if not, it was
+ * written since, over ours or in its place, and is the newest: then that goes back, until nobody has written between two swaps.
+ */
+function putBack(temporary: string, path: string, out: Buffer, put: Uint8Array): void {
+  try {
+    renameExchange(temporary, path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return; // removed by now, which is newer still
+    throw error;
+  }
+  const next = readFileSync(temporary);
+  if (!next.equals(put)) putBack(temporary, path, next, out);
 }
 
 function holds(path: string, bytes: Uint8Array): boolean {
