@@ -280,12 +280,28 @@ test("between both ways of installing, and back", async () => {
 test("what Cilium puts out of the way is told, with the setting that ends it", async () => {
   using node = new TestNode({ ownConfig: true });
   node.write("10-net.conflist", LIST);
-  await node.install();
+  node.write("87-podman.conflist.cilium_bak", LIST);
+  expect((await node.install()).warnings).toEqual([]);
   renameSync(node.conf("00-millrace.conflist"), node.conf("00-millrace.conflist.cilium_bak"));
-  const { warnings } = await node.install();
-  expect(warnings).toEqual([
-    { code: "CILIUM_EXCLUSIVE", message: expect.stringMatching(/00-millrace.*cni\.exclusive=false/) },
-  ]);
+  const told = [{ code: "CILIUM_EXCLUSIVE", message: expect.stringMatching(/00-millrace.*cni\.exclusive=false/) }];
+  expect((await node.install()).warnings).toEqual(told);
+  rmSync(node.conf("00-millrace.conflist.cilium_bak"));
+  node.write("05-cilium.conflist", LIST.replace('"bridge"', '"cilium-cni"'));
+  const alone = [{ code: "CILIUM_EXCLUSIVE", message: expect.stringMatching(/87-podman.*cni\.exclusive=false/) }];
+  expect((await node.install()).warnings).toEqual(alone);
+});
+
+test("our configuration changes while a single plugin's file is a list: it is that file that comes back", async () => {
+  using node = new TestNode();
+  node.write("10-net.conf", SINGLE);
+  const before = node.snapshot();
+  await node.install();
+  expect(await node.install({ entry: { ...ENTRY, failurePolicy: "open" } })).toMatchObject({
+    writes: 1,
+    config: { kind: "converted" },
+  });
+  node.uninstall();
+  expect(node.snapshot()).toEqual(before);
 });
 
 test("the plugin: a newer one replaces the older while it runs, the same is left, a wrong mode is mended", async () => {

@@ -15,7 +15,7 @@ export function warningsAbout(
   names: readonly string[],
   ownConfig: boolean,
 ): Warning[] {
-  return [...invalidFirst(candidates), ...cilium(names), ...(ownConfig ? notFirst(candidates) : [])];
+  return [...invalidFirst(candidates), ...cilium(candidates, names), ...(ownConfig ? notFirst(candidates) : [])];
 }
 
 function invalidFirst(candidates: readonly Candidate[]): Warning[] {
@@ -34,10 +34,14 @@ function invalidFirst(candidates: readonly Candidate[]): Warning[] {
   );
 }
 
-function cilium(names: readonly string[]): Warning[] {
+/** Files that Cilium renamed long ago stay where they are: they say something only where Cilium is the primary, or has renamed ours. */
+function cilium(candidates: readonly Candidate[], names: readonly string[]): Warning[] {
   const renamed = names.filter((name) => name.endsWith(CILIUM_SUFFIX)).sort();
-  if (renamed.length === 0) return [];
-  const message = `Cilium has put ${renamed.join(", ")} out of the way and owns the directory: what others write there does not last. Set cni.exclusive=false in Cilium's Helm values`;
+  const isPrimary = firstPrimary(candidates)?.found.types.includes("cilium-cni") === true;
+  if (renamed.length === 0 || !(isPrimary || renamed.includes(OWN_NAME + CILIUM_SUFFIX))) return [];
+  const message =
+    `Cilium has put ${renamed.join(", ")} out of the way: as long as it owns the directory (cni.exclusive), what others write there ` +
+    "does not last. Set cni.exclusive=false in Cilium's Helm values, and remove the renamed files";
   return [{ code: "CILIUM_EXCLUSIVE", message }];
 }
 
