@@ -16,6 +16,10 @@ test("a list, and a single plugin, as libcni reads them", () => {
   expect(read("a.json", '{"Name":"n","TYPE":"a","ipam":null,"cniVersion":""}')).toEqual(single);
 });
 
+test("of several spellings of a key the last in the order of the bytes counts", () => {
+  expect(read("a.conf", '{"type":"a","TYPE":"b","tyPe":"c"}')).toMatchObject({ types: ["a"] });
+});
+
 test("every version that a runtime may choose", () => {
   const text = '{"name":"n","cniVersion":"1.0.0","cniVersions":["0.4.0","1.1.0"],"plugins":[{"type":"a"}]}';
   expect(read("a.conflist", text)).toMatchObject({ versions: ["0.4.0", "1.1.0", "1.0.0"] });
@@ -42,6 +46,11 @@ test.each([
   ["a.conflist", '{"name":"n","plugins":{"type":"a"}}', /^plugins: /],
   ["a.conflist", '{"name":"n","plugins":[{"type":"a"},{"name":"b"}]}', /^plugins.1.type: /],
   ["a.conflist", '{"name":"n","plugins":[{"type":"a","capabilities":{"x":1}}]}', /^plugins.0.capabilities.x: /],
+  ["a.conflist", '{"name":"n","plugins":[{"type":"a","dns":[]}]}', /^plugins.0.dns: /],
+  ["a.conflist", '{"name":"n","plugins":[{"type":"a","prevResult":"x"}]}', /^plugins.0.prevResult: /],
+  ["a.conflist", '{"name":"n","plugins":[{"type":"a","Name":1,"name":"x"}]}', /^plugins.0.Name: /],
+  ["a.conflist", '{"name":"n","cniVersions":["x"],"plugins":[{"type":"a"}]}', /^cniVersions.0: /],
+  ["a.conflist", '{"name":"n","cniVersion":"1.1.0","loadOnlyInlinedPlugins":"True"}', /^plugins: /],
   ["a.conf", '{"name":"n","plugins":[{"type":"a"}]}', /^type: /],
   ["a.conf", '{"name":"n","type":""}', /^type: /],
   ["a.conf", " ".repeat(MAX_CONFIG_BYTES + 1), /larger than/],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseObject } from "./parse.ts";
+import { readPlugin } from "./read-plugin.ts";
 import { type ByteText, toBytes } from "./text.ts";
 
 /** What a runtime finds in a file of the CNI directory. */
@@ -21,33 +22,29 @@ export interface Invalid {
 /** containerd refuses a larger file (containerd/go-cni opts.go, MaxFileSize). */
 export const MAX_CONFIG_BYTES = 2 * 1024 * 1024;
 
-// Go's decoder takes null for any type, as if the key were not there.
-const text = z.string().nullish();
+/** pkg/version of libcni, ParseVersion(). */
+const version = z.string().regex(/^\d+(\.\d+){0,2}$/, "must be a version");
 const flag = z.union([z.boolean(), z.string().regex(/^(true|false)$/i)]).optional();
 
-/** libcni's types.PluginConf: what is decoded, and fails the file when it has another type. */
-const plugin = z.looseObject({
-  type: z.string().min(1),
-  name: text,
-  cniVersion: text,
-  capabilities: z.record(z.string(), z.boolean()).nullish(),
-  ipam: z.looseObject({ type: text }).nullish(),
-});
-
 /** libcni/conf.go, NetworkConfFromBytes(). */
-const list = z.looseObject({
-  name: z.string(),
-  cniVersion: z.string().optional(),
-  cniVersions: z.array(z.string()).optional(),
-  disableCheck: flag,
-  disableGC: flag,
-  loadOnlyInlinedPlugins: flag,
-  plugins: z.array(plugin).min(1).optional(),
-});
+const list = z
+  .looseObject({
+    name: z.string(),
+    cniVersion: z.string().optional(),
+    cniVersions: z.array(version).optional(),
+    disableCheck: flag,
+    disableGC: flag,
+    loadOnlyInlinedPlugins: flag,
+    plugins: z.array(z.unknown()).min(1).optional(),
+  })
+  .refine(({ plugins, loadOnlyInlinedPlugins: only }) => plugins !== undefined || !/^true$/i.test(String(only)), {
+    path: ["plugins"],
+    message: "must be there with loadOnlyInlinedPlugins",
+  });
 
 /**
  * Reads a file as libcni does for the kubelet's successors: containerd (containerd/go-cni opts.go, loadFromConfDir()), CRI-O (ocicni) and
- * cri-dockerd: `.conflist` as a list, everything else as a single plugin. Keys of a plugin that differ in case only are the same to Go.
+ * cri-dockerd: `.conflist` as a list, everything else as a single plugin.
  */
 export function readNetwork(fileName: string, content: ByteText): Network | Invalid {
   if (content.length > MAX_CONFIG_BYTES) return { invalid: `it is larger than ${MAX_CONFIG_BYTES} bytes` };
@@ -70,27 +67,24 @@ function refuseInfinity(key: string, value: unknown): unknown {
 }
 
 function readList(value: unknown): Network | Invalid {
-  const inner = (value as { plugins?: unknown } | null)?.plugins;
-  const parsed = list.safeParse(Array.isArray(inner) ? { ...(value as object), plugins: inner.map(goKeys) } : value);
+  const parsed = list.safeParse(value);
   if (!parsed.success) return { invalid: firstIssue(parsed.error) };
   const { name, cniVersion, cniVersions = [], plugins = [] } = parsed.data;
+  const types: string[] = [];
+  for (const [index, plugin] of plugins.entries()) {
+    const read = readPlugin(plugin);
+    if ("invalid" in read) return { invalid: `plugins.${index}.${read.invalid}` };
+    types.push(read.type);
+  }
   const versions = [...cniVersions, ...(cniVersion ? [cniVersion] : [])];
-  return { kind: "list", name, versions, types: plugins.map(({ type }) => type) };
+  return { kind: "list", name, versions, types };
 }
 
 function readSingle(value: unknown): Network | Invalid {
-  const parsed = plugin.safeParse(goKeys(value));
-  if (!parsed.success) return { invalid: firstIssue(parsed.error) };
-  const { name, cniVersion, type } = parsed.data;
-  return { kind: "single", name: name ?? "", versions: cniVersion ? [cniVersion] : [], types: [type] };
-}
-
-const KNOWN = new Map(Object.keys(plugin.shape).map((key) => [key.toLowerCase(), key]));
-
-/** encoding/json fills a struct's field by any spelling of its name. */
-function goKeys(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [KNOWN.get(key.toLowerCase()) ?? key, inner]));
+  const read = readPlugin(value);
+  if ("invalid" in read) return read;
+  const { name, cniVersion, type } = read;
+  return { kind: "single", name, versions: cniVersion === "" ? [] : [cniVersion], types: [type] };
 }
 
 function firstIssue({ issues }: z.ZodError): string {
