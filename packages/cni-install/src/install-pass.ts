@@ -99,8 +99,12 @@ function install(
   }
   const { target } = decision;
   apply(cniConfDir, target, candidates, journal, log, mayWrite);
-  putBack(journal, target.name, log);
-  const config = { file: target.name, kind: kindOf(target, journal), network: target.primary.network };
+  putBack(journal, join(cniConfDir, target.name), log);
+  const config = {
+    file: target.name,
+    kind: kindOf(target, notedFor(journal, join(cniConfDir, target.name))),
+    network: target.primary.network,
+  };
   return { state: "installed", detail: `${join(cniConfDir, target.name)} has our entry`, config };
 }
 
@@ -111,8 +115,13 @@ function contended(waitMs: number): Installed {
   return { state: "contended", detail, againMs: waitMs };
 }
 
-const kindOf = ({ kind, name }: Target, journal: InstallJournal): Target["kind"] =>
-  configEntries(journal).find((entry) => entry.name === name && entry.kind === "converted") ? "converted" : kind;
+const kindOf = ({ kind }: Target, noted: JournalEntry | undefined): Target["kind"] =>
+  noted?.kind === "converted" ? "converted" : kind;
+
+const pathOf = ({ directory, name }: JournalEntry): string => join(directory, name);
+
+const notedFor = (journal: InstallJournal, path: string): JournalEntry | undefined =>
+  configEntries(journal).find((entry) => pathOf(entry) === path);
 
 const configEntries = (journal: InstallJournal): JournalEntry[] =>
   journal.entries().filter(({ kind }) => kind !== "plugin");
@@ -130,7 +139,7 @@ function apply(
   // As it was when the target was made of it, and not as it is by now.
   const there = candidates.filter(isReadable).find(({ name }) => name === target.name);
   const present = there && toBytes(there.text);
-  const noted = configEntries(journal).find(({ name }) => name === target.name);
+  const noted = notedFor(journal, path);
   if (present?.equals(bytes) !== true) {
     mayWrite(target.name);
     journal.note(entryFor(directory, target, noted));
@@ -156,11 +165,11 @@ function entryFor(directory: string, target: Target, noted: JournalEntry | undef
 
 const rest = ({ kind, directory, name, before }: JournalEntry) => ({ kind, directory, name, before });
 
-/** Puts back every file that was changed, but the one of this name. */
+/** Puts back every file that was changed, but the one at this path. */
 function putBack(journal: InstallJournal, except: string | undefined, log: Logger): void {
   for (const entry of configEntries(journal)) {
-    if (entry.name === except) continue;
-    const file = join(entry.directory, entry.name);
+    const file = pathOf(entry);
+    if (file === except) continue;
     try {
       const done = undo(entry);
       journal.forget(entry);

@@ -123,6 +123,20 @@ test("another primary takes over: the one before gets its file back", async () =
   expect(node.read("87-podman.conflist")).toBe(LIST);
 });
 
+test("the directories are others by now: what was changed in those before is put back", async () => {
+  using before = new TestNode();
+  using node = new TestNode();
+  for (const each of [before, node]) each.write("10-net.conflist", LIST);
+  const snapshot = before.snapshot();
+  await before.install();
+  await before.install({ cniConfDir: node.options.cniConfDir });
+  expect(before.read("10-net.conflist")).toBe(LIST);
+  expect(node.types("10-net.conflist")).toEqual(BY);
+  before.uninstall();
+  expect(before.snapshot()).toEqual(snapshot);
+  expect(node.read("10-net.conflist")).toBe(LIST);
+});
+
 test("no configuration, no directory: waiting, and no error; the plugin is there already", async () => {
   using node = new TestNode();
   expect(await node.install()).toMatchObject({ state: "waiting", detail: expect.stringContaining("no valid network") });

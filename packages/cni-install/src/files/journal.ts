@@ -77,7 +77,7 @@ export class InstallJournal {
     writeDurably(this.#file(entry), `${JSON.stringify({ version: 1, ...entry })}\n`);
   }
 
-  forget(entry: Pick<JournalEntry, "kind" | "name">): void {
+  forget(entry: Pick<JournalEntry, "kind" | "directory" | "name">): void {
     removeDurably(this.#file(entry));
   }
 
@@ -91,8 +91,8 @@ export class InstallJournal {
     removeEmpty(this.#directory, dirname(this.#directory));
   }
 
-  #file({ kind, name }: Pick<JournalEntry, "kind" | "name">): string {
+  #file({ kind, directory, name }: Pick<JournalEntry, "kind" | "directory" | "name">): string {
     const group = kind === "plugin" ? "plugin" : "config";
-    return join(this.#directory, `${group}-${encodeURIComponent(name)}.json`);
+    return join(this.#directory, `${group}-${encodeURIComponent(join(directory, name))}.json`);
   }
 }

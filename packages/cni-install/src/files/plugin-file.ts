@@ -33,7 +33,7 @@ export function installPlugin(
   const path = join(directory, PLUGIN_TYPE);
   const there = readFileIfThere(directory, PLUGIN_TYPE);
   const present = there && toBytes(there.text);
-  const noted = journal.entries().find(({ kind }) => kind === "plugin");
+  const noted = journal.entries().find((entry) => entry.kind === "plugin" && entry.directory === directory);
   if (present === undefined || digest(present) !== wanted) {
     mayWrite(PLUGIN_TYPE);
     // An upgrade replaces what we wrote: what stood there before us is what is noted already.
