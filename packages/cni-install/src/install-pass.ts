@@ -3,7 +3,7 @@ import { errorCode, errorMessage, type Logger } from "@millrace/core";
 import { decide, type Target } from "./decide.ts";
 import type { PluginEntry } from "./entry.ts";
 import { type Candidate, isReadable, listNames, readConfigDirectory } from "./files/config-directory.ts";
-import { asBefore, digest, type InstallJournal, type JournalEntry } from "./files/journal.ts";
+import { asBefore, type InstallJournal, type JournalEntry, writtenOver } from "./files/journal.ts";
 import { installPlugin } from "./files/plugin-file.ts";
 import { removeFile, replaceFile, sweepTemporaries } from "./files/replace-file.ts";
 import { toBytes } from "./network/text.ts";
@@ -157,13 +157,13 @@ function apply(
 
 /** A list that was a single plugin's file stays one that was, however often it is written. */
 function entryFor(directory: string, target: Target, noted: JournalEntry | undefined): Omit<JournalEntry, "version"> {
-  const written = digest(toBytes(target.text));
-  if (target.kind === "edited" && noted?.kind === "converted") return { ...rest(noted), written };
+  const written = writtenOver(noted, toBytes(target.text));
+  if (target.kind === "edited" && noted?.kind === "converted") return { ...fieldsOf(noted), written };
   const before = target.before === undefined ? null : asBefore(target.before);
   return { kind: target.kind, directory, name: target.name, before, written };
 }
 
-const rest = ({ kind, directory, name, before }: JournalEntry) => ({ kind, directory, name, before });
+const fieldsOf = ({ kind, directory, name, before }: JournalEntry) => ({ kind, directory, name, before });
 
 /** Puts back every file that was changed, but the one at this path. */
 function putBack(journal: InstallJournal, except: string | undefined, log: Logger): void {

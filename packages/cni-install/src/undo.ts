@@ -9,6 +9,9 @@ import { pluginsOf } from "./network/parse.ts";
 import { toBytes, toText } from "./network/text.ts";
 import { CILIUM_SUFFIX } from "./warnings.ts";
 
+/** Index of what was written last among all that an entry knows. */
+const LAST = 0;
+
 /** So often somebody may get in between; who writes more often than that writes for ever. */
 const ATTEMPTS = 20;
 
@@ -50,18 +53,18 @@ function undoOnce(entry: JournalEntry, suffix: string): string | undefined {
   }
 }
 
-/** What is there under the journaled name now, and whether it is what was written. */
+/** What is there under the journaled name now, and whether it is what was written last, or before that. */
 function present({ directory, name, written }: JournalEntry, suffix: string) {
   const file = readFileIfThere(directory, name + suffix);
   if (file === undefined) return undefined;
   const bytes = toBytes(file.text);
-  return { ...file, bytes, path: join(directory, file.name), asWritten: digest(bytes) === written };
+  return { ...file, bytes, path: join(directory, file.name), asWritten: written.indexOf(digest(bytes)) };
 }
 
 function undoEdit(entry: JournalEntry, suffix: string): string | undefined {
   const file = present(entry, suffix);
   if (file === undefined) return undefined;
-  if (!file.asWritten || entry.before === null) return takeOutOnce(entry.directory, file.name);
+  if (file.asWritten !== LAST || entry.before === null) return takeOutOnce(entry.directory, file.name);
   replaceFile(file.path, { ...file, bytes: bytesOf(entry.before), expected: file.bytes });
   return `entry in ${file.path}`;
 }
@@ -79,7 +82,7 @@ function undoConversion(entry: JournalEntry, suffix: string): string | undefined
   const { before, directory } = entry;
   const file = present(entry, suffix);
   if (file === undefined || before === null) return undefined;
-  const nothingElse = file.asWritten || withoutEntry(file.text) === listOfOne(toText(bytesOf(before)));
+  const nothingElse = file.asWritten >= LAST || withoutEntry(file.text) === listOfOne(toText(bytesOf(before)));
   if (!nothingElse) {
     const done = takeOutOnce(directory, file.name);
     if (done === undefined && pluginsOf(file.text) === undefined) throw left(file.path, "it is no list any more");
@@ -96,7 +99,7 @@ function undoConversion(entry: JournalEntry, suffix: string): string | undefined
 function undoOwn(entry: JournalEntry, suffix: string): string | undefined {
   const file = present(entry, suffix);
   if (file === undefined) return undefined;
-  const ours = file.asWritten || (entry.kind === "own" && hasEntry(file.text));
+  const ours = file.asWritten >= LAST || (entry.kind === "own" && hasEntry(file.text));
   if (!ours) throw left(file.path, "somebody has written something else there since");
   if (entry.before === null) removeFile(file.path, file.bytes);
   else replaceFile(file.path, { ...entry.before, bytes: bytesOf(entry.before), expected: file.bytes });

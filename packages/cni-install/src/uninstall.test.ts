@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { silentLogger } from "@millrace/core";
 import { expect, test } from "vitest";
+import { type Before, InstallJournal } from "./files/journal.ts";
 import { ENTRY } from "./testing/entry.test.kit.ts";
 import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
 import { uninstallCni } from "./uninstall.ts";
@@ -131,6 +133,31 @@ test("a plugin that stood there before comes back, however often ours was upgrad
   expect(node.snapshot()).toEqual(before);
 });
 
+test("a plugin that was there already, the same as ours, stays", async () => {
+  using node = new TestNode();
+  writeFileSync(node.plugin, "the plugin", { mode: 0o755 });
+  const before = node.snapshot();
+  expect(await node.install()).toMatchObject({ writes: 0 });
+  node.uninstall();
+  expect(node.snapshot()).toEqual(before);
+});
+
+test("killed between the journal and an upgrade: what was there by us is known all the same", async () => {
+  using node = new TestNode();
+  node.write("10-net.conf", SINGLE);
+  await node.install();
+  const journal = new InstallJournal(node.options.journal, silentLogger);
+  for (const { version: _version, ...entry } of journal.entries()) {
+    const newer = entry.kind === "plugin" ? entry.before : { ...(entry.before as Before), bytes: "bmV3ZXI=" };
+    journal.note({ ...entry, before: newer, written: ["of what was never written", ...entry.written.slice(0, 1)] });
+  }
+  node.write("10-net.conf", "newer");
+  expect(node.uninstall().left).toEqual([]);
+  expect(node.names()).toEqual(["10-net.conf"]);
+  expect(node.read("10-net.conf")).toBe("newer");
+  expect(existsSync(node.plugin)).toBe(false);
+});
+
 test("a plugin that somebody has replaced since is left, and told", async () => {
   using node = new TestNode();
   await node.install();
@@ -147,7 +174,7 @@ test("without the journal, entries are found and taken out all the same", async 
   node.write("20-other.conflist", rewritten({ cniVersion: "1.0.0", name: "o", plugins: [{ type: "a" }, ENTRY] }));
   await node.install();
   rmSync(node.options.journal, { recursive: true });
-  node.uninstall();
+  expect(node.uninstall().kept).toEqual([expect.stringContaining(`${node.plugin}: the journal does not say`)]);
   expect(node.read("10-net.conflist")).toBe(LIST);
   expect(node.types("20-other.conflist")).toEqual(["a"]);
 });

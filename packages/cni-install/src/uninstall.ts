@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage, type Logger } from "@millrace/core";
 import { PLUGIN_TYPE } from "./entry.ts";
@@ -68,11 +68,19 @@ export function uninstallCni(places: UninstallPlaces): Uninstalled {
   if (keepPlugin && entries.some(({ kind }) => kind === "plugin")) {
     return { removed, left, kept: [`CNI plugin ${join(cniBinDir, PLUGIN_TYPE)}: for pods that end by it`] };
   }
+  const kept = unknownPlugin(cniBinDir, entries);
   for (const entry of entries.filter(({ kind }) => kind === "plugin")) {
     attempt(join(entry.directory, entry.name), () => undoAndForget(entry));
   }
   journal.close();
-  return { removed, left, kept: [] };
+  return { removed, left, kept };
+}
+
+/** A plugin of our name that no journal knows of may have been there before us. */
+function unknownPlugin(directory: string, entries: readonly JournalEntry[]): string[] {
+  const path = join(directory, PLUGIN_TYPE);
+  if (entries.some(({ kind }) => kind === "plugin") || !existsSync(path)) return [];
+  return [`${path}: the journal does not say that it was installed; remove it by hand if it was`];
 }
 
 /** Lists of network configurations, also those that Cilium has renamed. */

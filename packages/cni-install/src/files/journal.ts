@@ -29,8 +29,8 @@ const entrySchema = z.strictObject({
   name: z.string(),
   /** What was there; null: nothing. */
   before: before.nullable(),
-  /** SHA-256 of what was written, hexadecimal. */
-  written: z.string(),
+  /** SHA-256, hexadecimal: of what was to be written last, and of what stood there by us before, should that not have come to pass. */
+  written: z.array(z.string()).min(1).max(2),
 });
 
 /** One file of the node that was changed: what stood there, and what was written. */
@@ -46,6 +46,11 @@ export function asBefore({ name, text, mode, uid, gid }: Omit<ConfigFile, "found
 
 /** Name of the directory, below the agent's journal, that the entries are in. */
 export const JOURNAL_NAME = "cni-install";
+
+/** What an entry has to say of its file once these bytes are written over what `noted` says of it. */
+export function writtenOver(noted: JournalEntry | undefined, bytes: Uint8Array): string[] {
+  return [digest(bytes), ...(noted?.written.slice(0, 1) ?? [])];
+}
 
 /** What was changed in the CNI directories, noted before it is done: one file each. It outlives a reboot, as those directories do. */
 export class InstallJournal {

@@ -5,7 +5,7 @@ import { PLUGIN_TYPE } from "../entry.ts";
 import { InstallError } from "../errors.ts";
 import { toBytes } from "../network/text.ts";
 import { readFileIfThere } from "./config-directory.ts";
-import { asBefore, digest, type InstallJournal } from "./journal.ts";
+import { asBefore, digest, type InstallJournal, writtenOver } from "./journal.ts";
 import { replaceFile } from "./replace-file.ts";
 
 const MODE = 0o755;
@@ -21,24 +21,25 @@ export interface PluginPlaces {
  * Puts the plugin's binary where the runtime executes it from. One that is being executed is not written to, which would fail with
  * ETXTBSY, but replaced; one that is the same is left alone. `mayWrite` is asked before, by file name.
  *
- * Returns its SHA-256. Throws `ERR_PLUGIN_SOURCE`, and as the file system does.
+ * Throws `ERR_PLUGIN_SOURCE`, and as the file system does.
  */
 export function installPlugin(
   { source, directory }: PluginPlaces,
   journal: InstallJournal,
   mayWrite: (file: string) => void,
-): string {
+): void {
   const bytes = readSource(source);
   const wanted = digest(bytes);
   const path = join(directory, PLUGIN_TYPE);
   const there = readFileIfThere(directory, PLUGIN_TYPE);
   const present = there && toBytes(there.text);
   const noted = journal.entries().find((entry) => entry.kind === "plugin" && entry.directory === directory);
+  // An upgrade replaces what we wrote: what stood there before us is what is noted already.
+  const before = noted === undefined ? (there === undefined ? null : asBefore(there)) : noted.before;
+  const entry = { kind: "plugin", directory, name: PLUGIN_TYPE, before, written: writtenOver(noted, bytes) } as const;
   if (present === undefined || digest(present) !== wanted) {
     mayWrite(PLUGIN_TYPE);
-    // An upgrade replaces what we wrote: what stood there before us is what is noted already.
-    const before = noted?.before ?? (there === undefined || noted !== undefined ? null : asBefore(there));
-    journal.note({ kind: "plugin", directory, name: PLUGIN_TYPE, before, written: wanted });
+    journal.note(entry);
     replaceFile(path, {
       bytes,
       expected: present,
@@ -46,12 +47,10 @@ export function installPlugin(
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
     });
-    return wanted;
+    return;
   }
-  if (noted === undefined)
-    journal.note({ kind: "plugin", directory, name: PLUGIN_TYPE, before: null, written: wanted });
+  if (noted === undefined) journal.note(entry);
   if (there?.mode !== MODE) chmodSync(path, MODE);
-  return wanted;
 }
 
 function readSource(path: string): Buffer {
