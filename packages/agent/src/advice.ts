@@ -57,6 +57,10 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     hint: "Nothing was written. Give other numbers or names in `backends.iptables` in the configuration.",
   },
   ERR_NOT_PERMITTED: { exit: EXIT.notCapable, hint: NOT_ROOT },
+  ERR_INSTALLER_RUNNING: {
+    exit: EXIT.conflict,
+    hint: "One installer serves a node, usually in the agent's pod: stop it first, or let it do the work.",
+  },
   ERR_SOCKET_PATH: { exit: EXIT.usage },
   ERR_SOCKET_IN_USE: { exit: EXIT.conflict },
   EACCES: { exit: EXIT.notCapable, hint: NOT_ROOT },

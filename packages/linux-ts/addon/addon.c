@@ -16,6 +16,7 @@ static const struct {
 	{ "sysctlWrite", sysctl_write },
 	{ "peerCredentials", peer_credentials },
 	{ "lockDescriptor", lock_descriptor },
+	{ "renameExchange", rename_exchange },
 };
 /* clang-format on */
 

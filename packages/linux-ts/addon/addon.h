@@ -63,4 +63,7 @@ napi_value sysctl_write(napi_env env, napi_callback_info info);
 napi_value peer_credentials(napi_env env, napi_callback_info info);
 napi_value lock_descriptor(napi_env env, napi_callback_info info);
 
+/* rename.c */
+napi_value rename_exchange(napi_env env, napi_callback_info info);
+
 #endif

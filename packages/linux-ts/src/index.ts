@@ -32,6 +32,7 @@ export type { NextHop } from "./next-hops.ts";
 export { nftTables } from "./nft-tables.ts";
 // Sockets and files
 export { type PeerCredentials, peerCredentials } from "./peer-credentials.ts";
+export { renameExchange } from "./rename-exchange.ts";
 export { addRoute, deleteRoute, type Route, type RouteSpec, type RouteType, routes, routeTables } from "./routes.ts";
 export type { Range, Rule, RuleAction, RuleSpec } from "./rule-codec.ts";
 export { addRule, deleteRule, rules } from "./rules.ts";

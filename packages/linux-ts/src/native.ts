@@ -19,6 +19,7 @@ export interface Native {
   sysctlWrite(netns: number, path: string, value: string): void;
   peerCredentials(fd: number): [pid: number, uid: number, gid: number];
   lockDescriptor(fd: number): boolean;
+  renameExchange(first: string, second: string): void;
 }
 
 declare const monitorBrand: unique symbol;

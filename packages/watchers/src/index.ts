@@ -1,10 +1,12 @@
-// The shape of a watcher
+// The shape of a watcher, and what watchers are made of
 
 // CNI socket
 export { type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
 export type { CniEngine } from "./cni-socket/handle-request.ts";
 export { SOCKET_CODES } from "./cni-socket/replies.ts";
 export type { Attachment } from "./cni-socket/stale-attachments.ts";
+// Looking at a directory: notified of changes, one look at a time
+export { DirectoryWatch } from "./directory-watch.ts";
 export type { DiscoveryPlaces } from "./discovery/discovery-pass.ts";
 // Discovery of interfaces that CNI did not announce
 export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } from "./discovery/discovery-watcher.ts";
@@ -25,5 +27,6 @@ export { MAX_MANIFEST_BYTES } from "./manifests/read-directory.ts";
 export type { NodeNetns } from "./netns/node-view.ts";
 // Kubernetes objects, reduced
 export type { ObservedInput } from "./objects/observed.ts";
+export { RefreshLoop, type RefreshLoopOptions } from "./refresh-loop.ts";
 export { startWatchers } from "./start-watchers.ts";
 export type { Sink, Watcher } from "./watcher.ts";

@@ -26,7 +26,7 @@ test("nothing asked for: help, on standard error", async () => {
   expect(stderr).toContain("Usage: millrace");
 });
 
-test.each(["", "agent", "doctor", "status", "log", "replay", "uninstall", "version"])(
+test.each(["", "agent", "doctor", "status", "log", "replay", "install", "uninstall", "version"])(
   "help of %j has examples and every exit code",
   async (command) => {
     const { code, stdout } = await millrace(command === "" ? ["--help"] : [command, "--help"]);

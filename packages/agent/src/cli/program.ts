@@ -3,6 +3,7 @@ import type { ExitCode } from "../exit-codes.ts";
 import { VERSION } from "../version.ts";
 import { agentCommand } from "./commands/agent-command.ts";
 import { doctorCommand } from "./commands/doctor-command.ts";
+import { installCommand } from "./commands/install-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { replayCommand } from "./commands/replay-command.ts";
 import { statusCommand } from "./commands/status-command.ts";
@@ -27,6 +28,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     statusCommand(io, finish),
     logCommand(io, finish),
     replayCommand(io, finish),
+    installCommand(io, finish),
     uninstallCommand(io, finish),
     versionCommand(io, finish),
   ];

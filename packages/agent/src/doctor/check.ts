@@ -18,6 +18,10 @@ export interface Finding {
 /** Where things are on this host. */
 export interface HostPlaces {
   readonly bpffs: string;
+  readonly cniConfDir: string;
+  readonly cniBinDir: string;
+  /** What the installer of the CNI plugin says of itself. */
+  readonly installState: string;
 }
 
 /** Looks at one side of the host and changes nothing. */

@@ -2,6 +2,7 @@ import { errorCode, type Plugin, type Probe, type RedirectionBackend, selectBack
 import { destination } from "pino";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
+import { installStatePath } from "../install/install-places.ts";
 import { describeError } from "../logging/describe-error.ts";
 import { createLogger } from "../logging/logger.ts";
 import type { BackendDiagnosis, Diagnosis } from "./diagnosis.ts";
@@ -12,7 +13,7 @@ import { checkHost } from "./host-checks.ts";
  * Throws for mistakes of configuration only (`ERR_CONFIG_INVALID`, `ERR_REDIRECT_MODE_UNKNOWN`, `ERR_PLUGIN_…`).
  */
 export async function diagnose(setup: Setup, signal: AbortSignal): Promise<Diagnosis> {
-  const { redirectMode, paths } = setup.configuration;
+  const { redirectMode, paths, install } = setup.configuration;
   const log = createLogger({ format: "text", level: "error", output: destination({ fd: 2, sync: true }) });
   const installed = await loadBackends(setup, log, signal);
   const probed = new Map<Plugin, BackendDiagnosis>();
@@ -27,7 +28,9 @@ export async function diagnose(setup: Setup, signal: AbortSignal): Promise<Diagn
     if (errorCode(error) !== "ERR_NO_CAPABLE_BACKEND") throw error;
     selection = { mode: redirectMode, reason: describeError(error).message };
   }
-  return { host: await checkHost({ bpffs: paths.bpffs }), backends: [...probed.values()], selection };
+  const { cniConfDir, cniBinDir } = install;
+  const places = { bpffs: paths.bpffs, cniConfDir, cniBinDir, installState: installStatePath(setup.configuration) };
+  return { host: await checkHost(places), backends: [...probed.values()], selection };
 }
 
 async function probe(plugin: Plugin, { create }: Backends): Promise<BackendDiagnosis> {

@@ -95,6 +95,7 @@ export class PrivateNode implements AsyncDisposable {
         sockets: { admin: at("run/admin.sock"), cni: at("run/cni.sock") },
         eventLog: { path: at("lib/events.db") },
         paths: { bpffs: at("bpf"), journal: at("lib/journal"), ambientConfig: at("ambient/config.json") },
+        install: { cniBinDir: at("cni/bin"), cniConfDir: at("cni/net.d"), pluginSource: at("image/millrace") },
         log: { format: "text" },
         resync: { intervalSeconds: 2 },
         ...settings,

@@ -26,7 +26,7 @@ function configuration(): Configuration {
 
 function remove(purge: boolean): Ledger {
   const ledger = new Ledger();
-  removeFiles(configuration(), purge, ledger);
+  removeFiles(configuration(), { purge, keepCniPlugin: false }, ledger);
   return ledger;
 }
 

@@ -199,6 +199,7 @@ function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): ob
     sockets: { admin: adminSocket(paths), cni: join(paths.sockets, "cni.sock") },
     eventLog: { path: paths.eventLog },
     paths: { bpffs: paths.bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig },
+    install: { cniBinDir: join(paths.root, "cni/bin"), cniConfDir: join(paths.root, "cni/net.d") },
     log: { level: "debug", format: "json" },
     plugins: options.plugins ?? [],
     backends: options.backends ?? {},

@@ -1,11 +1,11 @@
 import { errorCode, errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
+import { DirectoryWatch } from "../directory-watch.ts";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";
 import { ToldObjects } from "../objects/object-set.ts";
 import { isOfNode } from "../objects/observed.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
 import type { Sink, Watcher } from "../watcher.ts";
-import { DirectoryWatch } from "./directory-watch.ts";
 import { mergeFiles } from "./merge-files.ts";
 import { type ManifestObject, parseManifest } from "./parse-manifest.ts";
 import { readDirectory } from "./read-directory.ts";

@@ -13,7 +13,15 @@ export function doctorCommand(io: Io, finish: Finish): Command {
         "take, and why; and what on the host may get in the way. Changes nothing; needs no agent and no Kubernetes.",
     )
     .option("--json", "as JSON (stable)");
-  addSettings(command, ["redirectMode", "paths.bpffs", "paths.journal", "plugins"]);
+  addSettings(command, [
+    "redirectMode",
+    "sockets.admin",
+    "paths.bpffs",
+    "paths.journal",
+    "install.cniBinDir",
+    "install.cniConfDir",
+    "plugins",
+  ]);
   command.action(async ({ json }: { json?: boolean }) => {
     const setup = setupOf(command, io);
     // Loaded here and not above: the native parts must not keep `--help` from working.

@@ -9,11 +9,12 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
   const command = new Command("uninstall")
     .summary("remove every trace of Millrace from this node")
     .description(
-      "Removes every trace of Millrace from this node: programs, maps, pins, routes and rules, changed settings, sockets and the " +
-        "ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if " +
-        "anything is left. Safe to repeat. Refuses while an agent runs, which would put everything back: stop it first.",
+      "Removes every trace of Millrace from this node: the CNI plugin and its entry in the network configuration, programs, maps, " +
+        "pins, routes and rules, changed settings, sockets and the ambient config file. Traffic of members passes unproxied from then on. Prints what it removed, looks again, and says so if " +
+        "anything is left. Safe to repeat. Refuses while an agent or an installer runs, which would put everything back: stop it first.",
     )
     .option("--purge", "remove the event log as well")
+    .option("--keep-cni-plugin", "leave the CNI plugin: CRI-O ends pods by it that have begun with it")
     .option("--json", "what was removed and what is left, as JSON");
   addSettings(command, [
     "redirectMode",
@@ -23,19 +24,28 @@ export function uninstallCommand(io: Io, finish: Finish): Command {
     "paths.bpffs",
     "paths.journal",
     "paths.ambientConfig",
+    "install.cniBinDir",
+    "install.cniConfDir",
     "plugins",
   ]);
-  command.action(async ({ purge, json }: { purge?: boolean; json?: boolean }) => {
-    const { signal } = io; // from here on, for what follows must not be left half done
-    const setup = setupOf(command, io);
-    const { uninstall } = await import("../../uninstall/uninstall.ts");
-    const { renderRemoval } = await import("../../uninstall/render-removal.ts");
-    const removal = await uninstall(setup, { purge: purge === true, signal });
-    await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
-    finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
-  });
+  command.action(
+    async ({ purge, keepCniPlugin, json }: { purge?: boolean; keepCniPlugin?: boolean; json?: boolean }) => {
+      const { signal } = io; // from here on, for what follows must not be left half done
+      const setup = setupOf(command, io);
+      const { uninstall } = await import("../../uninstall/uninstall.ts");
+      const { renderRemoval } = await import("../../uninstall/render-removal.ts");
+      const removal = await uninstall(setup, {
+        purge: purge === true,
+        keepCniPlugin: keepCniPlugin === true,
+        signal,
+      });
+      await (json === true ? io.out.json(removal) : io.out.write(renderRemoval(removal, io.out.palette)));
+      finish(removal.left.length === 0 ? EXIT.ok : EXIT.unhealthy);
+    },
+  );
   return addHelp(command, [
     ["millrace uninstall", "leave nothing but the event log"],
     ["millrace uninstall --purge", "leave nothing"],
+    ["millrace uninstall --keep-cni-plugin", "on a node with CRI-O; once more without it when its pods are gone"],
   ]);
 }

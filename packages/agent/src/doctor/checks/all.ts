@@ -1,6 +1,7 @@
 import type { Check } from "../check.ts";
 import { bpfFileSystem } from "./bpf-file-system.ts";
 import { bridges } from "./bridges.ts";
+import { cni } from "./cni.ts";
 import { firewall } from "./firewall.ts";
 import { foreignPrograms } from "./foreign-programs.ts";
 import { ipvs } from "./ipvs.ts";
@@ -17,5 +18,6 @@ export const checks: readonly (readonly [name: string, check: Check])[] = [
   ["firewall", firewall],
   ["bridges", bridges],
   ["IPVS", ipvs],
+  ["CNI", cni],
   ["foreign programs", foreignPrograms],
 ];

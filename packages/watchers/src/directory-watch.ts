@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errorMessage } from "@millrace/core";
-import type { WatcherLog } from "../log.ts";
+import type { WatcherLog } from "./log.ts";
 
 /**
  * inotify on a directory that may be replaced, or not be there at all. An inotify watch belongs to the inode, so a new directory
@@ -44,6 +44,6 @@ export class DirectoryWatch implements Disposable {
   #failed(error: unknown): void {
     this[Symbol.dispose]();
     const fields = { directory: this.#directory, error: errorMessage(error) };
-    this.#log.warn(fields, "cannot be notified of changes of the manifests directory; it is read periodically");
+    this.#log.warn(fields, "cannot be notified of changes in a directory; it is read periodically");
   }
 }

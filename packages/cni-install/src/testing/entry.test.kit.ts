@@ -1,0 +1,5 @@
+import { parseConfiguration } from "@millrace/core";
+import { type PluginEntry, pluginEntry } from "../entry.ts";
+
+/** Our entry as the defaults make it. */
+export const ENTRY: PluginEntry = pluginEntry(parseConfiguration({}));
