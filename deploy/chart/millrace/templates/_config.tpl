@@ -18,7 +18,9 @@
   "install" (dict
     "cniBinDir" .Values.cni.cniBinDir
     "cniConfDir" .Values.cni.cniConfDir
-    "ownConfig" .Values.cni.ownConfig)
+    "ownConfig" .Values.cni.ownConfig
+    "agentNamespace" .Release.Namespace
+    "agentPodNamePrefix" (printf "%s-" (include "millrace.agent" .)))
   "paths" (dict "ambientConfig" (printf "%s/config.json" (trimSuffix "/" .Values.cni.ambient.configDir)))
 -}}
 {{- if .Values.startupTaint.enabled -}}
