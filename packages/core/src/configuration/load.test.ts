@@ -101,6 +101,9 @@ describe("sources", () => {
       "paths.bpffs",
       "paths.journal",
       "paths.ambientConfig",
+      "install.cniBinDir",
+      "install.cniConfDir",
+      "install.pluginSource",
     ]);
     expect(settings.every(({ description }) => description !== "")).toBe(true);
     expect(settings.some(({ path }) => path.startsWith("backends"))).toBe(false);

@@ -123,6 +123,27 @@ const configurationObject = z.strictObject({
   cni: z
     .strictObject({ deadlineSeconds: seconds.default(10).describe("longest a CNI ADD waits for its enrolment") })
     .prefault({}),
+  install: z
+    .strictObject({
+      cniBinDir: pathSchema.default("/opt/cni/bin").describe("directory the runtime executes CNI plugins from"),
+      cniConfDir: pathSchema
+        .default("/etc/cni/net.d")
+        .describe("directory the runtime has network configurations from"),
+      ownConfig: z
+        .boolean()
+        .default(false)
+        .describe(
+          "write a network configuration of our own, a copy of the primary's, instead of an entry in the primary's",
+        ),
+      pluginSource: pathSchema
+        .default("/usr/lib/millrace/cni/millrace")
+        .describe("the CNI plugin's binary in the agent's image"),
+      agentNamespace: text
+        .default("millrace-system")
+        .describe("namespace of the agent's own pod, which starts without the agent"),
+      agentPodNamePrefix: text.default("millrace-agent-").describe("what the name of the agent's own pod begins with"),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z
