@@ -32,6 +32,9 @@ needs=(
 	"strace:strace"
 	"setpriv:util-linux"
 	"sysctl:procps"
+	# The image, built and run (deploy)
+	"buildah:buildah"
+	"mmdebstrap:mmdebstrap"
 	# Other kernels (test/vm)
 	"qemu-system-x86_64:qemu-system-x86"
 	"busybox:busybox-static"

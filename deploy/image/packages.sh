@@ -14,6 +14,7 @@ needs="
 	unshare:util-linux
 	mount:mount
 	libbpf.so.1:libbpf1
+	libstdc++.so.6:libstdc++6
 "
 
 there() {
