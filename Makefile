@@ -36,15 +36,16 @@ lint: setup ## Check formatting, lint rules, types and the C style
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 	rm -rf node_modules packages/plugin-ebpf/objects artefacts
-	rm -rf $(foreach part,bpf deploy packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
+	rm -rf $(foreach part,bpf cni deploy packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
 
 ##@ Parts
 
-build: ## Build native addons, BPF objects and TypeScript (after `make setup`)
+build: ## Build native addons, BPF objects, the CNI plugin and TypeScript (after `make setup`)
 	@$(MAKE) -s --no-print-directory -C packages/libbpf-ts
 	@$(MAKE) -s --no-print-directory -C packages/linux-ts
 	@$(MAKE) -s --no-print-directory -C bpf
 	@$(MAKE) -s --no-print-directory -C packages/conformance
+	@$(MAKE) -s --no-print-directory -C cni
 	@tsc -b
 
 test-unit: setup helm ## Pure tests only, no root needed
@@ -65,6 +66,9 @@ matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KE
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke
 
+fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
+	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
+
 helm: ## Build the Helm that test/helm pins into the cache (MILLRACE_HELM names another)
 	@scripts/setup-helm.sh
 
@@ -83,4 +87,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke helm manifests image bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke fuzz-cni helm manifests image bench-workloads format

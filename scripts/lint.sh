@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lint rules and types of the TypeScript; style of the C; licence headers of the BPF code.
+# Formatting, lint rules and types of the TypeScript; style of the C; licence headers of the BPF code and of the CNI plugin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,14 @@ mapfile -t sources < <(git ls-files '*.c' '*.h')
 [ ${#sources[@]} -eq 0 ] || clang-format --dry-run -Werror "${sources[@]}"
 
 missing=0
-while read -r file; do
-	head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause' || { echo "$file: no SPDX line" >&2; missing=1; }
-done < <(git ls-files 'bpf/*.c' 'bpf/*.h' '*.bpf.c')
+licensed() { # by which licence, and the files
+	local licence=$1
+	shift
+	while read -r file; do
+		head -n 2 "$file" | grep -q "SPDX-License-Identifier: $licence" || { echo "$file: no SPDX line" >&2; missing=1; }
+	done < <(git ls-files "$@")
+}
+licensed 'GPL-2.0-only OR BSD-2-Clause' 'bpf/*.c' 'bpf/*.h' '*.bpf.c'
+licensed 'Apache-2.0' 'cni/*.c' 'cni/*.h'
 [ $missing -eq 0 ]
 echo "lint: clean"

@@ -11,6 +11,8 @@ needs=(
 	"cc:gcc"
 	"/usr/include/stdio.h:libc6-dev"
 	"pkg-config:pkg-config"
+	# The CNI plugin, which is linked statically
+	"musl-gcc:musl-tools"
 	# The BPF programs and their style
 	"clang:clang"
 	"clang-format:clang-format"
@@ -52,6 +54,9 @@ haproxy=$CACHE/haproxy/usr/sbin/haproxy
 # unbound is the lab's DNS server, for the same reason unpacked into the cache. Which libraries it needs its package says.
 unbound=$CACHE/unbound/usr/sbin/unbound
 
+# The CNI project's plugins as Debian has them, for chains of plugins in tests; they are programs that need nothing but a kernel.
+cni_plugins=$CACHE/containernetworking-plugins/usr/lib/cni
+
 there() {
 	case $1 in
 	/*) [ -e "$1" ] ;;
@@ -70,6 +75,12 @@ virtiofsd_there() {
 }
 virtiofsd_there || missing+=(qemu-system-x86)
 
+# libFuzzer and the sanitizers that clang links into the CNI plugin's fuzzers: a package for each version of clang.
+fuzzer_there() {
+	local resources
+	resources=$(clang -print-resource-dir 2>/dev/null) && [ -n "$(find "$resources/" -name 'libclang_rt.fuzzer*.a' -print -quit)" ]
+}
+
 haproxy_works() {
 	[ -x "$haproxy" ] && "$haproxy" -v >/dev/null 2>&1
 }
@@ -78,12 +89,17 @@ unbound_works() {
 	[ -x "$unbound" ] && "$unbound" -V >/dev/null 2>&1
 }
 
-if [ ${#missing[@]} -eq 0 ] && haproxy_works && unbound_works; then
+cni_plugins_there() {
+	[ -x "$cni_plugins/ptp" ] && [ -x "$cni_plugins/host-local" ]
+}
+
+if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works && cni_plugins_there; then
 	exit 0
 fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "setup: this is not Debian or Ubuntu. Please install the equivalents of: ${missing[*]:-nothing more}" >&2
+	fuzzer_there || echo "setup: clang has no libFuzzer (compiler-rt), which make fuzz-cni needs" >&2
 	haproxy_works || command -v haproxy >/dev/null || { echo "setup: and HAProxy (>= 2.4), which MILLRACE_HAPROXY may point to" >&2; exit 1; }
 	unbound_works || command -v unbound >/dev/null || { echo "setup: and unbound, which MILLRACE_UNBOUND may point to" >&2; exit 1; }
 	[ ${#missing[@]} -eq 0 ] || exit 1
@@ -102,13 +118,19 @@ quiet() { # shows the output only when the command fails
 
 quiet apt-get update
 packages=("${missing[@]}")
+if ! fuzzer_there; then
+	clang_version=$(apt-cache depends clang | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p')
+	packages+=("libclang-rt-$clang_version-dev")
+fi
 haproxy_works || packages+=("${haproxy_libraries[@]}")
 if ! unbound_works; then
 	mapfile -t unbound_libraries < <(apt-cache depends unbound | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p')
 	packages+=("${unbound_libraries[@]}")
 fi
-echo "setup: installing ${packages[*]}"
-quiet apt-get install -y --no-install-recommends "${packages[@]}"
+if [ ${#packages[@]} -gt 0 ]; then
+	echo "setup: installing ${packages[*]}"
+	quiet apt-get install -y --no-install-recommends "${packages[@]}"
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -127,4 +149,8 @@ fi
 if ! unbound_works; then
 	unpack unbound
 	unbound_works || { "$unbound" -V; exit 1; }
+fi
+if ! cni_plugins_there; then
+	unpack containernetworking-plugins
+	cni_plugins_there || { echo "setup: the package containernetworking-plugins has no ptp" >&2; exit 1; }
 fi

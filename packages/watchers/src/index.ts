@@ -4,6 +4,7 @@
 export { type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
 export type { CniEngine } from "./cni-socket/handle-request.ts";
 export { SOCKET_CODES } from "./cni-socket/replies.ts";
+export type { Attachment } from "./cni-socket/stale-attachments.ts";
 export type { DiscoveryPlaces } from "./discovery/discovery-pass.ts";
 // Discovery of interfaces that CNI did not announce
 export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } from "./discovery/discovery-watcher.ts";

@@ -18,6 +18,8 @@ export function cniEngine(engine: EnginePart, reconciling: ReconcilingPart, view
       return found.state === "complete" ? [] : [...found.problems, ...shadows];
     },
 
+    attachments: () => [...engine.engine.state.interfaces.values()].filter(({ source }) => source === "cni"),
+
     // The socket is opened last and closed first: while it answers, an ADD would work.
     status: () => undefined,
   };

@@ -35,9 +35,19 @@ test("STATUS needs nothing but its name", () => {
   expect(parseCniRequest('{"version":1,"command":"STATUS"}')).toEqual({ version: 1, command: "STATUS" });
 });
 
+test("GC tells what is still valid, which may be nothing", () => {
+  for (const validAttachments of [[], [{ containerId: "c1", ifName: "eth0" }]])
+    expect(parseCniRequest(JSON.stringify({ version: 1, command: "GC", validAttachments }))).toEqual({
+      version: 1,
+      command: "GC",
+      validAttachments,
+    });
+});
+
 test.each([
   ["not JSON", "{", /not one line of JSON/],
-  ["an unknown command", JSON.stringify({ ...ADD, command: "GC" }), /command/],
+  ["an unknown command", JSON.stringify({ ...ADD, command: "VERSION" }), /command/],
+  ["GC without a list", JSON.stringify({ version: 1, command: "GC" }), /validAttachments/],
   ["another version", JSON.stringify({ ...ADD, version: 2 }), /version/],
   ["ADD without a namespace", JSON.stringify({ ...ADD, netns: "" }), /netns/],
   ["a pod without uid", JSON.stringify({ ...ADD, pod: { namespace: "a", name: "b" } }), /uid/],

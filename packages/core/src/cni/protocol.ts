@@ -55,6 +55,12 @@ export const cniRequest = z.discriminatedUnion("command", [
     prevResult: cniResult.optional(),
   }),
   z.strictObject({ ...attachment, command: z.literal("CHECK"), netns: text, prevResult: cniResult }),
+  // All attachments of one network that the runtime still has (spec, GC: "cni.dev/valid-attachments").
+  z.strictObject({
+    version,
+    command: z.literal("GC"),
+    validAttachments: z.array(z.strictObject({ containerId: text, ifName: text })),
+  }),
   z.strictObject({
     version,
     command: z.literal("STATUS"),

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestNode } from "../testing/node.test.kit.ts";
 import { Recorder, recordingLog } from "../testing/recorder.test.kit.ts";
 import { type CniSocketOptions, cniSocketWatcher } from "./cni-socket-watcher.ts";
+import type { CniEngine } from "./handle-request.ts";
 
 const pod = { namespace: "shop", name: "a", uid: "0b8d3e5c-1a2f-4c3d-9e8f-001122334455" };
 
@@ -37,11 +38,13 @@ afterEach(() => cleanup.disposeAsync());
 const engine = {
   enrolment: vi.fn<(uid: string, signal: AbortSignal) => Promise<Enrolment>>(),
   check: vi.fn<(uid: string, signal: AbortSignal) => Promise<readonly string[]>>(),
+  attachments: vi.fn<CniEngine["attachments"]>(),
   status: vi.fn<() => string | undefined>(),
 };
 beforeEach(() => {
   engine.enrolment.mockReset().mockResolvedValue({ kind: "applied" });
   engine.check.mockReset().mockResolvedValue([]);
+  engine.attachments.mockReset().mockReturnValue([]);
   engine.status.mockReset().mockReturnValue(undefined);
 });
 
@@ -285,6 +288,38 @@ test("CHECK and STATUS answer with what the engine says", async () => {
   expect(await ask(status)).toEqual({ ok: true });
   engine.status.mockReturnValue("the watch of manifests has not synced");
   expect(await ask(status)).toMatchObject({ ok: false, code: 50, message: expect.stringContaining("has not synced") });
+});
+
+test("GC forgets what is not valid and has no namespace left, and nothing else", async () => {
+  const a = node.addPod("a", { addresses: [] });
+  const of = (containerId: string, netns: string, netnsInode: number) => ({
+    containerId,
+    uid: `u-${containerId}`,
+    ifName: "eth0",
+    netns,
+    netnsInode,
+  });
+  const leftover = join(directory, "leftover");
+  writeFileSync(leftover, "");
+  engine.attachments.mockReturnValue([
+    of("valid-and-gone", "/run/netns/mw-gone", 7),
+    of("gone", "/run/netns/mw-gone", 7),
+    of("unmounted", leftover, 7),
+    of("name-used-again", a.path, a.inode + 1),
+    of("of-another-network", a.path, a.inode),
+    of("unknown-whether", "/proc/1/root/../../\0", 7),
+  ]);
+  await start();
+  const gc = { version: 1, command: "GC", validAttachments: [{ containerId: "valid-and-gone", ifName: "eth0" }] };
+  expect(await ask(gc)).toEqual({ ok: true });
+  expect(recorder.of("interface.removed")).toEqual([
+    { containerId: "gone", uid: "u-gone" },
+    { containerId: "unmounted", uid: "u-unmounted" },
+    { containerId: "name-used-again", uid: "u-name-used-again" },
+  ]);
+  // As long as the engine has not caught up, it is not said twice.
+  expect(await ask(gc)).toEqual({ ok: true });
+  expect(recorder.of("interface.removed")).toHaveLength(3);
 });
 
 test("an engine that throws is an error of the agent, not of the connection", async () => {

@@ -6,6 +6,7 @@ import type { Sink } from "../watcher.ts";
 import { inspectInterface } from "./pod-interface.ts";
 import type { RemovedContainers } from "./removed-containers.ts";
 import { ok, refuse, refuseInterface } from "./replies.ts";
+import { type Attachment, staleAttachments } from "./stale-attachments.ts";
 
 /** What the engine answers the CNI socket with. */
 export interface CniEngine {
@@ -16,6 +17,8 @@ export interface CniEngine {
   enrolment(uid: string, signal: AbortSignal): Promise<Enrolment>;
   /** What is wrong with this workload's redirection, one phrase each; nothing when all is as it should be or it is not a member. */
   check(uid: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** The interfaces that ADD told of, and nobody has told the end of. */
+  attachments(): readonly Attachment[];
   /** Why an ADD would fail now; undefined when it would not. */
   status(): string | undefined;
 }
@@ -40,6 +43,8 @@ export function handleRequest(request: CniRequest, context: RequestContext): Pro
       return del(request, context);
     case "CHECK":
       return check(request, context);
+    case "GC":
+      return collectGarbage(request, context);
     case "STATUS":
       return status(context);
   }
@@ -90,6 +95,16 @@ async function check(request: Request<"CHECK">, context: RequestContext): Promis
   if (problems.length === 0) return ok;
   const message = `the redirection of pod ${namespace}/${name} (${uid}) is not as it should be`;
   return refuse(CNI_CODES.redirectionDrifted, message, problems.join("; "));
+}
+
+/** Says the end of attachments whose DEL never came, for instance because the agent was away (CNI spec, "GC"). */
+async function collectGarbage({ validAttachments }: Request<"GC">, context: RequestContext): Promise<CniReply> {
+  for (const { containerId, uid } of staleAttachments(context.engine.attachments(), validAttachments)) {
+    if (!context.removed.note(containerId)) continue;
+    context.log.info({ containerId, uid }, "an attachment that the runtime no longer has was forgotten");
+    context.sink(inputs.interfaceRemoved({ containerId, uid }));
+  }
+  return ok;
 }
 
 async function status({ engine }: RequestContext): Promise<CniReply> {

@@ -27,7 +27,7 @@ function refusalOf(value: unknown): Extract<CniReply, { ok: false }> {
 test.each([
   ["no JSON", "{", 6, "not one line of JSON"],
   ["another version", { ...request, version: 2 }, 4, "version"],
-  ["an unknown command", { ...request, command: "GC" }, 4, "command"],
+  ["an unknown command", { ...request, command: "VERSION" }, 4, "command"],
   ["a missing parameter", { ...request, containerId: undefined }, 4, "containerId"],
   ["a parameter inside the pod", { ...request, pod: { ...request.pod, uid: "" } }, 4, "pod.uid"],
   ["an unknown field", { ...request, extra: 1 }, 4, "extra"],
