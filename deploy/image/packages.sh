@@ -19,7 +19,12 @@ needs="
 
 there() {
 	case $1 in
-	*.so.*) ls /lib/*/"$1" /usr/lib/*/"$1" >/dev/null 2>&1 || [ -e "/usr/lib64/$1" ] ;;
+	*.so.*)
+		for file in /lib/*/"$1" /usr/lib/*/"$1" /usr/lib/"$1" /usr/lib64/"$1"; do
+			[ ! -e "$file" ] || return 0
+		done
+		return 1
+		;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }

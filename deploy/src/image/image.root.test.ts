@@ -26,7 +26,7 @@ const capabilities = (): string[] =>
  * pod has from its node is the machine's. Each program replaces the one before, so signals reach the last.
  */
 function inImage(allowed: readonly string[], ...command: readonly string[]): string[] {
-  const mounts = "for d in proc sys dev run tmp; do mount --rbind /$d $0/$d; done";
+  const mounts = "for d in proc sys dev run tmp; do mount --rbind /$d $0/$d; done; mount -t bpf bpf $0/sys/fs/bpf";
   const bounding = ["-all", ...allowed.map((name) => `+${name}`)].join(",");
   return [
     ...["unshare", "--mount", "--", "sh", "-ec", `${mounts}; exec chroot "$0" "$@"`, image.root],
