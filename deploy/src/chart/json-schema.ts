@@ -23,8 +23,9 @@ export const SET_BY_THE_CHART = [
  * every node is refused before it gets there. Draft 7 is what every Helm since 3.0 understands.
  */
 export function valuesJsonSchema(): JsonSchema {
+  // Helm lays what is given over values.yaml before it looks, so nothing is missing but what somebody has set to null.
   const values = jsonSchema(valuesSchema);
-  const config = jsonSchema(configurationSchema);
+  const config = jsonSchema(configurationSchema, { partial: true });
   delete config.$schema;
   for (const path of SET_BY_THE_CHART) remove(config, path.split("."));
   const properties = { ...values.properties, config };
@@ -50,14 +51,14 @@ function modes(): JsonSchema {
   };
 }
 
-/** Nothing is required: Helm lays what is given over values.yaml. Defaults are left out: one of them is this machine's name. */
-function jsonSchema(schema: z.ZodType): JsonSchema {
+/** Defaults are left out: one of them is this machine's name. */
+function jsonSchema(schema: z.ZodType, { partial = false } = {}): JsonSchema {
   return z.toJSONSchema(schema, {
     target: "draft-7",
     io: "input",
     override: ({ jsonSchema: part }) => {
       delete part.default;
-      if (part.type === "object") delete part.required;
+      if (partial && part.type === "object") delete part.required;
     },
   });
 }

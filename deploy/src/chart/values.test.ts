@@ -23,7 +23,7 @@ test.each([undefined, ...PROFILES])("helm lint finds nothing in profile %s", (pr
 const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   [{ redirectMode: "eBPF" }, /redirectMode.*'auto', 'ebpf', 'iptables'/s],
   [{ redirectMode: "ebfp" }, /redirectMode/],
-  [{ redirectMode: null }, /redirectMode/],
+  [{ redirectMode: null }, /missing property 'redirectMode'/],
   [{ "cni.ambient.redirectMode": "sidecar" }, /redirectMode.*'auto', 'ebpf', 'iptables'/s],
   [
     { redirectMode: "ebpf", "cni.ambient.redirectMode": "iptables" },
