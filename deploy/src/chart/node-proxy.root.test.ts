@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { behaviours, haproxyBinary, runSuite, type TrialResult } from "@millrace/conformance";
 import { afterAll, expect, test, vi } from "vitest";
 import { containerOf, only } from "../testing/objects.test.kit.ts";
+import { CHART } from "./places.ts";
 import { render } from "./render.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "millrace-node-proxy-"));
@@ -12,12 +13,20 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** A HAProxy that has these capabilities and no others, where the lab looks for one. */
-function allowHaproxy(capabilities: readonly string[]): void {
+/**
+ * HAProxy as the chart runs it, where the lab looks for one: with its configuration, and with these capabilities and no others. The
+ * lab's own file, `haproxy -db -f FILE`, is asked for the pod's addresses only.
+ */
+function chartHaproxy(capabilities: readonly string[]): void {
   const bounding = ["-all", ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(",");
   const wrapper = join(directory, "haproxy");
-  const real = haproxyBinary();
-  writeFileSync(wrapper, `#!/bin/sh\nexec setpriv --bounding-set=${bounding} -- ${real} "$@"\n`, { mode: 0o755 });
+  const lines = [
+    "#!/bin/sh",
+    "export THREADS=2 MAX_CONNECTIONS=1000 DRAIN_SECONDS=10",
+    `export OWN_ADDRESSES="$(sed -n 's/.*reject if { dst \\(.*\\) }$/\\1/p' "$3" | head -n 1)"`,
+    `exec setpriv --bounding-set=${bounding} -- ${haproxyBinary()} -db -f ${join(CHART, "files/haproxy.cfg")}`,
+  ];
+  writeFileSync(wrapper, `${lines.join("\n")}\n`, { mode: 0o755 });
   vi.stubEnv("MILLRACE_HAPROXY", wrapper);
 }
 
@@ -26,7 +35,7 @@ async function capture(
   families: readonly (4 | 6)[] = [4, 6],
 ): Promise<readonly TrialResult[]> {
   vi.unstubAllEnvs();
-  allowHaproxy(capabilities);
+  chartHaproxy(capabilities);
   const chosen = behaviours.filter(({ id }) => id === "outbound-tcp" || id === "inbound-plaintext");
   const { results } = await runSuite({
     backend: "ebpf",
@@ -40,7 +49,9 @@ async function capture(
   return results;
 }
 
-test("HAProxy proxies transparently with what the chart lets it do", { timeout: 120_000 }, async () => {
+test("HAProxy is a node proxy with the configuration and the one capability that it has from the chart", {
+  timeout: 120_000,
+}, async () => {
   const { add } = containerOf(
     only(render({ values: { "nodeProxy.enabled": true } }), "DaemonSet", "millrace-node-proxy"),
   ).securityContext.capabilities;
