@@ -138,10 +138,15 @@ const configurationObject = z.strictObject({
       pluginSource: pathSchema
         .default("/usr/lib/millrace/cni/millrace")
         .describe("the CNI plugin's binary in the agent's image"),
+      // As long as a namespace's name, and a pod's, may be (RFC 1123 label and subdomain): the plugin takes no more.
       agentNamespace: text
+        .max(63)
         .default("millrace-system")
         .describe("namespace of the agent's own pod, which starts without the agent"),
-      agentPodNamePrefix: text.default("millrace-agent-").describe("what the name of the agent's own pod begins with"),
+      agentPodNamePrefix: text
+        .max(253)
+        .default("millrace-agent-")
+        .describe("what the name of the agent's own pod begins with"),
     })
     .prefault({}),
   log: z
