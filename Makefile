@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup ## Run every test: unit, kernel, conformance in both attach modes, other kernels
+test: setup helm ## Run every test: unit, kernel, conformance in both attach modes, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style
@@ -36,7 +36,7 @@ lint: setup ## Check formatting, lint rules, types and the C style
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 	rm -rf node_modules packages/plugin-ebpf/objects artefacts
-	rm -rf $(foreach part,bpf cni packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
+	rm -rf $(foreach part,bpf cni deploy packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
 
 ##@ Parts
 
@@ -48,7 +48,7 @@ build: ## Build native addons, BPF objects, the CNI plugin and TypeScript (after
 	@$(MAKE) -s --no-print-directory -C cni
 	@tsc -b
 
-test-unit: setup ## Pure tests only, no root needed
+test-unit: setup helm ## Pure tests only, no root needed
 	@vitest run --project unit
 
 test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
@@ -69,6 +69,17 @@ vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by bot
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
 
+helm: ## Build the Helm that test/helm pins into the cache (MILLRACE_HELM names another)
+	@scripts/setup-helm.sh
+
+manifests: setup helm ## Write deploy/manifests and the chart's values.schema.json anew
+	@node deploy/dist/bin/generate.js
+
+image: setup ## The agent's image, by buildah or docker: BASE=debian:bookworm-slim IMAGE=millrace:dev
+	@node deploy/dist/bin/image-context.js deploy/build/context
+	@$(firstword $(shell command -v buildah docker) buildah) build --build-arg BASE=$(or $(BASE),debian:bookworm-slim) \
+		--tag $(or $(IMAGE),millrace:dev) deploy/build/context
+
 bench-workloads: setup ## How long each backend takes for many workloads: COUNT=300 ONLY=iptables-nft,… (prints, judges nothing)
 	@node --conditions=source bench/workloads.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY))
 
@@ -76,4 +87,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke fuzz-cni bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke fuzz-cni helm manifests image bench-workloads format

@@ -35,6 +35,9 @@ needs=(
 	"setpriv:util-linux"
 	"sysctl:procps"
 	"openssl:openssl"
+	# The image, built and run (deploy)
+	"buildah:buildah"
+	"mmdebstrap:mmdebstrap"
 	# Other kernels (test/vm)
 	"qemu-system-x86_64:qemu-system-x86"
 	"busybox:busybox-static"

@@ -13,7 +13,7 @@ const SERVICE_LINK =
   /^MILLRACE_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 /** Variables of this repository's Makefile and tests. They set nothing of the agent, which is often run where they are set. */
-const DEVELOPMENT: readonly string[] = ["MILLRACE_CACHE", "MILLRACE_HAPROXY", "MILLRACE_SEED"];
+const DEVELOPMENT: readonly string[] = ["MILLRACE_CACHE", "MILLRACE_HAPROXY", "MILLRACE_HELM", "MILLRACE_SEED"];
 
 /** Reads `MILLRACE_*`. Throws ERR_CONFIG_INVALID for a variable that is no setting. */
 export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {

@@ -1,0 +1,45 @@
+{{/* One setting with two names: ours, and the one in the chart istio-cni. */}}
+{{- define "millrace.redirectMode" -}}
+{{- $plain := .Values.redirectMode -}}
+{{- $original := .Values.cni.ambient.redirectMode -}}
+{{- if and $plain $original (ne $plain $original) -}}
+{{- fail (printf "redirectMode is %q and cni.ambient.redirectMode is %q, but they are two names of one setting: set only one of them" $plain $original) -}}
+{{- end -}}
+{{- coalesce $plain $original "auto" -}}
+{{- end -}}
+
+{{/* The agent's configuration file: what is in .Values.config, and what the chart knows better. */}}
+{{- define "millrace.config" -}}
+{{- $own := dict
+  "redirectMode" (include "millrace.redirectMode" .)
+  "kubernetes" (dict "enabled" true)
+  "manifests" (dict "enabled" false)
+  "membership" (dict "excludeNamespaces" (append .Values.cni.excludeNamespaces .Release.Namespace | uniq | sortAlpha))
+  "install" (dict
+    "cniBinDir" .Values.cni.cniBinDir
+    "cniConfDir" .Values.cni.cniConfDir
+    "ownConfig" .Values.cni.ownConfig
+    "agentNamespace" .Release.Namespace
+    "agentPodNamePrefix" (printf "%s-" (include "millrace.agent" .)))
+  "paths" (dict "ambientConfig" (printf "%s/config.json" (trimSuffix "/" .Values.cni.ambient.configDir)))
+-}}
+{{- if .Values.startupTaint.enabled -}}
+{{- $_ := set $own "startupTaint" (dict "enabled" true "key" .Values.startupTaint.key) -}}
+{{- end -}}
+{{- if .Values.nodeProxy.enabled -}}
+{{- include "millrace.checkNodeProxy" . -}}
+{{- $labels := include "millrace.selectorLabels" (dict "name" (include "millrace.nodeProxy" .) "root" .) | fromYaml -}}
+{{- $_ := set $own "proxy" (dict "namespace" .Release.Namespace "labels" $labels) -}}
+{{- end -}}
+{{- mergeOverwrite (deepCopy .Values.config) $own | toYaml -}}
+{{- end -}}
+
+{{/* What HAProxy cannot do must not be led to it. */}}
+{{- define "millrace.checkNodeProxy" -}}
+{{- if .Values.config.proxy -}}
+{{- fail "nodeProxy.enabled makes the chart's HAProxy the node proxy, and config.proxy names another one: set only one of them" -}}
+{{- end -}}
+{{- if .Values.config.dnsCapture -}}
+{{- fail "config.dnsCapture leads members' DNS to port 15053 of the node proxy, where HAProxy does not answer: leave nodeProxy.enabled or config.dnsCapture out" -}}
+{{- end -}}
+{{- end -}}
