@@ -54,6 +54,9 @@ test-unit: setup helm ## Pure tests only, no root needed
 test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
 	@vitest run --project root
 
+test-kubernetes: setup helm kubernetes ## The agent in a cluster, with a real etcd and kube-apiserver: FILES="outages scale" for some of it
+	@vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/src/summary-reporter.ts $(FILES)
+
 conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
 	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
@@ -72,6 +75,9 @@ fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 f
 helm: ## Build the Helm that test/helm pins into the cache (MILLRACE_HELM names another)
 	@scripts/setup-helm.sh
 
+kubernetes: ## Build the kube-apiserver that test/kubernetes pins into the cache (KUBEBUILDER_ASSETS names another)
+	@scripts/setup-kubernetes.sh
+
 manifests: setup helm ## Write deploy/manifests and the chart's values.schema.json anew
 	@node deploy/dist/bin/generate.js
 
@@ -87,4 +93,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root conformance matrix vm-smoke fuzz-cni helm manifests image bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-workloads format

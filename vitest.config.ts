@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: `unit` is pure and fast; `root` needs the kernel, root and throw-away network namespaces, one file at a time.
+// Three projects: `unit` is pure and fast; `root` needs the kernel, root and throw-away network namespaces, one file at a time;
+// `kubernetes` needs a control plane besides (test/kubernetes).
 // Whoever waits for something waits long: a machine that is busy with other things must not fail a test.
 const shared = {
   environment: "node",
@@ -16,7 +17,12 @@ export default defineConfig({
     projects: [
       {
         ...source,
-        test: { ...shared, name: "unit", include: ["**/*.test.ts"], exclude: [...shared.exclude, "**/*.root.test.ts"] },
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...shared.exclude, "**/*.{root,kubernetes}.test.ts"],
+        },
       },
       {
         ...source,
@@ -26,6 +32,19 @@ export default defineConfig({
           include: ["**/*.root.test.ts"],
           fileParallelism: false,
           pool: "forks",
+        },
+      },
+      {
+        ...source,
+        test: {
+          ...shared,
+          name: "kubernetes",
+          include: ["**/*.kubernetes.test.ts"],
+          fileParallelism: false,
+          pool: "forks",
+          // An API server starts in five seconds, or in fifty where the machine has other things to do.
+          hookTimeout: 240_000,
+          testTimeout: 120_000,
         },
       },
     ],

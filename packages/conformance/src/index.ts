@@ -46,5 +46,6 @@ export {
   type Subject,
 } from "./suite/report.ts";
 export { type NotApplicable, runSuite, type SuiteOptions, type SuiteOutcome, type TrialResult } from "./suite/run.ts";
+export { SteadyDialling } from "./suite/steady-dialling.ts";
 export { Testbed, type TestbedOptions } from "./suite/testbed.ts";
 export { type TunnelUse, tunnelsOf } from "./suite/tunnels.ts";

@@ -19,6 +19,7 @@ const Status = z.looseObject({
       foreign: z.array(z.looseObject({ kind: z.string(), where: z.string(), owner: z.string(), effect: z.string() })),
     }),
   ),
+  watches: z.array(z.looseObject({ name: z.string(), state: z.string(), reason: z.string().optional() })),
   proxies: z.array(
     z.looseObject({
       uid: z.string(),
