@@ -2,7 +2,8 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NAMESPACE, type Rendering, render } from "@millrace/deploy";
 import type { ApiClient, StoredObject, WantedObject } from "../control-plane/api-client.ts";
-import { namespaceObject, podObject } from "./objects.ts";
+import { makeNamespace } from "./make-namespace.ts";
+import { podObject } from "./objects.ts";
 
 /** The chart's names. */
 export const AGENT = "millrace-agent";
@@ -33,7 +34,7 @@ export class AgentAccount {
     options: { readonly nodeName: string; readonly directory: string; readonly url: string; readonly ca: string },
     rendering: Rendering = {},
   ): Promise<AgentAccount> {
-    await api.apply(namespaceObject(NAMESPACE, { "pod-security.kubernetes.io/enforce": "privileged" }));
+    await makeNamespace(api, NAMESPACE, { "pod-security.kubernetes.io/enforce": "privileged" });
     for (const object of chartObjects(rendering)) await api.apply(object);
     const account = new AgentAccount(api, options.nodeName, options.directory);
     account.writeKubeconfig(options.url, options.ca);

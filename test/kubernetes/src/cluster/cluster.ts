@@ -15,7 +15,7 @@ import type { ApiClient } from "../control-plane/api-client.ts";
 import { ControlPlane } from "../control-plane/control-plane.ts";
 import { AgentAccount } from "./agent-account.ts";
 import { Kubelet } from "./kubelet.ts";
-import { namespaceObject } from "./objects.ts";
+import { makeNamespace } from "./make-namespace.ts";
 
 /** What the server outside listens on. */
 export const SERVER_PORT = 8080;
@@ -64,7 +64,7 @@ export class Cluster implements AsyncDisposable {
     const account = await AgentAccount.create(api, { nodeName: node.name, directory: credentials, url, ca }, chart);
 
     const kubelet = new Kubelet(node, api);
-    await addNamespace(api, "istio-system");
+    await makeNamespace(api, "istio-system");
     const proxy = await Haproxy.start(await kubelet.runPod(proxyPod({ name: "z1" })), { directory: node.paths.root });
     await (await lab.external("world").endpoint()).listen(SERVER_PORT, OTHER_PORT);
     undo.move();
@@ -126,7 +126,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async addNamespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    await addNamespace(this.api, name, labels);
+    await makeNamespace(this.api, name, labels);
   }
 
   /** `null` takes a label away. */
@@ -138,16 +138,6 @@ export class Cluster implements AsyncDisposable {
     this.controlPlane[Symbol.dispose]();
     await this.lab[Symbol.asyncDispose]();
   }
-}
-
-/** With the account `default`, which kube-controller-manager would make, and without which no pod is admitted. */
-async function addNamespace(
-  api: ApiClient,
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  await api.create(namespaceObject(name, labels));
-  await api.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: name } });
 }
 
 /** As the kubelet does when it starts. */

@@ -49,9 +49,9 @@ export class ApiServer {
     return this.#program.lines;
   }
 
-  /** In order: it ends watches and answers what it has begun. */
+  /** In order: it ends watches and answers what it has begun. For connections that were cut unawares it does not get to wait its minute. */
   async stop(): Promise<void> {
-    await this.#program.stop("SIGTERM", 60_000);
+    await this.#program.stop("SIGTERM", 15_000);
   }
 
   /** At once: the kernel resets its connections. */

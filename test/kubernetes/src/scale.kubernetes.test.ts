@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Expect, FAMILIES, type LabPod, SteadyDialling } from "@millrace/conformance";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventsOf, markOf, untilWatches } from "./cluster/agent-view.ts";
+import { Cluster, SERVER_PORT } from "./cluster/cluster.ts";
+import { nameOf } from "./cluster/kubelet.ts";
+import { MEMBER_LABEL, podObject } from "./cluster/objects.ts";
+import { expectCaptured } from "./cluster/packets.ts";
+
+const shop = "shop";
+/** Of this node, which the lab gives networks, and of the others, which are objects only. */
+const HERE = 250;
+const ELSEWHERE = 4_750;
+/** What a loaded machine needs for 250 enrolments and as many networks. */
+const LONG_MS = 300_000;
+
+let cluster: Cluster;
+let pods: LabPod[];
+
+beforeAll(async () => {
+  cluster = await Cluster.create();
+  await cluster.addNamespace(shop, MEMBER_LABEL);
+  const elsewhere = Array.from({ length: ELSEWHERE }, (_, index) =>
+    podObject({ name: `far-${index}`, namespace: shop, nodeName: `far-${index % 50}` }),
+  );
+  await Promise.all(elsewhere.map((pod) => cluster.api.create(pod)));
+  pods = await cluster.kubelet.runPods(
+    ...Array.from({ length: HERE }, (_, index) => ({ name: `m${index}`, namespace: shop })),
+  );
+  await cluster.readyAgent();
+}, LONG_MS);
+
+afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+const first = (): LabPod => pods[0] as LabPod;
+const last = (): LabPod => pods.at(-1) as LabPod;
+
+const enrolled = () =>
+  cluster.agent.until(
+    `${HERE} members`,
+    ({ workloads }) => workloads.filter(({ state }) => state === "enrolled").length === HERE,
+    LONG_MS,
+  );
+
+test(
+  "of 5,000 pods in the cluster the agent knows the 250 of its node, and enrols them all",
+  async () => {
+    const { workloads } = await enrolled();
+    expect(workloads.map(({ uid }) => uid).sort()).toEqual(pods.map(({ uid }) => uid).sort());
+    await expectCaptured(cluster, first());
+    await expectCaptured(cluster, last());
+  },
+  LONG_MS,
+);
+
+test("changes of other nodes' pods do not reach it", async () => {
+  const before = await markOf(cluster.agent);
+  const labels = { metadata: { labels: { changed: "yes" } } };
+  await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      cluster.api.patch({ apiVersion: "v1", kind: "Pod", metadata: { name: `far-${index}`, namespace: shop } }, labels),
+    ),
+  );
+  await cluster.api.patch(nameOf(first()), {
+    metadata: { annotations: { "millrace.dev/exclude-outbound-ports": "1" } },
+  });
+  const seen = async () => (await eventsOf(cluster.agent, before)).filter(({ type }) => type === "pod.observed");
+  await expect.poll(seen, { timeout: 60_000 }).toMatchObject([{ subject: `pod/${first().uid}` }]);
+});
+
+test(
+  "100 label flips a second for ten seconds: it ends as the last of them says, and no other member notices",
+  async () => {
+    const { agent } = cluster;
+    await enrolled();
+    await cluster.addNamespace("flips");
+    const flipped = await cluster.kubelet.runPod({ name: "flipped", namespace: "flips" });
+    const targets = FAMILIES.map((family) => ({ host: cluster.world.address(family), port: SERVER_PORT }));
+    const dialling = await SteadyDialling.start(last(), targets);
+    const started = performance.now();
+    let flips = 0;
+    for (const until = started + 10_000; performance.now() < until || flips % 2 === 0; flips++) {
+      const value = flips % 2 === 0 ? MEMBER_LABEL["istio.io/dataplane-mode"] : null;
+      const flip = cluster.labelNamespace("flips", { "istio.io/dataplane-mode": value });
+      await Promise.all([flip, sleep(10)]);
+    }
+    // The last one, an odd number of them, made it a member.
+    await agent.untilEnrolled(flipped);
+    await expectCaptured(cluster, flipped);
+    await cluster.labelNamespace("flips", { "istio.io/dataplane-mode": null });
+    await agent.untilLeft(flipped);
+    await dialling.expectUnbroken(new Expect());
+    await untilWatches(agent, "synced");
+    expect((await agent.status()).workloads.filter(({ state }) => state === "enrolled")).toHaveLength(HERE);
+    console.log(`${flips} flips in ${Math.round(performance.now() - started)} ms`);
+  },
+  LONG_MS,
+);
+
+test(
+  "the API server is restarted: the 5,000 are listed again, and none of the 250 is taken away",
+  async () => {
+    const { agent, controlPlane } = cluster;
+    const before = await markOf(agent);
+    await controlPlane.apiServer.stop();
+    await untilWatches(agent, "lost");
+    await controlPlane.apiServer.start();
+    await untilWatches(agent, "synced");
+    const removed = (await eventsOf(agent, before)).filter(({ type }) => type === "pod.removed");
+    expect(removed).toEqual([]);
+    await enrolled();
+    await expectCaptured(cluster, first());
+  },
+  LONG_MS,
+);
