@@ -1,7 +1,7 @@
 // The lab
 
 // The agent
-export { Agent, type AgentOptions } from "./agent/agent.ts";
+export { Agent, type AgentOptions, MILLRACE_COMMAND } from "./agent/agent.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";
 // The behaviours, and running them
 export { behaviours } from "./behaviours/index.ts";
@@ -29,6 +29,7 @@ export { Haproxy, type HaproxyOptions, haproxyBinary, type RecordFilter } from "
 export { HBONE_SINK_PORT, PROXY_PORTS } from "./programs/haproxy-config.ts";
 export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/haproxy-log.ts";
 export { Program, type ProgramOptions } from "./programs/program.ts";
+export { soon, within } from "./slow.ts";
 // State of the kernel as text
 export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
 export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";

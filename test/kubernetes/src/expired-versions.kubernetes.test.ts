@@ -19,7 +19,6 @@ async function expectRelisted(cluster: Cluster, forget: () => Promise<void>): Pr
     { name: "stays", namespace: shop },
     { name: "goes", namespace: shop },
   );
-  if (stays === undefined || goes === undefined) throw new Error("there are two pods");
   await agent.untilEnrolled(stays, goes);
   const before = await markOf(agent);
 

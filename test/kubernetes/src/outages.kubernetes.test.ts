@@ -1,11 +1,12 @@
-import { Expect, FAMILIES, type LabPod, SteadyDialling } from "@millrace/conformance";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventsOf, markOf, untilNoMember, untilWatches } from "./cluster/agent-view.ts";
+import { Expect, FAMILIES, type LabPod, SteadyDialling, soon } from "@millrace/conformance";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventsOf, markOf, untilNoMember, untilWatches, workloadOf } from "./cluster/agent-view.ts";
 import { Cluster, SERVER_PORT } from "./cluster/cluster.ts";
 import { cutOff } from "./cluster/cut.ts";
 import { nameOf } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
 import { expectCaptured, expectUntouched } from "./cluster/packets.ts";
+import { Relay } from "./cluster/relay.ts";
 
 const shop = "shop";
 let cluster: Cluster;
@@ -15,7 +16,7 @@ let steady: LabPod;
 beforeAll(async () => {
   cluster = await Cluster.create();
   await cluster.addNamespace(shop, MEMBER_LABEL);
-  await cluster.readyAgent();
+  await cluster.readyAgent({ settings: { cni: { deadlineSeconds: 5 } } });
   steady = await cluster.kubelet.runPod({ name: "steady", namespace: shop });
   await cluster.agent.untilEnrolled(steady);
 });
@@ -23,19 +24,23 @@ beforeAll(async () => {
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 /** An outage in which nothing may happen to members: open streams go on and each new connection goes through the proxy. */
-async function unnoticedByMembers(outage: () => Promise<void>): Promise<void> {
+async function unnoticedByMembers<Result>(outage: () => Promise<Result>): Promise<Result> {
   const before = await markOf(cluster.agent);
   const targets = FAMILIES.map((family) => ({ host: cluster.world.address(family), port: SERVER_PORT }));
   const dialling = await SteadyDialling.start(steady, targets);
+  let result: Result;
   try {
-    await outage();
+    result = await outage();
   } finally {
     await dialling.expectUnbroken(new Expect());
   }
   const taken = (await eventsOf(cluster.agent, before)).filter(
-    ({ type, subject }) => subject.includes(steady.uid) && (type === "pod.removed" || type === "redirection.requested"),
+    ({ type, subject, data }) =>
+      subject.includes(steady.uid) &&
+      (type === "pod.removed" || (type === "redirection.requested" && data.action === "remove")),
   );
   expect(taken).toEqual([]);
+  return result;
 }
 
 /** Whatever was: what is asked of the API server from now on reaches the node. */
@@ -82,42 +87,72 @@ test("the API server freezes: the silence is noticed, and it is asked again when
 });
 
 test("etcd freezes behind the API server", async () => {
-  const { etcd } = cluster.controlPlane;
+  const { etcd, apiServer } = cluster.controlPlane;
   await unnoticedByMembers(async () => {
     etcd.freeze();
     try {
-      // The API server's cache answers for some time; what matters is that nothing is made of what it cannot.
-      await new Promise((resolve) => setTimeout(resolve, 15_000));
+      await expect.poll(() => apiServer.ready(), { timeout: 60_000 }).toBe(false);
+      await expectCaptured(cluster, steady);
     } finally {
       etcd.thaw();
     }
+    await expect.poll(() => apiServer.ready(), { timeout: 60_000 }).toBe(true);
   });
   await expectFollowing("etcd");
+});
+
+test("a connection freezes somewhere on the way: within 30 s there is another", async () => {
+  const { agent, account, controlPlane, kubelet } = cluster;
+  const relay = await Relay.start(cluster.host);
+  const ca = controlPlane.certificates.ca.certificate;
+  account.writeKubeconfig(relay.url, ca);
+  try {
+    {
+      await using _ = await cutOff(cluster, "reset");
+      await untilWatches(agent, "lost");
+    }
+    await untilWatches(agent, "synced");
+    const before = await markOf(agent);
+    await unnoticedByMembers(async () => {
+      expect(relay.freeze()).toBeGreaterThan(0);
+      const unseen = await kubelet.createObject({ name: "unseen-yet", namespace: shop });
+      const known = ({ workloads }: Awaited<ReturnType<typeof agent.status>>) =>
+        workloads.some(({ uid }) => uid === unseen.metadata.uid);
+      await agent.until("the pod that came meanwhile", known, soon(30_000));
+    });
+    await untilWatches(agent, "synced");
+    const lost = (await eventsOf(agent, before)).filter(({ type }) => type === "watch.lost");
+    expect(JSON.stringify(lost)).toMatch(/sign of life/);
+  } finally {
+    account.writeKubeconfig(controlPlane.apiServer.url, ca);
+  }
+  await expectFollowing("relayed");
 });
 
 test.each(["no route from the node", "no route back", "reset"] as const)(
   "the node is cut off (%s): what changed meanwhile is seen afterwards",
   async (how) => {
-    const prefix = how.replaceAll(/[a-z]+/g, (word) => word[0] as string).replaceAll(" ", "");
+    const prefix = { "no route from the node": "from", "no route back": "back", reset: "reset" }[how];
     const { agent, kubelet, api } = cluster;
-    const [goes, leaves, ends] = await kubelet.runPods(
-      ...["-goes", "-leaves", "-ends"].map((name) => ({ name: `${prefix}${name}`, namespace: shop })),
+    const [stays, leaves, ends] = await kubelet.runPods(
+      { name: `${prefix}-stays`, namespace: shop },
+      { name: `${prefix}-leaves`, namespace: shop },
+      { name: `${prefix}-ends`, namespace: shop },
     );
-    if (goes === undefined || leaves === undefined || ends === undefined) throw new Error("there are three pods");
-    await agent.untilEnrolled(goes, leaves, ends);
-    let came: LabPod | undefined;
-    await unnoticedByMembers(async () => {
+    await agent.untilEnrolled(stays, leaves, ends);
+    const came = await unnoticedByMembers(async () => {
       await using _ = await cutOff(cluster, how);
       await untilWatches(agent, "lost");
       await api.delete(nameOf(ends));
       await api.patch(nameOf(leaves), { metadata: { annotations: { "ambient.istio.io/redirection": "disabled" } } });
-      came = await kubelet.runPod({ name: `${prefix}-came`, namespace: shop });
-      await expectCaptured(cluster, goes);
+      const pod = await kubelet.runPod({ name: `${prefix}-came`, namespace: shop });
+      await expectCaptured(cluster, stays);
+      return pod;
     });
     await untilWatches(agent, "synced");
-    await agent.untilEnrolled(came as unknown as LabPod, goes);
+    await agent.untilEnrolled(came, stays);
     await agent.untilLeft(leaves, ends);
-    await expectCaptured(cluster, came as unknown as LabPod);
+    await expectCaptured(cluster, came);
     await expectUntouched(cluster, leaves);
   },
 );
@@ -134,19 +169,53 @@ test("labels that were taken away and put back while nobody looked change nothin
   await expectCaptured(cluster, steady);
 });
 
-test("an agent that is killed and started again while the API server is away goes on with what its log knows", async () => {
-  const { agent, controlPlane } = cluster;
-  await controlPlane.apiServer.stop();
-  await untilWatches(agent, "lost");
-  await unnoticedByMembers(async () => {
-    await agent.kill();
-    await agent.restart();
-    await untilWatches(agent, "lost");
-    await agent.untilEnrolled(steady);
-    await agent.untilActive(cluster.proxy.pod);
+describe("an agent that is killed and started again while the API server is away", () => {
+  beforeAll(async () => {
+    await cluster.addNamespace("plain");
+    const { metadata } = await cluster.kubelet.createObject({ name: "outsider", namespace: "plain" });
+    await untilNoMember(cluster.agent, { name: "outsider", uid: metadata.uid });
+    await cluster.controlPlane.apiServer.stop();
+    await untilWatches(cluster.agent, "lost");
   });
-  await controlPlane.apiServer.start();
-  await expectFollowing("remembered");
+
+  afterAll(async () => {
+    if (!cluster.controlPlane.apiServer.running) await cluster.controlPlane.apiServer.start();
+  });
+
+  test("leaves members as they are, and says what is lost", async () => {
+    const { agent } = cluster;
+    await unnoticedByMembers(async () => {
+      await agent.kill();
+      await agent.restart();
+      await untilWatches(agent, "lost");
+      await agent.untilActive(cluster.proxy.pod);
+    });
+    expect((await workloadOf(agent, steady))?.reason).toContain("held from an earlier run");
+    await expectCaptured(cluster, steady);
+  });
+
+  test("answers CNI ADD of a member that the run before had seen", async () => {
+    await cluster.node.cni("ADD", steady);
+    expect(await workloadOf(cluster.agent, steady)).toMatchObject({ state: "enrolled" });
+    await expectCaptured(cluster, steady);
+  });
+
+  test("lets a pod of a namespace through that has no members", async () => {
+    const pod = await cluster.node.addPod({ name: "stranger", namespace: "plain" });
+    await cluster.node.cni("ADD", pod);
+    await expectUntouched(cluster, pod);
+  });
+
+  test("has a pod of a member's namespace wait that nobody has seen: it may want to be left alone", async () => {
+    const pod = await cluster.node.addPod({ name: "nobody", namespace: shop });
+    await expect(cluster.node.cni("ADD", pod)).rejects.toThrow(/code 11/);
+  });
+
+  test("knows everything again after the first list", async () => {
+    await cluster.controlPlane.apiServer.start();
+    await expectFollowing("remembered");
+    await cluster.agent.untilEnrolled(steady);
+  });
 });
 
 test("what was deleted while neither the agent nor its watch was there is gone after the first list", async () => {

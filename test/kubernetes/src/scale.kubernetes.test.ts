@@ -15,7 +15,7 @@ const ELSEWHERE = 4_750;
 const LONG_MS = 300_000;
 
 let cluster: Cluster;
-let pods: LabPod[];
+let pods: readonly LabPod[];
 
 beforeAll(async () => {
   cluster = await Cluster.create();

@@ -30,7 +30,8 @@ export interface AgentOptions {
 
 const BUILT = import.meta.url.endsWith(".js");
 const MAIN = fileURLToPath(new URL(`../../../agent/${BUILT ? "dist/main.js" : "src/main.ts"}`, import.meta.url));
-const DEFAULT_COMMAND = [process.execPath, ...(BUILT ? [] : ["--conditions=source"]), MAIN];
+/** How `millrace` of this repository is run. */
+export const MILLRACE_COMMAND: readonly string[] = [process.execPath, ...(BUILT ? [] : ["--conditions=source"]), MAIN];
 
 /** `millrace agent` on a node of the lab. Stopping it, in whatever way, leaves its data path as it is. */
 export class Agent implements AsyncDisposable {
@@ -50,7 +51,7 @@ export class Agent implements AsyncDisposable {
   static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
     const paths = options.name === undefined ? node.paths : ownPaths(node.paths, options.name);
     writeFileSync(paths.agentConfig, stringify(agentConfig(node, paths, options)));
-    const agent = new Agent(node, paths, options.command ?? DEFAULT_COMMAND);
+    const agent = new Agent(node, paths, options.command ?? MILLRACE_COMMAND);
     await options.onStart?.(agent.pid);
     await agent.#untilServing();
     return agent;

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NAMESPACE, type Rendering, render } from "@millrace/deploy";
 import type { ApiClient, StoredObject, WantedObject } from "../control-plane/api-client.ts";
@@ -16,6 +16,8 @@ export function chartObjects(rendering: Rendering = {}): WantedObject[] {
 /** An agent's pod in the API server with the chart's account, and on disk what the kubelet would mount into it. */
 export class AgentAccount {
   readonly kubeconfig: string;
+  /** With `token` and `ca.crt`, as it would be mounted into the pod. */
+  readonly directory: string;
   readonly #tokenFile: string;
   readonly #api: ApiClient;
   readonly #nodeName: string;
@@ -24,6 +26,7 @@ export class AgentAccount {
   private constructor(api: ApiClient, nodeName: string, directory: string) {
     this.#api = api;
     this.#nodeName = nodeName;
+    this.directory = directory;
     this.kubeconfig = join(directory, "kubeconfig");
     this.#tokenFile = join(directory, "token");
   }
@@ -37,6 +40,7 @@ export class AgentAccount {
     await makeNamespace(api, NAMESPACE, { "pod-security.kubernetes.io/enforce": "privileged" });
     for (const object of chartObjects(rendering)) await api.apply(object);
     const account = new AgentAccount(api, options.nodeName, options.directory);
+    copyFileSync(options.ca, join(options.directory, "ca.crt"));
     account.writeKubeconfig(options.url, options.ca);
     account.writeToken(await account.requestToken(await account.createPod()));
     return account;

@@ -17,17 +17,28 @@ export class Kubelet {
 
   async runPod(options: PodOptions): Promise<LabPod> {
     const [pod] = await this.runPods(options);
-    return pod as LabPod;
+    return pod;
   }
 
   /** Many at once: one step of the lab for all of their networks. */
-  async runPods(...wanted: readonly PodOptions[]): Promise<LabPod[]> {
+  async runPods<const Wanted extends readonly PodOptions[]>(
+    ...wanted: Wanted
+  ): Promise<{ [Each in keyof Wanted]: LabPod }> {
     const stored = await Promise.all(wanted.map((options) => this.createObject(options)));
     const pods = await this.#node.addPods(
       ...wanted.map((options, index) => ({ ...options, uid: (stored[index] as StoredObject).metadata.uid })),
     );
     await Promise.all(pods.map((pod) => this.reportRunning(pod)));
-    return pods;
+    return pods as { [Each in keyof Wanted]: LabPod };
+  }
+
+  /** As a container runtime with our CNI plugin makes it: the agent is asked between the network and the status, and the pod waits for it. */
+  async runPodByCni(options: PodOptions): Promise<LabPod> {
+    const { uid } = (await this.createObject(options)).metadata;
+    const pod = await this.#node.addPod({ ...options, uid });
+    await this.#node.cni("ADD", pod);
+    await this.reportRunning(pod);
+    return pod;
   }
 
   /** Only the object: Pending. */

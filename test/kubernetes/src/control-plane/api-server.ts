@@ -94,17 +94,16 @@ export class ApiServer {
     ]);
   }
 
-  async #untilReady(): Promise<void> {
+  /** What it says of itself: also false while it does not reach etcd. */
+  async ready(): Promise<boolean> {
     const { host, certificates } = this.#options;
     const { ca, admin } = certificates;
     const proof = ["--cacert", ca.certificate, "--cert", admin.certificate, "--key", admin.key];
-    await this.#program.until(
-      "it was ready",
-      async () => {
-        const asked = await host.namespace.run("curl", ["-s", "--max-time", "5", ...proof, `${this.url}/readyz`]);
-        return asked.stdout === "ok";
-      },
-      START_MS,
-    );
+    const asked = await host.namespace.run("curl", ["-s", "--max-time", "5", ...proof, `${this.url}/readyz`]);
+    return asked.stdout === "ok";
+  }
+
+  async #untilReady(): Promise<void> {
+    await this.#program.until("it was ready", () => this.ready(), START_MS);
   }
 }
