@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup helm ## Run every test: unit, kernel, conformance in both attach modes, other kernels
+test: setup helm kubernetes ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style
@@ -56,6 +56,9 @@ test-root: setup ## Tests that need root and the kernel, in throw-away network n
 
 test-kubernetes: setup helm kubernetes ## The agent in a cluster, with a real etcd and kube-apiserver: FILES="outages scale" for some of it
 	@vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/src/summary-reporter.ts $(FILES)
+
+soak-kubernetes: setup helm kubernetes ## Restart the API server every 20 s while pods come and go: SECONDS=600
+	@MILLRACE_SOAK_SECONDS=$(or $(SECONDS),600) vitest run --project kubernetes test/kubernetes/src/soak
 
 conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
 	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
@@ -93,4 +96,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes soak-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-workloads format

@@ -9,6 +9,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 vitest run --project unit
 vitest run --project root
+vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/src/summary-reporter.ts
 conformance() { node packages/conformance/dist/cli.js run "$@"; }
 # 300 pods once for each backend: their number is nothing to the way of attaching or the flavour.
 conformance --backend ebpf --attach tcx

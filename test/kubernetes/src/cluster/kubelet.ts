@@ -59,8 +59,11 @@ export class Kubelet {
   }
 }
 
-export const nameOf = (pod: LabPod): ObjectName => ({
+export const podName = ({ name, namespace = "default" }: Pick<PodOptions, "name" | "namespace">): ObjectName => ({
   apiVersion: "v1",
   kind: "Pod",
-  metadata: { name: pod.name, namespace: pod.kubernetesNamespace },
+  metadata: { name, namespace },
 });
+
+export const nameOf = ({ name, kubernetesNamespace }: LabPod): ObjectName =>
+  podName({ name, namespace: kubernetesNamespace });
