@@ -1,6 +1,7 @@
 import { NAMESPACE } from "@millrace/deploy";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Cluster } from "./cluster/cluster.ts";
+import { podName } from "./cluster/kubelet.ts";
 import { podObject } from "./cluster/objects.ts";
 import type { ApiClient, ObjectName } from "./control-plane/api-client.ts";
 
@@ -11,8 +12,8 @@ let cluster: Cluster;
 /** Who asks: the agent of node n1, by its pod's token. */
 let agent: ApiClient;
 
-const own: ObjectName = { apiVersion: "v1", kind: "Pod", metadata: { name: "own", namespace: "shop" } };
-const foreign: ObjectName = { apiVersion: "v1", kind: "Pod", metadata: { name: "foreign", namespace: "shop" } };
+const own = podName({ name: "own", namespace: "shop" });
+const foreign = podName({ name: "foreign", namespace: "shop" });
 const node = (name: string): ObjectName => ({ apiVersion: "v1", kind: "Node", metadata: { name } });
 
 beforeAll(async () => {
@@ -21,8 +22,8 @@ beforeAll(async () => {
   await cluster.addNamespace("shop");
   await api.create({ apiVersion: "v1", kind: "Node", metadata: { name: "n2" } });
   const annotations = { team: "net" };
-  await api.create(podObject({ ...own.metadata, namespace: "shop", nodeName: "n1", annotations }));
-  await api.create(podObject({ ...foreign.metadata, namespace: "shop", nodeName: "n2" }));
+  await api.create(podObject({ name: "own", namespace: "shop", nodeName: "n1", annotations }));
+  await api.create(podObject({ name: "foreign", namespace: "shop", nodeName: "n2" }));
   agent = api.as(cluster.account.token);
   // The API server takes a new policy into use a moment after it has been stored.
   const refused = () => expect(annotate(foreign)).rejects.toThrow("may not patch pods of other nodes");

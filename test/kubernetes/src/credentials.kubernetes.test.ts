@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { untilWatches } from "./cluster/agent-view.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { cutOff } from "./cluster/cut.ts";
+import { podName } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
 import { claimsOf, reissue } from "./cluster/own-token.ts";
 import { expectCaptured } from "./cluster/packets.ts";
@@ -59,7 +60,7 @@ test("a token that is rotated is used from the next request on; the one before m
   const { agent, api, account } = cluster;
   const lines = agent.lines.length;
   account.writeToken(token);
-  await api.delete({ apiVersion: "v1", kind: "Pod", metadata: agentPod.metadata });
+  await api.delete(podName(agentPod.metadata));
   agentPod = second;
   await reconnected();
   await expectFollowing();
@@ -93,7 +94,7 @@ test("a token that was signed by a key of ours with the right claims would be ta
 
 test("a token ends with the pod that it is bound to", async () => {
   const { agent, account, api } = cluster;
-  await api.delete({ apiVersion: "v1", kind: "Pod", metadata: agentPod.metadata });
+  await api.delete(podName(agentPod.metadata));
   const reasons = await untilWatches(agent, "lost");
   expect(reasons.join()).toContain("401");
   agentPod = await account.createPod();

@@ -6,6 +6,7 @@ import { eventsOf, markOf, untilWatches } from "./cluster/agent-view.ts";
 import { asInPod, type InPod } from "./cluster/as-in-pod.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { cutOff } from "./cluster/cut.ts";
+import { podName } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
 import { expectCaptured } from "./cluster/packets.ts";
 
@@ -46,7 +47,7 @@ test("the kubelet's rotation of the token is followed", async () => {
   const before = await markOf(agent);
   const successor = await account.createPod();
   account.writeToken(await account.requestToken(successor));
-  await api.delete({ apiVersion: "v1", kind: "Pod", metadata: { name: "millrace-agent-1", namespace: NAMESPACE } });
+  await api.delete(podName({ name: "millrace-agent-1", namespace: NAMESPACE }));
   {
     await using _ = await cutOff(cluster, "reset");
     await untilWatches(agent, "lost");

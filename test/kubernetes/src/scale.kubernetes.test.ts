@@ -3,7 +3,7 @@ import { Expect, FAMILIES, type LabPod, SteadyDialling } from "@millrace/conform
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventsOf, markOf, untilWatches } from "./cluster/agent-view.ts";
 import { Cluster, SERVER_PORT } from "./cluster/cluster.ts";
-import { nameOf } from "./cluster/kubelet.ts";
+import { nameOf, podName } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL, podObject } from "./cluster/objects.ts";
 import { expectCaptured } from "./cluster/packets.ts";
 
@@ -58,7 +58,7 @@ test("changes of other nodes' pods do not reach it", async () => {
   const labels = { metadata: { labels: { changed: "yes" } } };
   await Promise.all(
     Array.from({ length: 200 }, (_, index) =>
-      cluster.api.patch({ apiVersion: "v1", kind: "Pod", metadata: { name: `far-${index}`, namespace: shop } }, labels),
+      cluster.api.patch(podName({ name: `far-${index}`, namespace: shop }), labels),
     ),
   );
   await cluster.api.patch(nameOf(first()), {

@@ -59,7 +59,13 @@ export class Kubelet {
   }
 }
 
-export const podName = ({ name, namespace = "default" }: Pick<PodOptions, "name" | "namespace">): ObjectName => ({
+export const podName = ({
+  name,
+  namespace,
+}: {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}): ObjectName => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace },
