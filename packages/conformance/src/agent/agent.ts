@@ -135,9 +135,9 @@ export class Agent implements AsyncDisposable {
     });
   }
 
-  /** SIGTERM, as a DaemonSet's update does. */
+  /** SIGTERM, as a DaemonSet's update does, and as long as the kubelet gives it. */
   async stop(): Promise<void> {
-    await this.#program.stop("SIGTERM", within(10_000));
+    await this.#program.stop("SIGTERM", within(30_000));
   }
 
   /** SIGKILL. */
