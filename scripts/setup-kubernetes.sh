@@ -15,6 +15,7 @@ mkdir -p "$to"
 # Debian starts etcd as a service when the package is installed; the tests want the program alone, so it is only unpacked.
 if [ ! -x "$to/etcd" ]; then
 	command -v apt-get >/dev/null || { echo "setup: no apt here: set KUBEBUILDER_ASSETS to a directory with etcd and kube-apiserver" >&2; exit 1; }
+	apt-cache show etcd-server >/dev/null 2>&1 || apt-get -qq update
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	echo "setup: unpacking etcd into $to"
@@ -26,7 +27,7 @@ fi
 [ "$(cat "$to/pin" 2>/dev/null)" != "$pin" ] || [ ! -x "$to/kube-apiserver" ] || exit 0
 version=$(sed -n 's/^.*k8s.io\/kubernetes \(v[^ ]*\).*$/\1/p' test/kubernetes/go.mod)
 minor=${version#v1.}
-echo "setup: building kube-apiserver $version (once; about 15 minutes on two cores)"
+echo "setup: building kube-apiserver $version (once; some six minutes of CPU time)"
 go=$(scripts/go.sh)
 # The version is what Kubernetes' own build stamps (hack/lib/version.sh). No symbols: a third of the size. Settings of whoever runs
 # this must not change what is built; a Go older than go.mod asks for gets the newer one from the module proxy.

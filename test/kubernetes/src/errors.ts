@@ -2,6 +2,10 @@
 export type ClusterErrorCode =
   /** A program of the control plane is not there: the message says what to do. */
   | "ERR_CONTROL_PLANE_MISSING"
+  /** Something was asked of a cluster before it was started. */
+  | "ERR_NOT_STARTED"
+  /** A `millrace` command failed. */
+  | "ERR_AGENT_COMMAND"
   /** The API server refused a request, or answered with something that is not Kubernetes'. */
   | "ERR_API_REQUEST";
 

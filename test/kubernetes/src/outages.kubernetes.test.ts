@@ -125,6 +125,7 @@ test("a connection freezes somewhere on the way: within 30 s there is another", 
     expect(JSON.stringify(lost)).toMatch(/sign of life/);
   } finally {
     account.writeKubeconfig(controlPlane.apiServer.url, ca);
+    await relay.stop();
   }
   await expectFollowing("relayed");
 });

@@ -8,10 +8,8 @@ import { podObject } from "./objects.ts";
 /** The chart's names. */
 export const AGENT = "millrace-agent";
 
-/** The chart's objects as its user would apply them, without what the agent does not need of the cluster: a DaemonSet runs nothing here. */
-export function chartObjects(rendering: Rendering = {}): WantedObject[] {
-  return render(rendering).map((object) => object as WantedObject);
-}
+/** The chart's objects, as its user would apply them. Its DaemonSet runs nothing here. */
+export const chartObjects = (rendering: Rendering = {}): WantedObject[] => render(rendering) as WantedObject[];
 
 /** An agent's pod in the API server with the chart's account, and on disk what the kubelet would mount into it. */
 export class AgentAccount {

@@ -1,5 +1,6 @@
 import type { Agent, LabPod } from "@millrace/conformance";
 import { z } from "zod";
+import { ClusterError } from "../errors.ts";
 
 /** The watches of an agent in a cluster. */
 export const WATCHES = ["kubernetes-namespaces", "kubernetes-node", "kubernetes-pods"] as const;
@@ -42,7 +43,7 @@ export type LoggedEvent = z.output<typeof Event>;
 /** The agent's event log from `since` on, in order. */
 export async function eventsOf(agent: Agent, since = 0): Promise<LoggedEvent[]> {
   const { stdout, stderr } = await agent.millrace("log", "--jsonl", "--since", String(since));
-  if (stderr !== "") throw new Error(`millrace log: ${stderr}`);
+  if (stderr !== "") throw new ClusterError("ERR_AGENT_COMMAND", `millrace log: ${stderr}`);
   return stdout
     .split("\n")
     .filter((line) => line !== "")

@@ -13,6 +13,7 @@ import {
 import type { Rendering } from "@millrace/deploy";
 import type { ApiClient } from "../control-plane/api-client.ts";
 import { ControlPlane } from "../control-plane/control-plane.ts";
+import { ClusterError } from "../errors.ts";
 import { AgentAccount } from "./agent-account.ts";
 import { Kubelet } from "./kubelet.ts";
 import { makeNamespace } from "./make-namespace.ts";
@@ -100,7 +101,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   get agent(): Agent {
-    if (this.#agent === undefined) throw new Error("the agent was not started");
+    if (this.#agent === undefined) throw new ClusterError("ERR_NOT_STARTED", "the agent was not started");
     return this.#agent;
   }
 

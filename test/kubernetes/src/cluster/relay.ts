@@ -38,4 +38,10 @@ export class Relay {
     for (const pid of connections) process.kill(pid, "SIGSTOP");
     return connections.length;
   }
+
+  /** Ends it with its connections, frozen or not. */
+  async stop(): Promise<void> {
+    for (const pid of this.connections) process.kill(pid, "SIGKILL");
+    await this.#program.kill();
+  }
 }
