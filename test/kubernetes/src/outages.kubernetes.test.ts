@@ -171,7 +171,10 @@ test("labels that were taken away and put back while nobody looked change nothin
 });
 
 describe("an agent that is killed and started again while the API server is away", () => {
+  let sandboxed: LabPod;
+
   beforeAll(async () => {
+    sandboxed = await cluster.kubelet.runPodByCni({ name: "sandboxed", namespace: shop });
     await cluster.addNamespace("plain");
     const { metadata } = await cluster.kubelet.createObject({ name: "outsider", namespace: "plain" });
     await untilNoMember(cluster.agent, { name: "outsider", uid: metadata.uid });
@@ -197,8 +200,18 @@ describe("an agent that is killed and started again while the API server is away
 
   test("answers CNI ADD of a member that the run before had seen", async () => {
     await cluster.node.cni("ADD", steady);
-    expect(await workloadOf(cluster.agent, steady)).toMatchObject({ state: "enrolled" });
+    await cluster.agent.untilEnrolled(steady);
     await expectCaptured(cluster, steady);
+  });
+
+  test("captures a member whose sandbox the runtime makes anew from its first packet", async () => {
+    const { node } = cluster;
+    await node.cni("DEL", sandboxed);
+    await node.removePod(sandboxed.name);
+    const { name, uid, index } = sandboxed;
+    const anew = await node.addPod({ name, namespace: shop, uid, index });
+    await node.cni("ADD", anew);
+    await expectCaptured(cluster, anew);
   });
 
   test("lets a pod of a namespace through that has no members", async () => {
