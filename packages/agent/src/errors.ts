@@ -28,6 +28,14 @@ const KINDS = {
     exit: EXIT.usage,
     hint: "It was left alone. Remove it, or name another place with --sockets-admin.",
   },
+  ERR_HTTP_PORT: {
+    exit: EXIT.conflict,
+    hint: "`ss -ltnp` names the process. Stop it, or give this agent another port with --http-port; the probes of its pod must ask there too.",
+  },
+  ERR_HTTP_ADDRESS: {
+    exit: EXIT.usage,
+    hint: "`ip address` lists those of the node. Leave --http-address out to take all of them.",
+  },
   ERR_LOCK_PATH: {
     exit: EXIT.usage,
     hint: "It was left alone. Remove it, or name another directory with --sockets-admin: the lock is beside the socket.",

@@ -12,6 +12,8 @@ export interface InstallerOptions extends InstallPlaces {
   /** Where to say how things are ({@link readInstallState}). */
   readonly stateFile: string;
   readonly log: Logger;
+  /** Told how things are whenever that changes. */
+  readonly onState?: (state: InstallState) => void;
   /** How long the directory has to be quiet before it is looked at. Default 100 ms. */
   readonly settleMs?: number;
   /** Pause between two looks when inotify is silent. Default 30 s. */
@@ -122,6 +124,7 @@ class Installer {
     writeInstallState(this.#options.stateFile, now);
     this.#said = now;
     this.#log(now, before);
+    this.#options.onState?.(now);
     return now;
   }
 

@@ -1,7 +1,7 @@
 // The shape of a watcher, and what watchers are made of
 
 // CNI socket
-export { type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
+export { type CniAnswer, type CniSocketOptions, cniSocketWatcher } from "./cni-socket/cni-socket-watcher.ts";
 export type { CniEngine } from "./cni-socket/handle-request.ts";
 export { SOCKET_CODES } from "./cni-socket/replies.ts";
 export type { Attachment } from "./cni-socket/stale-attachments.ts";

@@ -6,6 +6,8 @@ import { KernelView } from "../status/kernel-view.ts";
 import { AdminPart } from "./admin-part.ts";
 import { AmbientPart } from "./ambient-part.ts";
 import { EnginePart } from "./engine-part.ts";
+import { HttpPart } from "./http-part.ts";
+import { InstallPart } from "./install-part.ts";
 import { InstancePart } from "./instance-part.ts";
 import { ReconcilingPart } from "./reconciling-part.ts";
 import { RedirectionPart } from "./redirection-part.ts";
@@ -24,6 +26,8 @@ const RETIRING = token<RetiringPart>("retiring");
 const ADMIN = token<AdminPart>("admin socket");
 const AMBIENT = token<AmbientPart>("ambient config");
 const WATCHERS = token<WatchersPart>("watchers");
+const INSTALL = token<InstallPart>("cni install");
+const HTTP = token<HttpPart>("http endpoint");
 
 /** The agent as one thing that starts and stops. */
 export const AGENT = token<Lifecycle>("agent");
@@ -63,9 +67,15 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       [SETUP, ENGINE, RECONCILING, VIEW, LOG],
       ({ configuration }, ...rest) => new WatchersPart(configuration, ...rest),
     )
+    .bind(INSTALL, [SETUP, LOG], ({ configuration }, theLog) => new InstallPart(configuration, theLog))
+    .bind(
+      HTTP,
+      [SETUP, ENGINE, ADMIN, RECONCILING, WATCHERS, INSTALL, LOG],
+      ({ configuration }, ...rest) => new HttpPart(configuration, ...rest),
+    )
     .bind(
       AGENT,
-      [LOG, INSTANCE, ENGINE, ADMIN, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING],
+      [LOG, INSTANCE, ENGINE, ADMIN, HTTP, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING, INSTALL],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),
     );
 }

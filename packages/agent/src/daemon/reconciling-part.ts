@@ -1,4 +1,4 @@
-import { KeyedQueue, type Part, Reconciler, ResyncLoop, reconcileRank } from "@millrace/core";
+import { KeyedQueue, type Part, type QueueStatus, Reconciler, ResyncLoop, reconcileRank } from "@millrace/core";
 import { auditTime, filter, type Subscription } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
@@ -33,6 +33,11 @@ export class ReconcilingPart implements Part {
     this.#view = view;
     this.#intervalMs = intervalMs;
     this.#log = log.child({ component: "reconciler" });
+  }
+
+  /** What is still to be done; nothing before the start. */
+  get queue(): QueueStatus {
+    return this.#running.running ? this.#running.value.queue.status() : { waiting: [], running: [], backingOff: [] };
   }
 
   /** Reads the kernel now; what differs becomes events, what was found becomes the view. */

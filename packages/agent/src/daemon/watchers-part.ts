@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Configuration, EventInput, Part } from "@millrace/core";
 import {
+  type CniAnswer,
   cniSocketWatcher,
   discoveryWatcher,
   type KubernetesWatcher,
@@ -12,7 +13,7 @@ import {
   type Watcher,
   type WatchStatistics,
 } from "@millrace/watchers";
-import { filter } from "rxjs";
+import { filter, type Observable, Subject } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import { cniEngine } from "./cni-engine.ts";
@@ -30,6 +31,7 @@ export class WatchersPart implements Part {
   readonly #view: KernelView;
   readonly #log: Logger;
   readonly #watching = new Started<AsyncDisposable>("the watchers");
+  readonly #cniAnswers = new Subject<CniAnswer>();
   #kubernetes: KubernetesWatcher | undefined;
 
   constructor(
@@ -49,6 +51,16 @@ export class WatchersPart implements Part {
   /** What the watches at the API server have done, one entry each; nothing where no cluster is watched. */
   get watchStatistics(): readonly WatchStatistics[] {
     return this.#kubernetes?.statistics() ?? [];
+  }
+
+  /** Every answer to the CNI plugin. */
+  get cniAnswers$(): Observable<CniAnswer> {
+    return this.#cniAnswers.asObservable();
+  }
+
+  /** All are watching, and the CNI socket is open. */
+  get running(): boolean {
+    return this.#watching.running;
   }
 
   async start(): Promise<void> {
@@ -89,6 +101,7 @@ export class WatchersPart implements Part {
         engine: cniEngine(this.#engine, this.#reconciling, this.#view),
         log: logOf("cni"),
         deadlineMs: cni.deadlineSeconds * 1000,
+        onAnswer: (answer) => this.#cniAnswers.next(answer),
       }),
     ];
   }

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type InstallState, installOnce, lockInstaller, watchInstallation } from "@millrace/cni-install";
 import { type Configuration, errorCode, type Logger } from "@millrace/core";
-import { createLogger } from "../logging/logger.ts";
 import { installerOptions, installLockPath } from "./install-places.ts";
 
 /** Between two tries to become the node's installer. */
@@ -22,11 +21,15 @@ export async function runInstallOnce(
  * Installs and keeps it so until told to stop; everything stays then, for the next installer. One that is still running, as around an
  * upgrade, is waited for.
  */
-export async function runInstallWatch(configuration: Configuration, signal: AbortSignal): Promise<void> {
-  const log = createLogger(configuration.log).child({ component: "install" });
+export async function runInstallWatch(
+  configuration: Configuration,
+  log: Logger,
+  signal: AbortSignal,
+  onState: (state: InstallState) => void = () => undefined,
+): Promise<void> {
   using _only = await becomeInstaller(configuration, log, signal);
   if (signal.aborted) return;
-  await using _watching = watchInstallation(installerOptions(configuration, log));
+  await using _watching = watchInstallation({ ...installerOptions(configuration, log), onState });
   log.info({ directory: configuration.install.cniConfDir }, "installer is watching");
   if (!signal.aborted) await once(signal, "abort");
   log.info({}, "installer is stopping, everything stays installed");

@@ -130,6 +130,12 @@ export class PrivateNode implements AsyncDisposable {
     });
   }
 
+  /** Another program on this node. */
+  spawn(...command: readonly string[]): RunningAgent {
+    const [file, ...args] = ["setpriv", ...DIES_WITH_US, ...this.inside, ...command];
+    return new RunningAgent(spawn(file as string, args, { stdio: ["ignore", "pipe", "pipe"] }));
+  }
+
   agent(): RunningAgent {
     return new RunningAgent(
       spawnMillrace(["agent", "--config", this.config], {

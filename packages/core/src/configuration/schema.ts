@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
@@ -87,6 +88,26 @@ const configurationObject = z.strictObject({
             .describe("a watch without an event or a bookmark for so long is ended and resumed"),
         })
         .prefault({}),
+      daemonSet: z
+        .string()
+        .regex(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "must be namespace/name")
+        .optional()
+        .describe("the agent's own DaemonSet; an agent that is told to stop removes everything when it is gone"),
+      startupTaint: z
+        .string()
+        .regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9._-]+$/, "must be the key of a taint")
+        .optional()
+        .describe("key of the taint that is taken off this node once agent and node proxy are ready"),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe("serve /healthz, /readyz and /metrics"),
+      address: text
+        .refine((address) => isIP(address) !== 0, "must be an IP address")
+        .optional()
+        .describe("address that they are served at; default: every address of the node"),
+      port: z.int().min(1).max(65_535).default(15_090).describe("TCP port that they are served at"),
     })
     .prefault({}),
   sockets: z
@@ -125,6 +146,12 @@ const configurationObject = z.strictObject({
     .prefault({}),
   install: z
     .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          "keep the CNI plugin and its entry installed while the agent runs, as `millrace install --watch` does",
+        ),
       cniBinDir: pathSchema.default("/opt/cni/bin").describe("directory the runtime executes CNI plugins from"),
       cniConfDir: pathSchema
         .default("/etc/cni/net.d")

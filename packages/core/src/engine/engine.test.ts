@@ -12,6 +12,7 @@ import { EventLogReader } from "../log/reader.ts";
 import { restoreState } from "../log/restore.ts";
 import { silentLogger } from "../logger.ts";
 import { toSnapshot } from "../state/snapshot.ts";
+import { initialState } from "../state/state.ts";
 import { testAgent } from "../testing/agent.ts";
 import {
   interleave,
@@ -25,6 +26,7 @@ import {
   veth,
   vethGone,
 } from "../testing/scenario.ts";
+import { Engine } from "./engine.ts";
 
 // Threads are started here, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
@@ -84,6 +86,26 @@ function day(seed: number): EventInput[] {
   sources.push([veth(20, { addresses: pod(1).data.addresses }), vethGone(20)]);
   return interleave(sources, random);
 }
+
+test("the oldest input that waits is seen to wait, and nothing once all are in the state", async () => {
+  const held = Promise.withResolvers<void>();
+  const slow = {
+    append: () => held.promise.then(() => "durable" as const),
+    gap: () => undefined,
+    onWritable: () => undefined,
+    lastSeq: 0,
+  };
+  const engine = new Engine({ eventLog: slow, state: initialState, log: silentLogger });
+  expect(engine.oldestWaitMs).toBe(0);
+  const first = engine.submit(started());
+  await vi.waitFor(() => expect(engine.oldestWaitMs).toBeGreaterThan(30));
+  const second = engine.submit(meshNamespace("shop"));
+  expect(engine.oldestWaitMs).toBeGreaterThan(30);
+  held.resolve();
+  await Promise.all([first, second]);
+  await engine.settled();
+  expect(engine.oldestWaitMs).toBe(0);
+});
 
 describe("a run and its replay", () => {
   test.each([1, 2, 3])(

@@ -26,6 +26,8 @@ export interface EngineOptions {
 
 interface Pending {
   readonly input: EventInput;
+  /** When it was handed in (`performance.now()`). */
+  readonly since: number;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -42,6 +44,8 @@ export class Engine {
   readonly #intents = new Subject<EventRecord<"redirection.requested">>();
   readonly #inputs = new Subject<Pending>();
   #waiting: Pending[] = [];
+  /** The first of the batch that is being worked on. */
+  #working: Pending | undefined;
   #running: Promise<void> | undefined;
   #sinceSnapshot = 0;
 
@@ -86,11 +90,17 @@ export class Engine {
       this.#options.log.error({ type, subject, error: errorMessage(error) }, "input refused");
     });
     try {
-      this.#inputs.next({ input: parseInput(input), resolve, reject });
+      this.#inputs.next({ input: parseInput(input), since: performance.now(), resolve, reject });
     } catch (error) {
       reject(error);
     }
     return promise;
+  }
+
+  /** How long the oldest input that is not part of the published state has been waiting, in milliseconds; 0 when there is none. */
+  get oldestWaitMs(): number {
+    const oldest = this.#working ?? this.#waiting[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
   /** Resolves when everything submitted so far is part of the published state. */
@@ -131,8 +141,12 @@ export class Engine {
   async #run(): Promise<void> {
     // What is submitted in the same turn of the event loop shares a batch.
     await Promise.resolve();
-    do await this.#batch(this.#waiting.splice(0, this.#options.maxBatch));
-    while (this.#waiting.length > 0);
+    do {
+      const batch = this.#waiting.splice(0, this.#options.maxBatch);
+      this.#working = batch[0];
+      await this.#batch(batch);
+    } while (this.#waiting.length > 0);
+    this.#working = undefined;
   }
 
   async #batch(batch: readonly Pending[]): Promise<void> {

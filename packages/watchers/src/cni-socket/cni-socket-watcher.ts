@@ -21,8 +21,16 @@ export interface CniSocketOptions extends NodeNetns {
   readonly requestTimeoutMs?: number;
   /** Requests that are served at one time; one more is answered with code 11. Default 128: all pods of a node may start together. */
   readonly maxConnections?: number;
-  /** Told of every answer, for metrics: `code` is 0 for success. */
-  readonly onAnswer?: (answer: { command: string | undefined; code: number; durationMs: number }) => void;
+  /** Told of every answer, for metrics. */
+  readonly onAnswer?: (answer: CniAnswer) => void;
+}
+
+export interface CniAnswer {
+  /** Undefined for a request that was not understood. */
+  readonly command: string | undefined;
+  /** CNI error code; 0 for success. */
+  readonly code: number;
+  readonly durationMs: number;
 }
 
 /** Beyond `maxConnections`, this many peers may be fetching their reply, or be told to come again; still more are closed without a word. */

@@ -38,7 +38,8 @@ export function installCommand(io: Io, finish: Finish): Command {
     const { configuration } = setupOf(command, io);
     const { runInstallOnce, runInstallWatch } = await import("../../install/run-install.ts");
     if (watch === true) {
-      await runInstallWatch(configuration, signal);
+      const { createLogger } = await import("../../logging/logger.ts");
+      await runInstallWatch(configuration, createLogger(configuration.log).child({ component: "install" }), signal);
       finish(EXIT.ok);
       return;
     }
@@ -49,7 +50,7 @@ export function installCommand(io: Io, finish: Finish): Command {
     finish(state.state === "installed" ? EXIT.ok : EXIT.unhealthy);
   });
   return addHelp(command, [
-    ["millrace install --watch", "as the agent's pod runs it"],
+    ["millrace install --watch", "without an agent that does it (install.enabled)"],
     ["millrace install", "once; the exit code says whether it is installed"],
     ["millrace install --install-own-config true", "a network configuration of our own beside the primary's"],
   ]);

@@ -1,0 +1,131 @@
+import { statSync } from "node:fs";
+import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core";
+import { HttpServer, json, type Page } from "../http/http-server.ts";
+import { type Condition, readiness } from "../http/readiness.ts";
+import type { Logger } from "../logging/logger.ts";
+import { Metrics, type Reading } from "../metrics/metrics.ts";
+import type { AdminPart } from "./admin-part.ts";
+import type { EnginePart } from "./engine-part.ts";
+import type { InstallPart } from "./install-part.ts";
+import type { ReconcilingPart } from "./reconciling-part.ts";
+import { Started } from "./started.ts";
+import type { WatchersPart } from "./watchers-part.ts";
+
+/**
+ * An input that the engine has not taken for so long, beyond what it may wait for the event log, will not be taken any more: only a
+ * restart can help then, and the redirection does not notice one.
+ */
+const STUCK_MS = 30_000;
+
+interface Serving {
+  readonly server: HttpServer;
+  readonly metrics: Metrics;
+}
+
+/** `/healthz`, `/readyz` and `/metrics`: from before there is a redirection, so that an agent that waits for one is alive and says why. */
+export class HttpPart implements Part {
+  readonly name = "http endpoint";
+  readonly #configuration: Configuration;
+  readonly #engine: EnginePart;
+  readonly #admin: AdminPart;
+  readonly #reconciling: ReconcilingPart;
+  readonly #watchers: WatchersPart;
+  readonly #install: InstallPart;
+  readonly #log: Logger;
+  readonly #serving = new Started<Serving>("the HTTP endpoint");
+
+  constructor(
+    configuration: Configuration,
+    engine: EnginePart,
+    admin: AdminPart,
+    reconciling: ReconcilingPart,
+    watchers: WatchersPart,
+    install: InstallPart,
+    log: Logger,
+  ) {
+    this.#configuration = configuration;
+    this.#engine = engine;
+    this.#admin = admin;
+    this.#reconciling = reconciling;
+    this.#watchers = watchers;
+    this.#install = install;
+    this.#log = log.child({ component: "http" });
+  }
+
+  async start(): Promise<void> {
+    const { enabled, address, port } = this.#configuration.http;
+    if (!enabled) return;
+    const { records$ } = this.#engine.engine;
+    const metrics = new Metrics({ read: () => this.#read(), records$, cniAnswers$: this.#watchers.cniAnswers$ });
+    try {
+      const server = await HttpServer.listen({ address, port, log: this.#log, pages: this.#pages(metrics) });
+      this.#serving.set({ server, metrics });
+    } catch (error) {
+      metrics[Symbol.dispose]();
+      throw error;
+    }
+    this.#log.info({ address, port }, "HTTP endpoint is open");
+  }
+
+  async stop(): Promise<void> {
+    const serving = this.#serving.clear();
+    await serving?.server[Symbol.asyncDispose]();
+    serving?.metrics[Symbol.dispose]();
+  }
+
+  /** What `/readyz` says. */
+  conditions(status = this.#admin.status()): Condition[] {
+    return readiness({
+      status,
+      cniSocketOpen: this.#watchers.running,
+      install: this.#install.enabled ? this.#install.state : "not ours",
+    });
+  }
+
+  #pages(metrics: Metrics): Readonly<Record<string, () => Page | Promise<Page>>> {
+    return {
+      "/healthz": () => this.#healthz(),
+      "/readyz": () => {
+        const conditions = this.conditions();
+        const ready = conditions.every(({ ok }) => ok);
+        return json(ready ? 200 : 503, { ready, conditions });
+      },
+      "/metrics": async () => ({ status: 200, type: metrics.contentType, body: await metrics.render() }),
+    };
+  }
+
+  /** That there is an answer at all says that the event loop turns. Nothing here depends on the API server. */
+  #healthz(): Page {
+    const waitMs = Math.round(this.#engine.engine.oldestWaitMs);
+    const alive = waitMs < STUCK_MS + this.#configuration.eventLog.appendDeadlineMs;
+    return alive ? json(200, { alive }) : json(503, { alive, reason: `the engine has been stuck for ${waitMs} ms` });
+  }
+
+  #read(): Reading {
+    const { drift } = this.#engine.engine.state;
+    const status = this.#admin.status();
+    return {
+      status,
+      conditions: this.conditions(status),
+      drifted: drift.keySeq().count((subject) => workloadUid(subject) !== undefined),
+      queue: this.#reconciling.queue,
+      watches: this.#watchers.watchStatistics,
+      install: this.#install.state,
+      eventLogBytes: bytesOf(this.#configuration.eventLog.path),
+    };
+  }
+}
+
+/** The log, and what SQLite keeps beside it ("Write-Ahead Logging"). A file that is not there has no bytes. */
+function bytesOf(path: string): number {
+  return ["", "-wal", "-shm"].reduce((sum, suffix) => sum + sizeOf(path + suffix), 0);
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
