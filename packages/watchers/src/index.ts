@@ -14,6 +14,8 @@ export type { WantedPod } from "./discovery/wanted-pod.ts";
 // Errors
 export { WatcherError, type WatcherErrorCode, watcherErrors } from "./errors.ts";
 // Kubernetes API server
+export { ApiStatusError } from "./kubernetes/api-errors.ts";
+export { KubernetesApi, type KubernetesApiOptions } from "./kubernetes/kubernetes-api.ts";
 export { type KubernetesOptions, type KubernetesWatcher, kubernetesWatcher } from "./kubernetes/kubernetes-watcher.ts";
 export { WATCH_STATES, type WatchState, type WatchStatistics } from "./kubernetes/watch-statistics.ts";
 // Kernel links and addresses

@@ -5,6 +5,7 @@ import type { Logger } from "../logging/logger.ts";
 import { KernelView } from "../status/kernel-view.ts";
 import { AdminPart } from "./admin-part.ts";
 import { AmbientPart } from "./ambient-part.ts";
+import { ApiPart } from "./api-part.ts";
 import { EnginePart } from "./engine-part.ts";
 import { HttpPart } from "./http-part.ts";
 import { InstallPart } from "./install-part.ts";
@@ -25,6 +26,7 @@ const RECONCILING = token<ReconcilingPart>("reconciling");
 const RETIRING = token<RetiringPart>("retiring");
 const ADMIN = token<AdminPart>("admin socket");
 const AMBIENT = token<AmbientPart>("ambient config");
+const API = token<ApiPart>("kubernetes api");
 const WATCHERS = token<WatchersPart>("watchers");
 const INSTALL = token<InstallPart>("cni install");
 const HTTP = token<HttpPart>("http endpoint");
@@ -62,9 +64,10 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       [SETUP, ENGINE, LOG],
       ({ configuration }, engine, theLog) => new AmbientPart(engine, configuration.paths.ambientConfig, theLog),
     )
+    .bind(API, [SETUP], ({ configuration }) => new ApiPart(configuration))
     .bind(
       WATCHERS,
-      [SETUP, ENGINE, RECONCILING, VIEW, LOG],
+      [SETUP, ENGINE, RECONCILING, VIEW, API, LOG],
       ({ configuration }, ...rest) => new WatchersPart(configuration, ...rest),
     )
     .bind(INSTALL, [SETUP, LOG], ({ configuration }, theLog) => new InstallPart(configuration, theLog))
@@ -75,7 +78,7 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
     )
     .bind(
       AGENT,
-      [LOG, INSTANCE, ENGINE, ADMIN, HTTP, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING, INSTALL],
+      [LOG, INSTANCE, ENGINE, ADMIN, API, HTTP, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING, INSTALL],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),
     );
 }

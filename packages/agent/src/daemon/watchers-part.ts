@@ -16,6 +16,7 @@ import {
 import { filter, type Observable, Subject } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
+import type { ApiPart } from "./api-part.ts";
 import { cniEngine } from "./cni-engine.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { ReconcilingPart } from "./reconciling-part.ts";
@@ -29,6 +30,7 @@ export class WatchersPart implements Part {
   readonly #engine: EnginePart;
   readonly #reconciling: ReconcilingPart;
   readonly #view: KernelView;
+  readonly #api: ApiPart;
   readonly #log: Logger;
   readonly #watching = new Started<AsyncDisposable>("the watchers");
   readonly #cniAnswers = new Subject<CniAnswer>();
@@ -39,12 +41,14 @@ export class WatchersPart implements Part {
     engine: EnginePart,
     reconciling: ReconcilingPart,
     view: KernelView,
+    api: ApiPart,
     log: Logger,
   ) {
     this.#configuration = configuration;
     this.#engine = engine;
     this.#reconciling = reconciling;
     this.#view = view;
+    this.#api = api;
     this.#log = log;
   }
 
@@ -107,14 +111,7 @@ export class WatchersPart implements Part {
   }
 
   #kubernetesWatcher(log: Logger): KubernetesWatcher {
-    const { kubernetes, node, proxy, membership } = this.#configuration;
-    const { timeoutSeconds, silenceSeconds } = kubernetes.watch;
-    return kubernetesWatcher({
-      kubeconfig: kubernetes.kubeconfig,
-      config: { proxy, membership },
-      nodeName: node.name,
-      log,
-      timing: { watchMs: timeoutSeconds * 1000, silenceMs: silenceSeconds * 1000 },
-    });
+    const { node, proxy, membership } = this.#configuration;
+    return kubernetesWatcher({ api: this.#api.api, config: { proxy, membership }, nodeName: node.name, log });
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ApiAccess } from "./api-access.ts";
+import type { ApiRequest } from "./api-request.ts";
 import type { ApiResponse } from "./api-response.ts";
-import { http1Get } from "./http1-get.ts";
+import { http1Send } from "./http1-send.ts";
 import { openTls } from "./open-tls.ts";
 import { PingedSession } from "./pinged-session.ts";
 import type { ApiTiming } from "./timing.ts";
@@ -21,12 +22,21 @@ export class ApiTransport implements Disposable {
   }
 
   /** Rejects with ERR_KUBERNETES_UNREACHABLE, ERR_KUBERNETES_SILENT or the signal's reason. */
-  async get(access: ApiAccess, path: string, signal: AbortSignal): Promise<ApiResponse> {
-    const headers = { accept: "application/json", "user-agent": "millrace", ...access.headers };
+  async send(access: ApiAccess, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse> {
+    const headers = {
+      accept: "application/json",
+      "user-agent": "millrace",
+      ...(request.body !== undefined && {
+        "content-type": request.contentType ?? "application/json",
+        "content-length": String(Buffer.byteLength(request.body)),
+      }),
+      ...access.headers,
+    };
     const plain = access.proxied || access.server.protocol === "http:";
-    const spoken = plain ? "http/1.1" : await this.#spoken(access);
+    // Others may wait for the same connection, so it goes on being opened.
+    const spoken = plain ? "http/1.1" : await untilAborted(this.#spoken(access), signal);
     signal.throwIfAborted();
-    return spoken === "http/1.1" ? http1Get(access, path, headers, signal) : spoken.get(path, headers, signal);
+    return spoken === "http/1.1" ? http1Send(access, request, headers, signal) : spoken.send(request, headers, signal);
   }
 
   /** Ends every connection and all that goes on over it. */
@@ -65,6 +75,15 @@ export class ApiTransport implements Disposable {
     this.#sessions.add(session);
     return session;
   }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 /** Another server, CA or certificate is another connection; another token is not. */

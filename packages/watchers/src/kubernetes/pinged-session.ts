@@ -3,10 +3,11 @@ import type { TLSSocket } from "node:tls";
 import { WatcherError } from "../errors.ts";
 import type { ApiAccess } from "./api-access.ts";
 import { unreachable } from "./api-errors.ts";
+import type { ApiRequest } from "./api-request.ts";
 import { type ApiResponse, retryAfterMs } from "./api-response.ts";
 import type { ApiTiming } from "./timing.ts";
 
-const { HTTP2_HEADER_STATUS, HTTP2_HEADER_PATH } = constants;
+const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
 
 /** A list of some megabytes would crawl through HTTP/2's default window of 64 KiB on a slow link. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -54,21 +55,27 @@ export class PingedSession implements Disposable {
   }
 
   /** Rejects with ERR_KUBERNETES_UNREACHABLE, ERR_KUBERNETES_SILENT or the signal's reason. */
-  get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ApiResponse> {
+  send(
+    { method, path, body }: ApiRequest,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ApiResponse> {
     return new Promise((resolve, reject) => {
       // It may have been closed since it was last looked at, which request() throws.
       if (!this.usable) throw unreachable(this.#server, this.#broken ?? new Error("the connection was closed"));
-      const stream = this.#session.request({ [HTTP2_HEADER_PATH]: path, ...headers }, { endStream: true, signal });
+      const head = { [HTTP2_HEADER_METHOD]: method, [HTTP2_HEADER_PATH]: path, ...headers };
+      const stream = this.#session.request(head, { endStream: body === undefined, signal });
       // Stays for the life of the stream: whoever reads the body hears of the error there.
       stream.on("error", (error) => reject(this.#reason(error, signal)));
       stream.once("close", () => reject(this.#reason(new Error("the connection was closed"), signal)));
-      stream.once("response", (head) => {
+      stream.once("response", (answered) => {
         resolve({
-          status: Number(head[HTTP2_HEADER_STATUS]),
-          retryAfterMs: retryAfterMs(head["retry-after"]),
+          status: Number(answered[HTTP2_HEADER_STATUS]),
+          retryAfterMs: retryAfterMs(answered["retry-after"]),
           body: stream,
         });
       });
+      if (body !== undefined) stream.end(body);
     });
   }
 

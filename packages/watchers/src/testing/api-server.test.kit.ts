@@ -15,6 +15,10 @@ export type Response = ServerResponse;
 
 /** A request as it came, with what a scripted answer needs. */
 export interface Asked {
+  readonly method: string;
+  readonly contentType: string | undefined;
+  /** As much of it as has come. */
+  body: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
@@ -153,6 +157,9 @@ export class ScriptedApiServer implements AsyncDisposable {
   #answer(request: IncomingMessage | Http2ServerRequest, response: Response): void {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.url);
     const asked: Asked = {
+      method: request.method ?? "",
+      contentType: request.headers["content-type"],
+      body: "",
       path: pathname,
       query: searchParams,
       authorization: request.headers.authorization,
@@ -161,6 +168,9 @@ export class ScriptedApiServer implements AsyncDisposable {
       at: performance.now(),
     };
     this.asked.push(asked);
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      asked.body += chunk;
+    });
     response.on("error", () => undefined);
     if (this.script(asked, response)) return;
     const trusted = this.token === undefined || asked.authorization === `Bearer ${this.token}`;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EventInput, ReduceConfig } from "@millrace/core";
 import { expect, vi } from "vitest";
+import { KubernetesApi } from "../kubernetes/kubernetes-api.ts";
 import { type KubernetesWatcher, kubernetesWatcher } from "../kubernetes/kubernetes-watcher.ts";
 import type { ApiTiming } from "../kubernetes/timing.ts";
 import { type Protocol, ScriptedApiServer } from "./api-server.test.kit.ts";
@@ -79,14 +80,17 @@ export class WatchedCluster implements AsyncDisposable {
   }
 
   async start(timing: Partial<ApiTiming> = {}): Promise<void> {
+    const api = new KubernetesApi({ kubeconfig: this.kubeconfig, timing: { ...TIMING, ...timing } });
     this.#watcher = kubernetesWatcher({
-      kubeconfig: this.kubeconfig,
+      api,
       config,
       nodeName: "n1",
       log: this.log.log,
-      timing: { ...TIMING, ...timing },
     });
-    this.#running = await this.#watcher.start(this.recorder.sink);
+    await using starting = new AsyncDisposableStack();
+    starting.use(api);
+    starting.use(await this.#watcher.start(this.recorder.sink));
+    this.#running = starting.move();
   }
 
   /** Starts and waits for the three watches; forgets what was told and asked until then. */

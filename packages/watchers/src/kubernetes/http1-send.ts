@@ -1,7 +1,8 @@
-import { get as httpGet } from "node:http";
-import { get as httpsGet } from "node:https";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import type { ApiAccess } from "./api-access.ts";
 import { unreachable } from "./api-errors.ts";
+import type { ApiRequest } from "./api-request.ts";
 import { type ApiResponse, retryAfterMs } from "./api-response.ts";
 import { KEEP_ALIVE_MS } from "./open-tls.ts";
 
@@ -10,16 +11,16 @@ import { KEEP_ALIVE_MS } from "./open-tls.ts";
  * front of an API server without HTTP/2. Nobody can ask such a connection whether the other end is alive; `silenceMs` bounds the wait.
  * Rejects with ERR_KUBERNETES_UNREACHABLE or the signal's reason.
  */
-export function http1Get(
+export function http1Send(
   access: ApiAccess,
-  path: string,
+  { method, path, body }: ApiRequest,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<ApiResponse> {
   const { server, tls, agent } = access;
-  const get = server.protocol === "http:" ? httpGet : httpsGet;
+  const make = server.protocol === "http:" ? httpRequest : httpsRequest;
   return new Promise((resolve, reject) => {
-    const request = get(new URL(path, server), { ...tls, agent, headers, signal });
+    const request = make(new URL(path, server), { ...tls, method, agent, headers, signal });
     request.on("socket", (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     // Stays for the life of the request: whoever reads the body hears of the error there.
     request.on("error", (error) => reject(signal.aborted ? signal.reason : unreachable(server, error)));
@@ -30,5 +31,6 @@ export function http1Get(
         body: response,
       });
     });
+    request.end(body);
   });
 }
