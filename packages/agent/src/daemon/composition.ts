@@ -10,8 +10,10 @@ import { EnginePart } from "./engine-part.ts";
 import { HttpPart } from "./http-part.ts";
 import { InstallPart } from "./install-part.ts";
 import { InstancePart } from "./instance-part.ts";
+import { ReadinessView } from "./readiness-view.ts";
 import { ReconcilingPart } from "./reconciling-part.ts";
 import { RedirectionPart } from "./redirection-part.ts";
+import { ReportsPart } from "./reports-part.ts";
 import { RetiringPart } from "./retiring-part.ts";
 import { WatchersPart } from "./watchers-part.ts";
 
@@ -29,6 +31,8 @@ const AMBIENT = token<AmbientPart>("ambient config");
 const API = token<ApiPart>("kubernetes api");
 const WATCHERS = token<WatchersPart>("watchers");
 const INSTALL = token<InstallPart>("cni install");
+const READINESS = token<ReadinessView>("readiness");
+const REPORTS = token<ReportsPart>("kubernetes reports");
 const HTTP = token<HttpPart>("http endpoint");
 
 /** The agent as one thing that starts and stops. */
@@ -71,14 +75,34 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       ({ configuration }, ...rest) => new WatchersPart(configuration, ...rest),
     )
     .bind(INSTALL, [SETUP, LOG], ({ configuration }, theLog) => new InstallPart(configuration, theLog))
+    .bind(READINESS, [ADMIN, WATCHERS, INSTALL], (...parts) => new ReadinessView(...parts))
+    .bind(
+      REPORTS,
+      [SETUP, ENGINE, ADMIN, API, INSTALL, READINESS, VIEW, LOG, SIGNAL],
+      ({ configuration }, ...rest) => new ReportsPart(configuration, ...rest),
+    )
     .bind(
       HTTP,
-      [SETUP, ENGINE, ADMIN, RECONCILING, WATCHERS, INSTALL, LOG],
+      [SETUP, ENGINE, ADMIN, RECONCILING, WATCHERS, INSTALL, READINESS, REPORTS, LOG],
       ({ configuration }, ...rest) => new HttpPart(configuration, ...rest),
     )
     .bind(
       AGENT,
-      [LOG, INSTANCE, ENGINE, ADMIN, API, HTTP, REDIRECTION, AMBIENT, RECONCILING, WATCHERS, RETIRING, INSTALL],
+      [
+        LOG,
+        INSTANCE,
+        ENGINE,
+        ADMIN,
+        API,
+        HTTP,
+        REPORTS,
+        REDIRECTION,
+        AMBIENT,
+        RECONCILING,
+        WATCHERS,
+        RETIRING,
+        INSTALL,
+      ],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),
     );
 }

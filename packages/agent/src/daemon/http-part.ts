@@ -1,13 +1,14 @@
 import { statSync } from "node:fs";
 import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core";
 import { HttpServer, json, type Page } from "../http/http-server.ts";
-import { type Condition, readiness } from "../http/readiness.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Reading } from "../metrics/metrics.ts";
 import type { AdminPart } from "./admin-part.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { InstallPart } from "./install-part.ts";
+import type { ReadinessView } from "./readiness-view.ts";
 import type { ReconcilingPart } from "./reconciling-part.ts";
+import type { ReportsPart } from "./reports-part.ts";
 import { Started } from "./started.ts";
 import type { WatchersPart } from "./watchers-part.ts";
 
@@ -31,6 +32,8 @@ export class HttpPart implements Part {
   readonly #reconciling: ReconcilingPart;
   readonly #watchers: WatchersPart;
   readonly #install: InstallPart;
+  readonly #readiness: ReadinessView;
+  readonly #reports: ReportsPart;
   readonly #log: Logger;
   readonly #serving = new Started<Serving>("the HTTP endpoint");
 
@@ -41,6 +44,8 @@ export class HttpPart implements Part {
     reconciling: ReconcilingPart,
     watchers: WatchersPart,
     install: InstallPart,
+    readiness: ReadinessView,
+    reports: ReportsPart,
     log: Logger,
   ) {
     this.#configuration = configuration;
@@ -49,6 +54,8 @@ export class HttpPart implements Part {
     this.#reconciling = reconciling;
     this.#watchers = watchers;
     this.#install = install;
+    this.#readiness = readiness;
+    this.#reports = reports;
     this.#log = log.child({ component: "http" });
   }
 
@@ -73,20 +80,11 @@ export class HttpPart implements Part {
     serving?.metrics[Symbol.dispose]();
   }
 
-  /** What `/readyz` says. */
-  conditions(status = this.#admin.status()): Condition[] {
-    return readiness({
-      status,
-      cniSocketOpen: this.#watchers.running,
-      install: this.#install.enabled ? this.#install.state : "not ours",
-    });
-  }
-
   #pages(metrics: Metrics): Readonly<Record<string, () => Page | Promise<Page>>> {
     return {
       "/healthz": () => this.#healthz(),
       "/readyz": () => {
-        const conditions = this.conditions();
+        const conditions = this.#readiness.conditions();
         const ready = conditions.every(({ ok }) => ok);
         return json(ready ? 200 : 503, { ready, conditions });
       },
@@ -106,11 +104,12 @@ export class HttpPart implements Part {
     const status = this.#admin.status();
     return {
       status,
-      conditions: this.conditions(status),
+      conditions: this.#readiness.conditions(status),
       drifted: drift.keySeq().count((subject) => workloadUid(subject) !== undefined),
       queue: this.#reconciling.queue,
       watches: this.#watchers.watchStatistics,
       install: this.#install.state,
+      writes: this.#reports.writes,
       eventLogBytes: bytesOf(this.#configuration.eventLog.path),
     };
   }

@@ -46,6 +46,7 @@ function reading(changes: Partial<Reading> = {}): Reading {
     watches: [watch],
     install: undefined,
     eventLogBytes: 4096,
+    writes: { annotation: { success: 3, HTTP_409: 1 }, event: {}, taint: {} },
     ...changes,
   };
 }
@@ -102,6 +103,10 @@ test("what is read at the scrape", async () => {
   ]);
   expect(await it.lines("millrace_watch_last_heard_timestamp_seconds")).toEqual([
     'millrace_watch_last_heard_timestamp_seconds{watch="kubernetes-pods"} 1767322800.5',
+  ]);
+  expect(await it.lines("millrace_api_writes_total")).toEqual([
+    'millrace_api_writes_total{kind="annotation",result="success"} 3',
+    'millrace_api_writes_total{kind="annotation",result="HTTP_409"} 1',
   ]);
   expect(await it.lines("millrace_eventlog_bytes")).toEqual(["millrace_eventlog_bytes 4096"]);
 });

@@ -4,6 +4,7 @@ import type { CniAnswer, WatchStatistics } from "@millrace/watchers";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Observable, Subscription } from "rxjs";
 import type { Condition } from "../http/readiness.ts";
+import type { WriteCounts } from "../kubernetes/api-writes.ts";
 import type { Status } from "../status/status-document.ts";
 import { agentMetrics } from "./agent-metrics.ts";
 import { cniMetrics } from "./cni-metrics.ts";
@@ -12,6 +13,7 @@ import { eventMetrics } from "./event-metrics.ts";
 import { podMetrics } from "./pod-metrics.ts";
 import { queueMetrics } from "./queue-metrics.ts";
 import { watchMetrics } from "./watch-metrics.ts";
+import { writeMetrics } from "./write-metrics.ts";
 
 /** What the agent is, as of one scrape. */
 export interface Reading {
@@ -25,6 +27,7 @@ export interface Reading {
   readonly install: InstallState | undefined;
   /** Of the event log's files together. */
   readonly eventLogBytes: number;
+  readonly writes: WriteCounts;
 }
 
 export interface MetricSources {
@@ -61,6 +64,7 @@ export class Metrics implements Disposable {
       queueMetrics(register),
       watchMetrics(register),
       eventLogMetrics(register),
+      writeMetrics(register),
       cni.refresh,
     ];
     this.#subscriptions = [records$.subscribe(eventMetrics(register)), cniAnswers$.subscribe(cni.answered)];

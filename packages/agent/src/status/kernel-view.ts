@@ -1,4 +1,5 @@
 import { type Observation, type State, subjects } from "@millrace/core";
+import { type Observable, Subject } from "rxjs";
 
 /** The last reading of the kernel. `time` is when it began (RFC 3339): what changed after that may not be in it. */
 export interface Reading {
@@ -11,11 +12,17 @@ export interface Reading {
  * memory only, and no decision rests on it.
  */
 export class KernelView {
+  readonly #read = new Subject<void>();
   #last: Reading | undefined;
   readonly #agreedAt = new Map<string, string>();
 
   get last(): Reading | undefined {
     return this.#last;
+  }
+
+  /** After each reading. */
+  get read$(): Observable<void> {
+    return this.#read.asObservable();
   }
 
   /** When this workload was last seen complete, after its latest change. */
@@ -35,5 +42,6 @@ export class KernelView {
     for (const uid of this.#agreedAt.keys()) {
       if (state.requested.get(subjects.workload(uid))?.action !== "apply") this.#agreedAt.delete(uid);
     }
+    this.#read.next();
   }
 }

@@ -57,6 +57,9 @@ function workloadStatus(
   };
 }
 
+/** What {@link failure} ends with: for who says the same again for every attempt. */
+export const ATTEMPT = /, attempt \d+$/;
+
 const failure = ({ error, attempt }: Outcome): string =>
   `${error?.code ?? "ERR_UNEXPECTED"}: ${error?.message ?? "no reason given"}, attempt ${attempt}`;
 
