@@ -26,7 +26,7 @@ export interface Asked {
 const PATH = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/))?\/([a-z]+)(?:\/([^/]+)(?:\/status)?)?$/;
 
 /**
- * A small API server on a real socket, plain HTTP: list, watch, get, create, merge patch and JSON patch, with versions and 409, as "API
+ * A small API server on a real socket, plain HTTP: list, watch, get, put, delete, create, merge patch and JSON patch, with versions and 409, as "API
  * Concepts" has them. What it does not know of is defaults, validation and permissions.
  */
 export class SmallApiServer implements AsyncDisposable {
@@ -109,6 +109,15 @@ export class SmallApiServer implements AsyncDisposable {
     if (name === undefined && method === "GET") {
       const items = this.list(collection).filter(({ metadata }) => [undefined, metadata.namespace].includes(namespace));
       reply(response, 200, { metadata: { resourceVersion: String(this.#version) }, items });
+      return;
+    }
+    if (name !== undefined && method === "PUT") {
+      reply(response, 200, this.put(collection, body as ApiObject));
+      return;
+    }
+    if (name !== undefined && method === "DELETE") {
+      this.remove(collection, namespace, name);
+      reply(response, 200, {});
       return;
     }
     if (name === undefined) {
