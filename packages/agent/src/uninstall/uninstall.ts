@@ -3,7 +3,7 @@ import { loadBackends } from "../backends/backends.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
 import { lockNode } from "../daemon/single-instance.ts";
-import { createLogger } from "../logging/logger.ts";
+import { createLogger, type Logger } from "../logging/logger.ts";
 import { Ledger, type Removal } from "./removal.ts";
 import { lockInstall, removeCniInstall } from "./remove-cni-install.ts";
 import { removeFiles, removeRunDirectory } from "./remove-files.ts";
@@ -15,15 +15,19 @@ export interface UninstallOptions {
   /** Not the CNI plugin: CRI-O ends pods by it that have begun with it. */
   readonly keepCniPlugin: boolean;
   readonly signal: AbortSignal;
+  /** Default: warnings, as text, on standard error. */
+  readonly log?: Logger;
 }
 
 /**
  * Removes everything of Millrace from this node and looks again. Holds the node's lock meanwhile, so that no agent starts half way,
  * and the installer's. Throws as {@link lockNode}, `ERR_INSTALLER_RUNNING`, and for mistakes of configuration; what could not be removed is told in the result.
  */
-export async function uninstall(setup: Setup, { purge, keepCniPlugin, signal }: UninstallOptions): Promise<Removal> {
+export async function uninstall(
+  setup: Setup,
+  { purge, keepCniPlugin, signal, log = standardErrorLog() }: UninstallOptions,
+): Promise<Removal> {
   const { configuration } = setup;
-  const log = createLogger({ format: "text", level: "warn", output: destination({ fd: 2, sync: true }) });
   const backends = await loadBackends(setup, log, signal);
   const ledger = new Ledger();
   using _only = await lockNode(configuration.sockets.admin);
@@ -35,3 +39,6 @@ export async function uninstall(setup: Setup, { purge, keepCniPlugin, signal }: 
   removeRunDirectory(configuration, ledger);
   return ledger;
 }
+
+const standardErrorLog = (): Logger =>
+  createLogger({ format: "text", level: "warn", output: destination({ fd: 2, sync: true }) });

@@ -165,6 +165,10 @@ const configurationObject = z.strictObject({
       pluginSource: pathSchema
         .default("/usr/lib/millrace/cni/millrace")
         .describe("the CNI plugin's binary in the agent's image"),
+      keepPlugin: z
+        .boolean()
+        .default(false)
+        .describe("an agent that removes everything at its end leaves the CNI plugin, by which CRI-O ends pods"),
       // As long as a namespace's name, and a pod's, may be (RFC 1123 label and subdomain): the plugin takes no more.
       agentNamespace: text
         .max(63)
