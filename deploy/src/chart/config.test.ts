@@ -26,11 +26,21 @@ test.each([undefined, ...PROFILES])("the agent takes what profile %s gives it", 
   const loaded = configuration({ profile });
   expect(loaded).toMatchObject({
     node: { name: "node-1" },
-    kubernetes: { enabled: true },
+    kubernetes: { enabled: true, daemonSet: `${NAMESPACE}/millrace-agent` },
     manifests: { enabled: false },
-    install: { agentNamespace: NAMESPACE, agentPodNamePrefix: "millrace-agent-" },
+    http: { enabled: true, port: 15090 },
+    install: { enabled: true, agentNamespace: NAMESPACE, agentPodNamePrefix: "millrace-agent-" },
   });
+  expect(loaded.http.address).toBeUndefined(); // the kubelet asks at an address of the node
+  expect(loaded.kubernetes.startupTaint).toBeUndefined();
+  // CRI-O ends pods by the plugin.
+  expect(loaded.install.keepPlugin).toBe(profile === "openshift");
   expect(loaded.membership.excludeNamespaces).toContain(NAMESPACE);
+});
+
+test("the startup taint is the agent's to take off where the chart says so", () => {
+  const values = { "startupTaint.enabled": true, "startupTaint.key": "mesh.example/wait" };
+  expect(configuration({ values }).kubernetes.startupTaint).toBe("mesh.example/wait");
 });
 
 test("the mode has two names", () => {

@@ -22,9 +22,11 @@ const taint = { values: { "startupTaint.enabled": true } };
 
 test("the agent's account may do this and nothing else", () => {
   expect(rules(render(), "ClusterRole")).toEqual([
-    { apiGroups: [""], resources: ["pods", "namespaces", "nodes"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["pods", "namespaces", "nodes"], verbs: ["list", "watch"] },
+    { apiGroups: [""], resources: ["pods"], verbs: ["get"] },
     { apiGroups: [""], resources: ["pods/status"], verbs: ["patch"] },
-    { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["nodes"], verbs: ["get"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
   ]);
   expect(rules(render(), "Role")).toEqual([
     { apiGroups: ["apps"], resources: ["daemonsets"], resourceNames: ["millrace-agent"], verbs: ["get"] },
@@ -54,10 +56,14 @@ test("the node proxy's account gets no token", () => {
   expect(only(objects, "ServiceAccount", "millrace-node-proxy")).toMatchObject({ automountServiceAccountToken: false });
 });
 
-test("patches are narrowed to the agent's own node, its annotation and its taint", () => {
-  expect(policies().map(({ metadata }) => metadata.name)).toEqual(["millrace-agent-millrace-system-pods"]);
+test("patches are narrowed to the agent's own node, its annotation, its Events and its taint", () => {
+  expect(policies().map(({ metadata }) => metadata.name)).toEqual([
+    "millrace-agent-millrace-system-pods",
+    "millrace-agent-millrace-system-events",
+  ]);
   expect(policies(taint).map(({ metadata }) => metadata.name)).toEqual([
     "millrace-agent-millrace-system-pods",
+    "millrace-agent-millrace-system-events",
     "millrace-agent-millrace-system-nodes",
   ]);
   for (const policy of policies(taint)) {
@@ -87,7 +93,7 @@ test("what the role may change, the policies look at, with their subresources", 
       .parse(spec)
       .matchConstraints.resourceRules.flatMap(({ resources }) => resources),
   );
-  expect(matched).toEqual(["pods", "pods/status", "nodes", "nodes/status"]);
+  expect(matched).toEqual(["pods", "pods/status", "events", "nodes", "nodes/status"]);
   expect(matched).toEqual(expect.arrayContaining(changed));
 });
 

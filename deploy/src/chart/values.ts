@@ -34,6 +34,7 @@ export const valuesSchema = z.strictObject({
     cniNetnsDir: directory,
     excludeNamespaces: z.array(text),
     ownConfig: z.boolean(),
+    keepPlugin: z.boolean(),
     ambient: z.strictObject({ enabled: z.literal(true), redirectMode: z.string(), configDir: directory }),
   }),
   config: fragment,

@@ -10,12 +10,18 @@
 
 {{/* The agent's configuration file: what is in .Values.config, and what the chart knows better. */}}
 {{- define "millrace.config" -}}
+{{- $kubernetes := dict "enabled" true "daemonSet" (printf "%s/%s" .Release.Namespace (include "millrace.agent" .)) -}}
+{{- if .Values.startupTaint.enabled -}}
+{{- $_ := set $kubernetes "startupTaint" .Values.startupTaint.key -}}
+{{- end -}}
 {{- $own := dict
   "redirectMode" (include "millrace.redirectMode" .)
-  "kubernetes" (dict "enabled" true)
+  "kubernetes" $kubernetes
   "manifests" (dict "enabled" false)
   "membership" (dict "excludeNamespaces" (append .Values.cni.excludeNamespaces .Release.Namespace | uniq | sortAlpha))
   "install" (dict
+    "enabled" true
+    "keepPlugin" .Values.cni.keepPlugin
     "cniBinDir" .Values.cni.cniBinDir
     "cniConfDir" .Values.cni.cniConfDir
     "ownConfig" .Values.cni.ownConfig
@@ -23,9 +29,6 @@
     "agentPodNamePrefix" (printf "%s-" (include "millrace.agent" .)))
   "paths" (dict "ambientConfig" (printf "%s/config.json" (trimSuffix "/" .Values.cni.ambient.configDir)))
 -}}
-{{- if .Values.startupTaint.enabled -}}
-{{- $_ := set $own "startupTaint" (dict "enabled" true "key" .Values.startupTaint.key) -}}
-{{- end -}}
 {{- if .Values.nodeProxy.enabled -}}
 {{- include "millrace.checkNodeProxy" . -}}
 {{- $labels := include "millrace.selectorLabels" (dict "name" (include "millrace.nodeProxy" .) "root" .) | fromYaml -}}

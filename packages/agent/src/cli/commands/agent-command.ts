@@ -10,7 +10,8 @@ export function agentCommand(io: Io, finish: Finish): Command {
     .summary("run the agent of this node")
     .description(
       "Runs the agent of this node in the foreground, until SIGTERM or SIGINT. Stopping it leaves the redirection in place: " +
-        "the next agent takes it over without losing a packet. `millrace uninstall` removes it.\n\n" +
+        "the next agent takes it over without losing a packet. `millrace uninstall` removes it; so does an agent that is told to " +
+        "stop when its DaemonSet (kubernetes.daemonSet) is gone.\n\n" +
         "What cannot get better by waiting (configuration, no capable backend, another agent) ends the agent with a code of its " +
         "own; what may (a kernel that is busy) is tried again with growing pauses, up to 30 seconds.",
     );
