@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core";
+import { freshPage } from "../http/fresh-page.ts";
 import { HttpServer, json, type Page } from "../http/http-server.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Reading } from "../metrics/metrics.ts";
@@ -17,6 +18,10 @@ import type { WatchersPart } from "./watchers-part.ts";
  * restart can help then, and the redirection does not notice one.
  */
 const STUCK_MS = 30_000;
+
+/** What these two say may be so old, in milliseconds: making them takes time from the event loop, and anybody may ask. */
+const READY_MS = 100;
+const METRICS_MS = 1_000;
 
 interface Serving {
   readonly server: HttpServer;
@@ -83,12 +88,16 @@ export class HttpPart implements Part {
   #pages(metrics: Metrics): Readonly<Record<string, () => Page | Promise<Page>>> {
     return {
       "/healthz": () => this.#healthz(),
-      "/readyz": () => {
+      "/readyz": freshPage(READY_MS, () => {
         const conditions = this.#readiness.conditions();
         const ready = conditions.every(({ ok }) => ok);
         return json(ready ? 200 : 503, { ready, conditions });
-      },
-      "/metrics": async () => ({ status: 200, type: metrics.contentType, body: await metrics.render() }),
+      }),
+      "/metrics": freshPage(METRICS_MS, async () => ({
+        status: 200,
+        type: metrics.contentType,
+        body: await metrics.render(),
+      })),
     };
   }
 

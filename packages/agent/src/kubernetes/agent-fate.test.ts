@@ -54,7 +54,7 @@ test("a token that is not valid any more means that the account is gone; a momen
   it.server.refuse = () => 401;
   expect(await fate(it)).toMatchObject({ successor: false, reason: expect.stringContaining("account is gone") });
   let refusals = 0;
-  it.server.refuse = () => (refusals++ < 3 ? 401 : undefined);
+  it.server.refuse = () => (refusals++ < 7 ? 401 : undefined);
   expect(await fate(it)).toMatchObject({ successor: true, reason: expect.stringContaining("wants this node") });
 });
 

@@ -23,8 +23,8 @@ export interface FateOptions {
   readonly pauseMs?: number;
 }
 
-/** A refusal stands when it is given so often. */
-const ASKED = 3;
+/** A refusal stands when it is given so often: roles and account do not go in one moment. */
+const ASKED = 5;
 
 const daemonSetSchema = z.object({
   metadata: z.object({ deletionTimestamp: z.string().optional() }),

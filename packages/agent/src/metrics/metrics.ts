@@ -51,7 +51,6 @@ export class Metrics implements Disposable {
   readonly #read: () => Reading;
   readonly #refreshes: readonly Refresh[];
   readonly #subscriptions: readonly Subscription[];
-  #rendering: Promise<string> | undefined;
 
   constructor({ read, records$, cniAnswers$ }: MetricSources) {
     const register = this.#registry;
@@ -81,15 +80,8 @@ export class Metrics implements Disposable {
     return new Map(own.map((metric) => [metric.name, (metric as unknown as { labelNames: string[] }).labelNames]));
   }
 
-  /** The text exposition format. Who asks while somebody else is being answered gets the same. */
-  render(): Promise<string> {
-    this.#rendering ??= this.#render().finally(() => {
-      this.#rendering = undefined;
-    });
-    return this.#rendering;
-  }
-
-  async #render(): Promise<string> {
+  /** The text exposition format. */
+  async render(): Promise<string> {
     const reading = this.#read();
     for (const refresh of this.#refreshes) refresh(reading);
     return this.#registry.metrics();
