@@ -19,19 +19,12 @@ const DEADLINE_MS = 15_000;
 /** Few at once: nobody waits for these, and the API server has others to serve. */
 const CONCURRENCY = 2;
 
-/** What will not be tried again; the cause is what the last try said. */
-export class Abandoned extends Error {
-  constructor(cause: unknown) {
-    super("not tried again", { cause });
-  }
-}
-
 export interface ApiWritesOptions {
   readonly kind: WriteKind;
   readonly log: Logger;
   /**
    * Brings what the key names to what is wanted, as of now; resolves to whether there was something to write. A rejection means: later
-   * again, but for {@link Abandoned}.
+   * again.
    */
   readonly write: (key: string, signal: AbortSignal) => Promise<boolean>;
   readonly backoff?: Backoff;
@@ -76,14 +69,13 @@ export class ApiWrites implements AsyncDisposable {
       this.#logged.clear();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      const failure = error instanceof Abandoned ? error.cause : error;
-      const code = failure instanceof ApiStatusError ? `HTTP_${failure.status}` : errorCode(failure);
+      const code = error instanceof ApiStatusError ? `HTTP_${error.status}` : errorCode(error);
       this.#count(code);
       // An API server that is away would fill the log with every try of every key.
       if (!this.#logged.has(code))
-        log.warn({ kind, key, code, problem: describeError(failure).message }, "writing into the cluster failed");
+        log.warn({ kind, key, code, problem: describeError(error).message }, "writing into the cluster failed");
       this.#logged.add(code);
-      if (failure === error) throw error;
+      throw error;
     }
   }
 

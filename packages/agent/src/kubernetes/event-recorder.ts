@@ -1,6 +1,6 @@
 import { ApiStatusError, type KubernetesApi } from "@millrace/watchers";
 import type { Logger } from "../logging/logger.ts";
-import { Abandoned, ApiWrites } from "./api-writes.ts";
+import { ApiWrites } from "./api-writes.ts";
 import {
   EventSeries,
   eventName,
@@ -70,10 +70,11 @@ export class EventRecorder implements AsyncDisposable {
     } catch (error) {
       const tries = (this.#tries.get(key) ?? 0) + 1;
       this.#tries.set(key, tries);
-      if (tries < MAX_TRIES && !isFinal(error)) throw error;
-      this.#tries.delete(key);
-      this.#series.forget(key);
-      throw new Abandoned(error);
+      if (tries === MAX_TRIES || isFinal(error)) {
+        this.#tries.delete(key);
+        this.#series.forget(key);
+      }
+      throw error;
     }
   }
 

@@ -139,8 +139,13 @@ test("it is over only when it is known to be: not while it is tried again, and w
   expect(look(book, statusOf(workload("pending", "tried again")), 1)).toEqual([]);
   expect(look(book, statusOf(workload("enrolled")), 2)).toHaveLength(1);
   look(book, failed, 3);
-  expect(look(book, statusOf(), 4)).toEqual([]);
-  expect(look(book, statusOf(workload("enrolled")), 5)).toEqual([]);
+  // The node has a trouble of its own by now, and so says nothing of its pods.
+  const closed = someStatus({ agent: { ...failed.agent, problem: "ERR_X: no" }, workloads: [workload("pending")] });
+  expect(look(book, closed, 4)).toEqual([]);
+  expect(look(book, statusOf(workload("enrolled")), 5)).toHaveLength(1);
+  look(book, failed, 6);
+  expect(look(book, statusOf(), 7)).toEqual([]);
+  expect(look(book, statusOf(workload("enrolled")), 8)).toEqual([]);
 });
 
 test("a node's troubles end together", () => {
