@@ -83,14 +83,13 @@ export class ReportsPart implements Part {
     const { api } = this.#api;
     const { node, kubernetes } = this.#configuration;
     const log = this.#log;
-    const pod = (uid: string) => this.#admin.status().workloads.find((workload) => workload.uid === uid);
     const key = kubernetes.startupTaint;
     const { engine } = this.#engine;
     const changes = merge(engine.state$, this.#view.read$, this.#install.state$, interval(AGAIN_MS));
     const drift = engine.records$.pipe(filter((record) => record.type === "drift.found"));
     this.#reporting.set({
       events: new EventRecorder({ api, node: node.name, log }),
-      annotations: new PodAnnotations({ api, log, pod }),
+      annotations: new PodAnnotations({ api, log }),
       taint: key === undefined ? undefined : new StartupTaint({ api, node: node.name, key, log }),
       subscriptions: [
         changes.pipe(auditTime(LOOK_MS)).subscribe(() => this.#look()),
@@ -121,7 +120,9 @@ export class ReportsPart implements Part {
     const now = performance.now();
     const troubles = troublesOf({ status, install: this.#install.state });
     for (const occurrence of this.#book.look(troubles, status, now)) events.record(occurrence);
-    annotations.look(status.workloads, this.#engine.engine.state.pods, now);
+    const { workloads, observation, agent } = status;
+    const kernelIsKnown = agent.problem === undefined && observation !== undefined;
+    annotations.look({ workloads, pods: this.#engine.engine.state.pods, kernelIsKnown }, now);
     taint?.look(hasProxy(status) && this.#readiness.conditions(status).every(({ ok }) => ok));
   }
 

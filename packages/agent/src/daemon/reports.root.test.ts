@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
@@ -115,4 +115,62 @@ test("the cluster is told what became of pods: annotation, Events, startup taint
     ).toBeUndefined();
   }
   expect(await agent.stop("SIGTERM")).toEqual({ code: EXIT.ok, signal: null });
+});
+
+test("what somebody takes away is told, in the kernel and in the CNI directory", async () => {
+  await using node = await PrivateNode.create();
+  await using api = await NodeApi.start(node);
+  const { directory } = node;
+  const at = (name: string) => join(directory, name);
+  const list = '{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"bridge"}]}\n';
+  for (const name of ["cni/net.d", "cni/bin", "image"]) mkdirSync(at(name), { recursive: true });
+  writeFileSync(at("image/millrace"), "the plugin");
+  writeFileSync(at("cni/net.d/10-net.conflist"), list);
+  await node.addPod("web", "198.18.77.11");
+  await api.put("/api/v1/nodes/n1", { metadata: { name: "n1" }, status: { addresses: [] } });
+  await api.put("/api/v1/namespaces/shop", objects.namespace("shop", MEMBERS));
+  await api.put(podPath("shop", "web"), objects.pod("shop", "web", "198.18.77.11"));
+  node.configure({
+    redirectMode: "scripted",
+    plugins: [PLUGIN],
+    backends: { scripted: { directory } },
+    manifests: { enabled: false },
+    kubernetes: { enabled: true, kubeconfig: api.kubeconfig },
+    install: {
+      enabled: true,
+      cniBinDir: at("cni/bin"),
+      cniConfDir: at("cni/net.d"),
+      pluginSource: at("image/millrace"),
+    },
+  });
+  await using agent = node.agent();
+  await agent.logged(/the CNI plugin is installed/);
+  expect(
+    await eventually(
+      () => annotation(api, "web"),
+      (value) => value === "enabled",
+    ),
+  ).toBe("enabled");
+
+  writeFileSync(at("cni/net.d/10-net.conflist"), list);
+  const mended = await eventually(
+    () => reasons(api, "n1"),
+    (told) => told.includes("CniConfigurationMended"),
+  );
+  expect(mended).toContain("CniConfigurationMended");
+
+  // A part that no applying brings back: it is told, and the pod is not said to be redirected any more.
+  writeFileSync(at("scripted.observe"), "route is missing");
+  const drifted = await eventually(
+    () => reasons(api, "web"),
+    (told) => told.includes("RedirectionDrifted"),
+  );
+  expect(drifted).toContain("RedirectionDrifted");
+  expect(
+    await eventually(
+      () => annotation(api, "web"),
+      (value) => value === undefined,
+      30_000,
+    ),
+  ).toBeUndefined();
 });

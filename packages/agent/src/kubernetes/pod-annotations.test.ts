@@ -17,7 +17,7 @@ class Annotated implements AsyncDisposable {
   private constructor(served: ServedApi) {
     this.served = served;
     const { api, log } = served;
-    this.annotations = new PodAnnotations({ api, log, pod: () => this.pod });
+    this.annotations = new PodAnnotations({ api, log });
   }
 
   static async create(annotations?: Record<string, string>): Promise<Annotated> {
@@ -45,11 +45,11 @@ class Annotated implements AsyncDisposable {
   }
 
   /** Looks as the agent does, with what the watch last told of the annotation. */
-  look(seen: string | undefined, { passedMs = 0, terminating = false } = {}): void {
+  look(seen: string | undefined, { passedMs = 0, terminating = false, kernelIsKnown = true } = {}): void {
     this.#now += passedMs;
     const pod = { terminating, annotations: seen === undefined ? {} : { [KEY]: seen } };
     const pods = new Map([["u1", pod]]) as unknown as State["pods"];
-    this.annotations.look([this.pod], pods, performance.now() + this.#now);
+    this.annotations.look({ workloads: [this.pod], pods, kernelIsKnown }, performance.now() + this.#now);
   }
 
   writes(): unknown[] {
@@ -90,7 +90,30 @@ test.each(["pending", "leaving"] as const)("while it is %s, what was said stands
   await using it = await Annotated.create({ [KEY]: "enabled" });
   it.state = state;
   it.look("enabled");
+  it.look("enabled", { passedMs: 9_000 });
   it.look(undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(it.served.asked()).toEqual([]);
+});
+
+test("what never comes to its end is not said to be there; what is still in the kernel is", async () => {
+  await using it = await Annotated.create({ [KEY]: "enabled" });
+  it.state = "leaving";
+  it.look("enabled");
+  it.look("enabled", { passedMs: 60_000 });
+  it.state = "pending";
+  it.look("enabled");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(it.served.asked()).toEqual([]);
+  it.look("enabled", { passedMs: 11_000 });
+  await expect.poll(() => it.stored).toEqual({});
+});
+
+test("until the kernel was read, what an earlier run said stands", async () => {
+  await using it = await Annotated.create({ [KEY]: "enabled" });
+  it.state = "pending";
+  it.look("enabled", { kernelIsKnown: false });
+  it.look("enabled", { kernelIsKnown: false, passedMs: 60_000 });
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(it.served.asked()).toEqual([]);
 });
@@ -102,6 +125,7 @@ test("the latest state wins, whatever was wanted when it was asked for", async (
   it.look(undefined);
   await expect.poll(() => refusals).toBeGreaterThan(0);
   it.state = "not a member";
+  it.look(undefined);
   await expect.poll(() => refusals).toBeGreaterThan(2);
   expect(it.writes()).toEqual([]);
 });
