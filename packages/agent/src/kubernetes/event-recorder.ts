@@ -1,15 +1,8 @@
 import { ApiStatusError, type KubernetesApi } from "@millrace/watchers";
 import type { Logger } from "../logging/logger.ts";
 import { ApiWrites } from "./api-writes.ts";
-import {
-  EventSeries,
-  eventName,
-  eventObject,
-  type Occurrence,
-  type Series,
-  type SeriesLimits,
-  seriesObject,
-} from "./event-series.ts";
+import { eventName, eventObject, seriesObject } from "./event-object.ts";
+import { EventSeries, type Occurrence, type Series, type SeriesLimits } from "./event-series.ts";
 import { namespaceOf } from "./regarding.ts";
 
 export interface EventRecorderOptions {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { EventSeries, eventName, eventObject, type Series, type SeriesLimits } from "./event-series.ts";
+import { eventName, eventObject } from "./event-object.ts";
+import { EventSeries, type Series, type SeriesLimits } from "./event-series.ts";
 import { aboutNode, aboutPod } from "./regarding.ts";
 
 const web = aboutPod({ namespace: "shop", name: "web-1", uid: "u1" });
