@@ -69,6 +69,7 @@ const KINDS = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type AgentErrorCode = keyof typeof KINDS;
+export const AGENT_ERROR_CODES = Object.keys(KINDS) as readonly AgentErrorCode[];
 
 /** A failure with a stable code, an exit code and a next step. */
 export class AgentError extends Error {

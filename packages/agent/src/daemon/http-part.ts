@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core";
 import { freshPage } from "../http/fresh-page.ts";
 import { HttpServer, json, type Page } from "../http/http-server.ts";
+import { stuck } from "../http/liveness.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Reading } from "../metrics/metrics.ts";
 import type { AdminPart } from "./admin-part.ts";
@@ -12,12 +13,6 @@ import type { ReconcilingPart } from "./reconciling-part.ts";
 import type { ReportsPart } from "./reports-part.ts";
 import { Started } from "./started.ts";
 import type { WatchersPart } from "./watchers-part.ts";
-
-/**
- * An input that the engine has not taken for so long, beyond what it may wait for the event log, will not be taken any more: only a
- * restart can help then, and the redirection does not notice one.
- */
-const STUCK_MS = 30_000;
 
 /** What these two say may be so old, in milliseconds: making them takes time from the event loop, and anybody may ask. */
 const READY_MS = 100;
@@ -101,11 +96,10 @@ export class HttpPart implements Part {
     };
   }
 
-  /** That there is an answer at all says that the event loop turns. Nothing here depends on the API server. */
+  /** That there is an answer at all says that the event loop turns. */
   #healthz(): Page {
-    const waitMs = Math.round(this.#engine.engine.oldestWaitMs);
-    const alive = waitMs < STUCK_MS + this.#configuration.eventLog.appendDeadlineMs;
-    return alive ? json(200, { alive }) : json(503, { alive, reason: `the engine has been stuck for ${waitMs} ms` });
+    const reason = stuck(this.#engine.engine.oldestWaitMs, this.#configuration.eventLog.appendDeadlineMs);
+    return reason === undefined ? json(200, { alive: true }) : json(503, { alive: false, reason });
   }
 
   #read(): Reading {
