@@ -118,16 +118,16 @@ export class HttpPart implements Part {
   }
 }
 
-/** The log, and what SQLite keeps beside it ("Write-Ahead Logging"). A file that is not there has no bytes. */
+/** The log, and what SQLite keeps beside it ("Write-Ahead Logging"). */
 function bytesOf(path: string): number {
   return ["", "-wal", "-shm"].reduce((sum, suffix) => sum + sizeOf(path + suffix), 0);
 }
 
+/** A file that is not there has no bytes; of one that cannot be looked at nothing is known. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return 0;
-    throw error;
+    return ["ENOENT", "ENOTDIR"].includes(errorCode(error)) ? 0 : Number.NaN;
   }
 }

@@ -201,6 +201,8 @@ function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): ob
     eventLog: { path: paths.eventLog },
     paths: { bpffs: paths.bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig },
     install: { cniBinDir: join(paths.root, "cni/bin"), cniConfDir: join(paths.root, "cni/net.d") },
+    // The node has one port for it.
+    http: { enabled: options.name === undefined },
     log: { level: "debug", format: "json" },
     plugins: options.plugins ?? [],
     backends: options.backends ?? {},
