@@ -136,7 +136,9 @@ export class ReportsPart implements Part {
   }
 
   #tellMended(detail: string): void {
-    const note = `somebody had taken the CNI plugin or its entry away, pods that started meanwhile were redirected late; now ${detail}`;
+    const note =
+      "the CNI plugin or its entry had to be written again: somebody had taken it away, or changed the network configuration; pods that " +
+      `started meanwhile were redirected late; now ${detail}`;
     const regarding = aboutNode(this.#configuration.node.name);
     this.#reporting.value.events.record({ regarding, reason: "CniConfigurationMended", note });
   }

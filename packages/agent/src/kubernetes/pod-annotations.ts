@@ -5,7 +5,7 @@ import type { Logger } from "../logging/logger.ts";
 import type { WorkloadState, WorkloadStatus } from "../status/status-document.ts";
 import { ApiWrites } from "./api-writes.ts";
 
-/** Whose value says that a pod's traffic is captured: read by ztunnel's and istioctl's users as of Istio 1.20. */
+/** Says of a pod that its traffic is captured, as istio-cni of ambient 1.18 to 1.20 has it (`cni/pkg/ambient/constants`). */
 const KEY = ANNOTATIONS.ambientRedirection;
 type Wanted = "enabled" | "none" | "as it is";
 
