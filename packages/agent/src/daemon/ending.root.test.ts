@@ -11,7 +11,9 @@ const DAEMON_SET = "/apis/apps/v1/namespaces/millrace-system/daemonsets/millrace
 const LIST = '{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"bridge"}]}\n';
 
 /** A node with one member in a cluster that has the agent's DaemonSet, and the CNI directories of its runtime. */
-async function clusterNode(): Promise<{ node: PrivateNode; api: NodeApi; at: (name: string) => string }> {
+async function clusterNode(
+  keepPlugin = false,
+): Promise<{ node: PrivateNode; api: NodeApi; at: (name: string) => string }> {
   const made = await PrivateNode.create();
   const api = await NodeApi.start(made);
   const at = (name: string) => join(made.directory, name);
@@ -35,6 +37,7 @@ async function clusterNode(): Promise<{ node: PrivateNode; api: NodeApi; at: (na
       cniBinDir: at("cni/bin"),
       cniConfDir: at("cni/net.d"),
       pluginSource: at("image/millrace"),
+      keepPlugin,
     },
   });
   return { node: made, api, at };
@@ -77,7 +80,7 @@ test("an agent that is replaced leaves everything; one that is uninstalled takes
 });
 
 test("an agent that is uninstalled while it cannot even open a redirection takes away what earlier ones left", async () => {
-  const made = await clusterNode();
+  const made = await clusterNode(true);
   await using node = made.node;
   await using api = made.api;
   const { at } = made;
@@ -99,4 +102,6 @@ test("an agent that is uninstalled while it cannot even open a redirection takes
   expect(agent.output).toMatch(/everything of Millrace was removed/);
   expect(captured(at)).toEqual([]);
   expect(readFileSync(at("cni/net.d/10-net.conflist"), "utf8")).toBe(LIST);
+  // CRI-O ends pods by it; nobody begins any by it, for the entry is gone.
+  expect(existsSync(at("cni/bin/millrace"))).toBe(true);
 });
