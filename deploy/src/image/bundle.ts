@@ -22,6 +22,8 @@ export async function writeBundles({ root, entries, directory, runsAt = root }: 
     await using bundle = await rolldown({
       input,
       platform: "node",
+      // Some packages' "main" is UMD, whose require() no bundler can follow (jsonc-parser); their "module" is what is meant for one.
+      resolve: { mainFields: ["module", "main"] },
       plugins: [keepLocations(root, runsAt)],
       external: /\.node$/,
     });
