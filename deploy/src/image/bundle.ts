@@ -30,11 +30,18 @@ export async function writeBundles({ root, entries, directory, runsAt = root }: 
     const file = join(directory, entry);
     mkdirSync(dirname(file), { recursive: true });
     const { output } = await bundle.write({ file, format: "esm", codeSplitting: false });
-    for (const { moduleIds } of output.filter((part) => part.type === "chunk")) {
+    for (const { moduleIds, code } of output.filter((part) => part.type === "chunk")) {
+      refuseUnresolved(entry, code);
       for (const id of moduleIds) modules.add(id);
     }
   }
   return modules;
+}
+
+/** A file beside a module is not there beside the bundle: what the bundler could not follow would fail on the node. */
+function refuseUnresolved(entry: string, code: string): void {
+  const [call] = /\brequire\w*\(["']\.{1,2}\/[^"']+["']\)/.exec(code) ?? [];
+  if (call !== undefined) throw new Error(`${entry}: the bundle still has ${call}, which nothing will answer`);
 }
 
 /** A module of a bundle looks for files where it would without one. */
