@@ -136,6 +136,52 @@ describe("nodes", () => {
   });
 });
 
+describe("Events", () => {
+  let told = 0;
+  const event = (controller: string, instance: string) => ({
+    apiVersion: "events.k8s.io/v1",
+    kind: "Event",
+    metadata: { name: `told-${++told}`, namespace: "shop" },
+    eventTime: "2026-01-01T00:00:00.000000Z",
+    reportingController: controller,
+    reportingInstance: instance,
+    action: "Enrol",
+    reason: "EnrolmentFailed",
+    type: "Warning",
+    note: "no room",
+    regarding: { apiVersion: "v1", kind: "Pod", name: "own", namespace: "shop" },
+  });
+  const ours = "millrace.dev/agent";
+  const series = { count: 2, lastObservedTime: "2026-01-01T00:00:01.000000Z" };
+
+  test("the agent tells one in its own name, and that it happened again", async () => {
+    const { metadata } = await agent.create(event(ours, "n1"));
+    const again = await agent.patch({ apiVersion: "events.k8s.io/v1", kind: "Event", metadata }, { series });
+    expect(again).toMatchObject({ series: { count: 2 } });
+  });
+
+  test.each([
+    ["in the name of another program", "kubelet", "n1"],
+    ["in the name of another node's agent", ours, "n2"],
+  ])("%s: refused", async (_, controller, instance) => {
+    await expect(agent.create(event(controller, instance))).rejects.toMatchObject({
+      status: 403,
+      message: expect.stringContaining("may only tell Events of its own"),
+    });
+  });
+
+  test("somebody else's is not changed", async () => {
+    const { metadata } = await cluster.api.create(event("kubelet", "n1"));
+    const name = { apiVersion: "events.k8s.io/v1", kind: "Event", metadata };
+    await expect(agent.patch(name, { series })).rejects.toThrow("may only tell Events of its own");
+  });
+
+  test("a token that is bound to no node tells none", async () => {
+    using stranger = cluster.api.as(await cluster.api.requestToken(NAMESPACE, "millrace-agent"));
+    await expect(stranger.create(event(ours, "n1"))).rejects.toThrow("names no node");
+  });
+});
+
 test("without the policy RBAC alone would have let all of that through", async () => {
   const policy = { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicyBinding" };
   const name = { ...policy, metadata: { name: `millrace-agent-${NAMESPACE}-pods` } };

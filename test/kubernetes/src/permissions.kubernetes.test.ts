@@ -66,11 +66,16 @@ describe("what the agent asks for, it may", () => {
     ["watch", "pods"],
     ["list", "namespaces"],
     ["watch", "namespaces"],
+    ["get", "nodes"],
     ["list", "nodes"],
     ["watch", "nodes"],
     ["patch", "nodes"],
   ])("%s %s", async (verb, resource) => {
     expect(await allowed({ verb, resource })).toBe(true);
+  });
+
+  test.each(["create", "patch"])("%s events of events.k8s.io", async (verb) => {
+    expect(await allowed({ verb, group: "events.k8s.io", resource: "events" })).toBe(true);
   });
 
   test("patch pods/status", async () => {
@@ -92,10 +97,12 @@ describe("what it does not ask for, it may not", () => {
     ["create", "pods"],
     ["patch", "pods"],
     ["delete", "pods"],
+    ["get", "namespaces"],
     ["patch", "namespaces"],
     ["delete", "nodes"],
     ["update", "nodes"],
     ["list", "events"],
+    ["create", "events"],
     ["impersonate", "users"],
   ])("%s %s", async (verb, resource) => {
     expect(await allowed({ verb, resource })).toBe(false);
