@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { LabError } from "../errors.ts";
 import type { LabNode, NodePaths } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
+import { pause } from "../pause.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Program } from "../programs/program.ts";
 import { within } from "../slow.ts";
@@ -83,6 +83,7 @@ export class Agent implements AsyncDisposable {
   ): Promise<AgentStatus> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
+      const began = performance.now();
       const status = await this.status().catch((cause: unknown) => {
         throw new LabError("ERR_AGENT_NOT_READY", `agent of ${this.node.name}: ${what}: it gave no status: ${cause}`, {
           cause,
@@ -95,7 +96,7 @@ export class Agent implements AsyncDisposable {
           details: `${JSON.stringify({ ...status, counters: undefined }, undefined, 1)}\n${this.#program.tail()}`,
         });
       }
-      await sleep(15);
+      await pause(15, began);
     }
   }
 
