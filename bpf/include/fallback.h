@@ -54,6 +54,34 @@ static __always_inline bool is_maybe_older(const struct packet *packet, const st
 	return !enrolment || *enrolment != enrolment_of(workload);
 }
 
+/* What follows on this flow is not from before the enrolment. Without the entry the connection may still work: only a cookie's would not. */
+static __always_inline void remember_begun(const struct flow *flow, const struct workload *workload)
+{
+	__u32 enrolment;
+
+	if (!is_adopting(workload))
+		return;
+	enrolment = enrolment_of(workload);
+	bpf_map_update_elem(&begun, flow, &enrolment, BPF_ANY);
+}
+
+/*
+ * For a SYN of a proxy: the other end's packets are not from before the enrolment, though the proxy may have no socket by
+ * the last of them. They are seen at the member that is called, or at the one that the proxy speaks for.
+ */
+static __always_inline void remember_begun_by_proxy(const struct packet *packet)
+{
+	struct member *member = bpf_map_lookup_elem(&members, &packet->flow.destination);
+	struct flow answer;
+
+	if (!member)
+		member = bpf_map_lookup_elem(&members, &packet->flow.source);
+	if (!member)
+		return;
+	reverse(&answer, &packet->flow);
+	remember_begun(&answer, bpf_map_lookup_elem(&workloads, &member->ifindex));
+}
+
 /*
  * Connections from before the enrolment pass for a bounded time. A SYN never does, so this opens no way past the proxy;
  * afterwards they go to the proxy like any other, whose stack resets them.
@@ -61,14 +89,10 @@ static __always_inline bool is_maybe_older(const struct packet *packet, const st
 static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packet *packet,
 				       const struct workload *workload, const struct proxy *active)
 {
-	__u32 enrolment;
-
 	if (!is_adopting(workload))
 		return false;
 	if (is_syn(packet)) {
-		/* Without the entry the connection may still work: only a cookie's would not. */
-		enrolment = enrolment_of(workload);
-		bpf_map_update_elem(&begun, &packet->flow, &enrolment, BPF_ANY);
+		remember_begun(&packet->flow, workload);
 		return false;
 	}
 	return packet->is_maybe_older && !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);

@@ -3,6 +3,7 @@
 
 #include "dns.h"
 #include "exclusion.h"
+#include "fallback.h"
 #include "layout.h"
 #include "node-maps.h"
 #include "owner.h"
@@ -96,9 +97,11 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 
 	settings = read_settings();
-	if (frame == FRAME_TCP && is_syn(packet) &&
-	    (is_taken(packet) || (settings.draining && collides(skb, packet, &settings))))
-		return refuse(skb, packet);
+	if (frame == FRAME_TCP && is_syn(packet)) {
+		if (is_taken(packet) || (settings.draining && collides(skb, packet, &settings)))
+			return refuse(skb, packet);
+		remember_begun_by_proxy(packet);
+	}
 
 	member = bpf_map_lookup_elem(&members, &packet->flow.destination);
 	if (!member)
