@@ -98,11 +98,26 @@ static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packe
 	return packet->is_maybe_older && !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);
 }
 
-/* Keeps the proxy from a connection that is_adopted(). `inbound` is as packets to the member show it. */
-static __always_inline void remember_adopted(const struct flow *inbound, const struct workload *workload)
+/*
+ * Keeps the proxy from a connection that is_adopted(), until the packets of both ends have said that it is over.
+ * `inbound` is as packets to the member show it.
+ */
+static __always_inline void remember_adopted(const struct flow *inbound, const struct workload *workload,
+					     const struct packet *packet, __u64 ended)
 {
-	if (workload && !bpf_map_lookup_elem(&adopted, inbound))
-		bpf_map_update_elem(&adopted, inbound, &workload->adopt_until_ns, BPF_ANY);
+	__u64 *known = bpf_map_lookup_elem(&adopted, inbound);
+	__u64 until;
+
+	if (packet->flags & TCP_RST)
+		ended = ADOPTED_ENDED;
+	else if (!(packet->flags & TCP_FIN))
+		ended = 0;
+	if (known) {
+		*known |= ended;
+	} else if (workload) {
+		until = (workload->adopt_until_ns & ~ADOPTED_ENDED) | ended;
+		bpf_map_update_elem(&adopted, inbound, &until, BPF_ANY);
+	}
 }
 
 #endif

@@ -95,8 +95,12 @@ struct {
 
 /*
  * Connections from before their member's enrolment that still pass, as packets to the member show them. A proxy that
- * speaks for the member must not choose such a one's source port. Value: until when they pass, as in struct workload.
+ * speaks for the member must not choose such a one's source port. Value: until when they pass, as in struct workload, but
+ * for the last two of its nanoseconds' bits: which of its ends has sent a FIN.
  */
+#define ADOPTED_MEMBER_ENDED 1ull
+#define ADOPTED_PEER_ENDED 2ull
+#define ADOPTED_ENDED 3ull
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);

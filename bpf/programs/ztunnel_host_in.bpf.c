@@ -51,7 +51,7 @@ static __always_inline bool is_taken(const struct packet *packet)
 
 	reverse(&answer, &packet->flow);
 	until = bpf_map_lookup_elem(&adopted, &answer);
-	if (until && bpf_ktime_get_ns() < *until)
+	if (until && (*until & ADOPTED_ENDED) != ADOPTED_ENDED && bpf_ktime_get_ns() < *until)
 		return true;
 	return has_excluded(&answer) || has_excluded(&packet->flow);
 }

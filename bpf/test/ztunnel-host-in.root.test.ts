@@ -7,6 +7,7 @@ import {
   checksum,
   concat,
   extension,
+  FIN,
   fragmentHeader,
   ipFrame,
   isIpv6,
@@ -78,8 +79,8 @@ describe.each([
   });
 
   describe("of a connection that the proxy began since an enrolment", () => {
-    const strays = { source: destination, destination: source, sourcePort: 80, destinationPort: 40000, flags: ACK };
-    const stray = (program: ProgramName) => testRun(datapath, program, tcpFrame(strays));
+    const strays = { source: destination, destination: source, sourcePort: 80, destinationPort: 40000 };
+    const stray = (program: ProgramName, flags = ACK) => testRun(datapath, program, tcpFrame({ ...strays, flags }));
     beforeEach(() => datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND }));
 
     it("the called member's answers are captured, whatever socket the proxy still has", () => {
@@ -102,6 +103,24 @@ describe.each([
       expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
       expect(run(ends)).toMatchObject({ verdict: "refused_collision" });
       expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
+    });
+
+    it("nor, once both ends have closed that or one has reset it, for long", () => {
+      datapath.member(source, { ifindex: LO, mac: MAC_MEMBER });
+      for (const [peer, member] of [
+        [FIN | ACK, FIN | ACK],
+        [RST, undefined],
+        [undefined, RST | ACK],
+      ]) {
+        for (const name of ["begun", "adopted"]) datapath.map(name).delete(answer);
+        expect(stray("app_inbound", peer)).toMatchObject({ verdict: "adopted" });
+        if (peer !== RST) expect(run(ends)).toMatchObject({ verdict: "refused_collision" });
+        if (member !== undefined) {
+          const frame = tcpFrame({ ...ends, flags: member });
+          expect(testRun(datapath, "app_outbound", frame)).toMatchObject({ verdict: "adopted" });
+        }
+        expect(run(ends)).toMatchObject(passed);
+      }
     });
   });
 

@@ -38,7 +38,8 @@ export const SECTIONS: readonly Section[] = [
   {
     title: "links and addresses",
     command: ip("-o -d", "link show", "addr show"),
-    erase: / (numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+|\w+_timer|fdb_n_learned) +\S+/g,
+    // An address is tentative until a worker of the kernel has come to it (net/ipv6/addrconf.c, addrconf_dad_work()).
+    erase: / (tentative|(numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+|\w+_timer|fdb_n_learned) +\S+)/g,
   },
   { title: "routes and rules v4", command: ip("-o -d -4", "route show table all", "rule show") },
   {

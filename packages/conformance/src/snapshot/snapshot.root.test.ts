@@ -7,8 +7,7 @@ describe("snapshots", () => {
   beforeAll(async () => {
     lab = await Lab.create({ nodes: [{ pods: ["a"] }] });
     // That the other end is up reaches addresses and routes later, once a second (net/core/link_watch.c).
-    const settled = async () =>
-      expect(printSnapshot(await snapshot(lab))).not.toMatch(/ linkdown| tentative|LOWERLAYERDOWN/);
+    const settled = async () => expect(printSnapshot(await snapshot(lab))).not.toMatch(/ linkdown|LOWERLAYERDOWN/);
     await vi.waitFor(settled, { timeout: 10_000 });
   });
   afterAll(async () => await lab[Symbol.asyncDispose]());
