@@ -54,6 +54,34 @@ static __always_inline bool is_maybe_older(const struct packet *packet, const st
 	return !enrolment || *enrolment != enrolment_of(workload);
 }
 
+/* What follows on this flow is not from before the enrolment. Without the entry the connection may still work: only a cookie's would not. */
+static __always_inline void remember_begun(const struct flow *flow, const struct workload *workload)
+{
+	__u32 enrolment;
+
+	if (!is_adopting(workload))
+		return;
+	enrolment = enrolment_of(workload);
+	bpf_map_update_elem(&begun, flow, &enrolment, BPF_ANY);
+}
+
+/*
+ * For a SYN of a proxy: the other end's packets are not from before the enrolment, though the proxy may have no socket by
+ * the last of them. They are seen at the member that is called, or at the one that the proxy speaks for.
+ */
+static __always_inline void remember_begun_by_proxy(const struct packet *packet)
+{
+	struct member *member = bpf_map_lookup_elem(&members, &packet->flow.destination);
+	struct flow answer;
+
+	if (!member)
+		member = bpf_map_lookup_elem(&members, &packet->flow.source);
+	if (!member)
+		return;
+	reverse(&answer, &packet->flow);
+	remember_begun(&answer, bpf_map_lookup_elem(&workloads, &member->ifindex));
+}
+
 /*
  * Connections from before the enrolment pass for a bounded time. A SYN never does, so this opens no way past the proxy;
  * afterwards they go to the proxy like any other, whose stack resets them.
@@ -61,24 +89,35 @@ static __always_inline bool is_maybe_older(const struct packet *packet, const st
 static __always_inline bool is_adopted(struct __sk_buff *skb, const struct packet *packet,
 				       const struct workload *workload, const struct proxy *active)
 {
-	__u32 enrolment;
-
 	if (!is_adopting(workload))
 		return false;
 	if (is_syn(packet)) {
-		/* Without the entry the connection may still work: only a cookie's would not. */
-		enrolment = enrolment_of(workload);
-		bpf_map_update_elem(&begun, &packet->flow, &enrolment, BPF_ANY);
+		remember_begun(&packet->flow, workload);
 		return false;
 	}
 	return packet->is_maybe_older && !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet);
 }
 
-/* Keeps the proxy from a connection that is_adopted(). `inbound` is as packets to the member show it. */
-static __always_inline void remember_adopted(const struct flow *inbound, const struct workload *workload)
+/*
+ * Keeps the proxy from a connection that is_adopted(), until the packets of both ends have said that it is over.
+ * `inbound` is as packets to the member show it.
+ */
+static __always_inline void remember_adopted(const struct flow *inbound, const struct workload *workload,
+					     const struct packet *packet, __u64 ended)
 {
-	if (workload && !bpf_map_lookup_elem(&adopted, inbound))
-		bpf_map_update_elem(&adopted, inbound, &workload->adopt_until_ns, BPF_ANY);
+	__u64 *known = bpf_map_lookup_elem(&adopted, inbound);
+	__u64 until;
+
+	if (packet->flags & TCP_RST)
+		ended = ADOPTED_ENDED;
+	else if (!(packet->flags & TCP_FIN))
+		ended = 0;
+	if (known) {
+		*known |= ended;
+	} else if (workload) {
+		until = (workload->adopt_until_ns & ~ADOPTED_ENDED) | ended;
+		bpf_map_update_elem(&adopted, inbound, &until, BPF_ANY);
+	}
 }
 
 #endif

@@ -69,8 +69,9 @@ static __always_inline bool goes_via_host(const struct flow *answer)
 }
 
 /*
- * Connections whose SYN went to a proxy while their member still had some from before its enrolment. A proxy that
- * answers with a SYN cookie keeps nothing (net/ipv4/syncookies.c), so what follows would pass for such an older one.
+ * Connections whose SYN went to a proxy, or came from one, while their member still had some from before its enrolment.
+ * A proxy that answers with a SYN cookie keeps nothing (net/ipv4/syncookies.c), nor does one that has closed, so what
+ * follows would pass for such an older one.
  * Value: in which enrolment of the member, see enrolment_of(); a later one may find the same ports in use without a proxy.
  */
 struct {
@@ -94,8 +95,12 @@ struct {
 
 /*
  * Connections from before their member's enrolment that still pass, as packets to the member show them. A proxy that
- * speaks for the member must not choose such a one's source port. Value: until when they pass, as in struct workload.
+ * speaks for the member must not choose such a one's source port. Value: until when they pass, as in struct workload, but
+ * for the last two of its nanoseconds' bits: which of its ends has sent a FIN.
  */
+#define ADOPTED_MEMBER_ENDED 1ull
+#define ADOPTED_PEER_ENDED 2ull
+#define ADOPTED_ENDED 3ull
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);

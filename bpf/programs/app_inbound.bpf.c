@@ -113,7 +113,7 @@ int app_inbound(struct __sk_buff *skb)
 	if (!active)
 		return without_proxy(self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
-		remember_adopted(&packet->flow, workload);
+		remember_adopted(&packet->flow, workload, packet, ADOPTED_PEER_ENDED);
 		return pass(self, VERDICT_ADOPTED);
 	}
 	if (frame == FRAME_TCP && is_syn(packet))

@@ -98,7 +98,7 @@ int app_outbound(struct __sk_buff *skb)
 		return without_proxy(self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
 		reverse(&answer, &packet->flow);
-		remember_adopted(&answer, workload);
+		remember_adopted(&answer, workload, packet, ADOPTED_MEMBER_ENDED);
 		return pass(self, VERDICT_ADOPTED);
 	}
 	if (frame == FRAME_TCP && is_syn(packet)) {

@@ -3,6 +3,7 @@
 
 #include "dns.h"
 #include "exclusion.h"
+#include "fallback.h"
 #include "layout.h"
 #include "node-maps.h"
 #include "owner.h"
@@ -50,7 +51,7 @@ static __always_inline bool is_taken(const struct packet *packet)
 
 	reverse(&answer, &packet->flow);
 	until = bpf_map_lookup_elem(&adopted, &answer);
-	if (until && bpf_ktime_get_ns() < *until)
+	if (until && (*until & ADOPTED_ENDED) != ADOPTED_ENDED && bpf_ktime_get_ns() < *until)
 		return true;
 	return has_excluded(&answer) || has_excluded(&packet->flow);
 }
@@ -96,9 +97,11 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 
 	settings = read_settings();
-	if (frame == FRAME_TCP && is_syn(packet) &&
-	    (is_taken(packet) || (settings.draining && collides(skb, packet, &settings))))
-		return refuse(skb, packet);
+	if (frame == FRAME_TCP && is_syn(packet)) {
+		if (is_taken(packet) || (settings.draining && collides(skb, packet, &settings)))
+			return refuse(skb, packet);
+		remember_begun_by_proxy(packet);
+	}
 
 	member = bpf_map_lookup_elem(&members, &packet->flow.destination);
 	if (!member)

@@ -1,5 +1,5 @@
 import { formatAddress } from "linux-ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Connection } from "./support/connection.ts";
 import { Datapath } from "./support/datapath.ts";
 import {
@@ -7,6 +7,7 @@ import {
   checksum,
   concat,
   extension,
+  FIN,
   fragmentHeader,
   ipFrame,
   isIpv6,
@@ -20,9 +21,9 @@ import {
   tcpSegment,
   zeros,
 } from "./support/frames.ts";
-import { flow, le32, PROXY, ROUTED } from "./support/layout.ts";
+import { flow, le32, PROXY, type ProgramName, ROUTED } from "./support/layout.ts";
 import { testRun } from "./support/test-run.ts";
-import { HERE, MAC_ACTIVE, NOWHERE, resetBeforeEach } from "./support/two-proxies.ts";
+import { HERE, MAC_ACTIVE, monotonic, NOWHERE, resetBeforeEach, SECOND } from "./support/two-proxies.ts";
 
 const MAC_MEMBER = "02:00:00:00:02:01";
 const LO = 1;
@@ -75,6 +76,52 @@ describe.each([
     expect(datapath.map("via_host").lookup(answer)).toEqual(le32(1));
     expect(run(ends)).toMatchObject(delivered);
     expect(datapath.map("via_host").lookup(answer)).toBeUndefined();
+  });
+
+  describe("of a connection that the proxy began since an enrolment", () => {
+    const strays = { source: destination, destination: source, sourcePort: 80, destinationPort: 40000 };
+    const stray = (program: ProgramName, flags = ACK) => testRun(datapath, program, tcpFrame({ ...strays, flags }));
+    beforeEach(() => datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND }));
+
+    it("the called member's answers are captured, whatever socket the proxy still has", () => {
+      datapath.member(destination, { ifindex: LO, mac: MAC_MEMBER });
+      expect(stray("app_outbound")).toMatchObject({ verdict: "adopted" });
+      datapath.map("adopted").delete(flow(source, 40000, destination, 80));
+      expect(run(ends)).toMatchObject(delivered);
+      expect(stray("app_outbound")).toMatchObject({ verdict: "captured" });
+    });
+
+    it("the answers to the member that it speaks for are captured, and its ports can be used again", () => {
+      datapath.member(source, { ifindex: LO, mac: MAC_MEMBER });
+      expect(run(ends)).toMatchObject(passed);
+      expect(stray("app_inbound")).toMatchObject({ verdict: "captured" });
+      expect(run(ends)).toMatchObject(passed);
+    });
+
+    it("but not what is older, whose ports are taken", () => {
+      datapath.member(source, { ifindex: LO, mac: MAC_MEMBER });
+      expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
+      expect(run(ends)).toMatchObject({ verdict: "refused_collision" });
+      expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
+    });
+
+    it("nor, once both ends have closed that or one has reset it, for long", () => {
+      datapath.member(source, { ifindex: LO, mac: MAC_MEMBER });
+      for (const [peer, member] of [
+        [FIN | ACK, FIN | ACK],
+        [RST, undefined],
+        [undefined, RST | ACK],
+      ]) {
+        for (const name of ["begun", "adopted"]) datapath.map(name).delete(answer);
+        expect(stray("app_inbound", peer)).toMatchObject({ verdict: "adopted" });
+        if (peer !== RST) expect(run(ends)).toMatchObject({ verdict: "refused_collision" });
+        if (member !== undefined) {
+          const frame = tcpFrame({ ...ends, flags: member });
+          expect(testRun(datapath, "app_outbound", frame)).toMatchObject({ verdict: "adopted" });
+        }
+        expect(run(ends)).toMatchObject(passed);
+      }
+    });
   });
 
   it("routes the proxy's connections when told to, but not its answers", () => {

@@ -1,7 +1,7 @@
 // The lab
 
 // The agent
-export { Agent, type AgentOptions, MILLRACE_COMMAND } from "./agent/agent.ts";
+export { Agent, type AgentOptions, cleanEnvironment, MILLRACE_COMMAND } from "./agent/agent.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";
 // The behaviours, and running them
 export { behaviours } from "./behaviours/index.ts";

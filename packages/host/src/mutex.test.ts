@@ -15,3 +15,11 @@ it("runs one piece of work at a time, in order, and goes on after a failure", as
   expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   expect(trace).toEqual(["a starts", "a ends", "b starts", "b ends", "c starts", "c ends"]);
 });
+
+it("lets others have their turn between two pieces of work that never wait", async () => {
+  const mutex = new Mutex();
+  const trace: string[] = [];
+  setImmediate(() => trace.push("somebody else"));
+  await Promise.all(["a", "b"].map((name) => mutex.run(async () => trace.push(name))));
+  expect(trace).toEqual(["a", "somebody else", "b"]);
+});

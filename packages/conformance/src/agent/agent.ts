@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { LabError } from "../errors.ts";
 import type { LabNode, NodePaths } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
+import { pause } from "../pause.ts";
 import type { Finished } from "../programs/command.ts";
 import type { Program } from "../programs/program.ts";
 import { within } from "../slow.ts";
@@ -51,9 +51,11 @@ export class Agent implements AsyncDisposable {
   static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
     const paths = options.name === undefined ? node.paths : ownPaths(node.paths, options.name);
     writeFileSync(paths.agentConfig, stringify(agentConfig(node, paths, options)));
-    const agent = new Agent(node, paths, options.command ?? MILLRACE_COMMAND);
+    await using starting = new AsyncDisposableStack();
+    const agent = starting.use(new Agent(node, paths, options.command ?? MILLRACE_COMMAND));
     await options.onStart?.(agent.pid);
     await agent.#untilServing();
+    starting.move();
     return agent;
   }
 
@@ -82,14 +84,20 @@ export class Agent implements AsyncDisposable {
   ): Promise<AgentStatus> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const status = await this.status();
+      const began = performance.now();
+      const status = await this.status().catch((cause: unknown) => {
+        throw new LabError("ERR_AGENT_NOT_READY", `agent of ${this.node.name}: ${what}: it gave no status: ${cause}`, {
+          cause,
+          details: this.#program.tail(),
+        });
+      });
       if (wanted(status)) return status;
       if (performance.now() > deadline) {
         throw new LabError("ERR_AGENT_NOT_READY", `agent of ${this.node.name}: no ${what} within ${timeoutMs} ms`, {
           details: `${JSON.stringify({ ...status, counters: undefined }, undefined, 1)}\n${this.#program.tail()}`,
         });
       }
-      await sleep(15);
+      await pause(15, began);
     }
   }
 
@@ -168,9 +176,9 @@ export class Agent implements AsyncDisposable {
         await this.status();
         return true;
       } catch (error) {
-        // Not there yet, or the socket of an agent that is gone.
+        // Not there yet, the socket of an agent that is gone, or of one that just ended: the program's end is told with its log.
         const { code } = error as NodeJS.ErrnoException;
-        if (code === "ENOENT" || code === "ECONNREFUSED") return false;
+        if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET") return false;
         throw error;
       }
     });
@@ -211,7 +219,7 @@ function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): ob
 }
 
 /** The agent takes every MILLRACE_* variable as a setting; ours are none. */
-const cleanEnvironment = (): Record<string, string | undefined> =>
+export const cleanEnvironment = (): Record<string, string | undefined> =>
   Object.fromEntries(
     Object.keys(process.env)
       .filter((name) => name.startsWith("MILLRACE_"))

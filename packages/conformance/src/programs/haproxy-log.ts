@@ -27,3 +27,7 @@ export function parseProxyRecord(line: string): ProxyRecord | undefined {
 /** A record as one line of evidence. */
 export const describeRecord = (record: ProxyRecord): string =>
   `${record.frontend} ${record.source} → ${record.destination} port ${record.destinationPort}, ${record.received} B in, ${record.sent} B out`;
+
+/** As {@link describeRecord}, of a session that did not end in order: how it did, and which of the client's it was. */
+export const describeTrouble = (record: ProxyRecord): string =>
+  `${record.termination} of source port ${record.sourcePort}: ${describeRecord(record)}`;

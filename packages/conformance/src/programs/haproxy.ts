@@ -5,7 +5,7 @@ import { LabError } from "../errors.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
 import { within } from "../slow.ts";
 import { HBONE_SINK_PORT, haproxyConfig, PROXY_PORTS } from "./haproxy-config.ts";
-import { describeRecord, type ProxyRecord, parseProxyRecord } from "./haproxy-log.ts";
+import { describeRecord, describeTrouble, type ProxyRecord, parseProxyRecord } from "./haproxy-log.ts";
 import type { Program } from "./program.ts";
 
 export interface HaproxyOptions {
@@ -17,6 +17,8 @@ export interface HaproxyOptions {
   /** Log nothing: for measurements. */
   readonly quiet?: boolean;
 }
+
+const KEPT_TROUBLES = 10;
 
 /** What to look for among the records; every field given must agree. */
 export type RecordFilter = Partial<Omit<ProxyRecord, "received" | "sent">>;
@@ -84,6 +86,13 @@ export class Haproxy implements AsyncDisposable {
   /** Evidence: its last records as text. */
   describe(since = 0): string[] {
     return this.records.slice(since).map(describeRecord);
+  }
+
+  /** What tells why a connection failed here: the last that ended out of order, and the last messages that are no records. */
+  troubles(): { readonly ended: readonly string[]; readonly messages: readonly string[] } {
+    const ended = this.records.filter(({ termination }) => termination !== "--").map(describeTrouble);
+    const messages = this.program.lines.filter((line) => parseProxyRecord(line) === undefined);
+    return { ended: ended.slice(-KEPT_TROUBLES), messages: messages.slice(-KEPT_TROUBLES) };
   }
 
   /** Stops listening but serves its connections to their end (HAProxy: SIGUSR1). */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import { within } from "../slow.ts";
 
 export interface ProgramOptions {
@@ -96,7 +96,9 @@ export class Program implements AsyncDisposable {
    */
   async until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = within(30_000)): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (!(await ready())) {
+    for (;;) {
+      const began = performance.now();
+      if (await ready()) return;
       if (!this.running) {
         throw new LabError("ERR_PROGRAM_EXITED", `${this.name} ended (${this.outcome}) before ${what}`, {
           details: this.tail(),
@@ -107,7 +109,7 @@ export class Program implements AsyncDisposable {
           details: this.tail(),
         });
       }
-      await sleep(10);
+      await pause(10, began);
     }
   }
 

@@ -21,32 +21,42 @@ const NAMES: Readonly<Record<string, string>> = { iptables: "ip_tables_names", i
 /** Comments carry the time, policies their counters. */
 const WITHOUT_COUNTERS = "| sed 's/\\[[0-9:]*\\]$//; /^#/d'";
 
+/**
+ * What the others need not be asked: filters hang on a clsact or ingress qdisc, and iptables-nft has its rules in nftables. Where there
+ * are none, and that is in most namespaces, the programs would start for nothing.
+ */
+const PREPARE = "qdiscs=$(tc qdisc show); nftables=$(nft -s list ruleset 2>/dev/null || echo unreadable)";
+
+const FILTERS = `while read -r _ kind _ _ dev _; do
+  case $kind in clsact|ingress) ;; *) continue ;; esac
+  for hook in ingress egress; do tc filter show dev "$dev" "$hook" 2>/dev/null | sed "s/^/$dev $hook /"; done
+done <<END
+$qdiscs
+END`;
+
 export const SECTIONS: readonly Section[] = [
   {
-    title: "links",
-    command: "ip -o -d link show",
-    erase: / (numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+|\w+_timer|fdb_n_learned) +\S+/g,
+    title: "links and addresses",
+    command: ip("-o -d", "link show", "addr show"),
+    // An address is tentative until a worker of the kernel has come to it (net/ipv6/addrconf.c, addrconf_dad_work()).
+    erase: / (tentative|(numrxqueues|numtxqueues|gso_\w+|gro_\w+|tso_\w+|\w+_timer|fdb_n_learned) +\S+)/g,
   },
-  { title: "addresses", command: "ip -o addr show" },
-  { title: "routes v4", command: "ip -4 -o route show table all" },
-  { title: "routes v6", command: "ip -6 -o route show table all", omit: /\b(cache|ra|expires)\b/ },
-  { title: "rules v4", command: "ip -4 -d rule show" },
-  { title: "rules v6", command: "ip -6 -d rule show" },
-  { title: "qdiscs", command: "tc qdisc show", erase: / refcnt \d+/g },
+  { title: "routes and rules v4", command: ip("-o -d -4", "route show table all", "rule show") },
   {
-    title: "tc filters",
-    command:
-      'for d in $(ls /proc/sys/net/ipv4/conf); do for h in ingress egress; do tc filter show dev $d $h 2>/dev/null | sed "s/^/$d $h /"; done; done',
-    erase: / (id \d+|jited)/g,
+    title: "routes and rules v6",
+    command: ip("-o -d -6", "route show table all", "rule show"),
+    omit: /\b(cache|ra|expires)\b/,
   },
-  { title: "nftables", command: "nft -s list ruleset 2>/dev/null" },
+  { title: "qdiscs", command: `${PREPARE}; printf '%s\\n' "$qdiscs"`, erase: / refcnt \d+/g },
+  { title: "tc filters", command: FILTERS, erase: / (id \d+|jited)/g },
+  { title: "nftables", command: "printf '%s\\n' \"$nftables\"" },
   ...["iptables", "ip6tables"].flatMap((program) => [
     // Prints only tables that exist: unlike the legacy one it makes none.
-    { title: `${program} nft`, command: `${program}-nft-save ${WITHOUT_COUNTERS}` },
+    { title: `${program} nft`, command: `[ -z "$nftables" ] || ${program}-nft-save ${WITHOUT_COUNTERS}` },
     // The legacy program makes the tables it is to print; those that were ever used in this namespace are listed.
     {
       title: `${program} legacy`,
-      command: `grep -qs . /proc/net/${NAMES[program]} && ${program}-legacy-save ${WITHOUT_COUNTERS} || true`,
+      command: `if { read -r _ </proc/net/${NAMES[program]}; } 2>/dev/null; then ${program}-legacy-save ${WITHOUT_COUNTERS}; fi`,
     },
   ]),
   {
@@ -58,3 +68,8 @@ export const SECTIONS: readonly Section[] = [
   },
   { title: "sysctls", command: "sysctl -a --pattern '^net\\.' 2>/dev/null", omit: VOLATILE_SYSCTLS },
 ];
+
+/** One process for several lists. */
+function ip(options: string, ...lists: readonly string[]): string {
+  return `printf '%s\\n' ${lists.map((list) => `'${list}'`).join(" ")} | ip ${options} -batch -`;
+}

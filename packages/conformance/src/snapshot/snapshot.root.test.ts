@@ -1,11 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Lab } from "../lab/lab.ts";
-import { compareSnapshots, snapshot } from "./snapshot.ts";
+import { compareSnapshots, printSnapshot, snapshot } from "./snapshot.ts";
 
 describe("snapshots", () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await Lab.create({ nodes: [{ pods: ["a"] }] });
+    // That the other end is up reaches addresses and routes later, once a second (net/core/link_watch.c).
+    const settled = async () => expect(printSnapshot(await snapshot(lab))).not.toMatch(/ linkdown|LOWERLAYERDOWN/);
+    await vi.waitFor(settled, { timeout: 10_000 });
   });
   afterAll(async () => await lab[Symbol.asyncDispose]());
 
@@ -16,13 +19,13 @@ describe("snapshots", () => {
   });
 
   const changes: [string, () => Promise<void>, RegExp][] = [
-    ["a rule", () => node("rule add priority 7 fwmark 0x1 lookup 100"), /^n1: rules v4: \+ 7:.*lookup 100/],
+    ["a rule", () => node("rule add priority 7 fwmark 0x1 lookup 100"), /^n1: routes and rules v4: \+ 7:.*lookup 100/],
     [
       "a route in another table",
       () => node("route add local default dev lo table 123"),
-      /^n1: routes v4: \+ local default/,
+      /^n1: routes and rules v4: \+ local default/,
     ],
-    ["an address", () => node("addr add 198.18.99.9/32 dev lo"), /^n1: addresses: \+ .*198\.18\.99\.9/],
+    ["an address", () => node("addr add 198.18.99.9/32 dev lo"), /^n1: links and addresses: \+ .*198\.18\.99\.9/],
     [
       "a sysctl",
       () => sysctl("net.ipv4.conf.h-a.rp_filter", 2),
@@ -65,7 +68,7 @@ describe("snapshots", () => {
       () => command("ip6tables-nft", "-t", "mangle", "-A", "FORWARD", "-p", "tcp", "-j", "ACCEPT"),
       /^n1: ip6tables nft: \+ -A FORWARD -p tcp/,
     ],
-    ["a link", () => node("link add v0 type veth peer name v1"), /^n1: links: \+ .*v0/],
+    ["a link", () => node("link add v0 type veth peer name v1"), /^n1: links and addresses: \+ .*v0/],
   ];
   const namespace = () => lab.node(1).namespace;
   const node = (line: string) => namespace().ip(line);

@@ -117,14 +117,16 @@ async function runCase(
     expect.note(`documented difference ${name}`, shown.text);
     return shown.as;
   };
+  let bed: Testbed | undefined;
   try {
-    const bed = await beds.get(behaviour);
+    bed = await beds.get(behaviour);
     const trial: Trial = { lab: bed.lab, bed, family, temperature, backend: options.backend, expect, difference };
     await behaviour.run(trial);
     if (behaviour.bed === "bare") await bed.strip();
     return result({ passed: true });
   } catch (error) {
     // Whatever a trial throws is its result; nothing of it may reach the next trial.
+    if (bed?.hasProxy === true) expect.note("the proxy's troubles until now", bed.proxy.troubles());
     const failed = result({ passed: false, failure: describe(error) });
     await beds.discard(behaviour);
     return failed;

@@ -153,6 +153,11 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** HAProxy in {@link z}; another one after {@link restartProxy} and {@link succeed}. */
+  /** False before {@link start}, and when it is bare again. */
+  get hasProxy(): boolean {
+    return this.#proxy !== undefined;
+  }
+
   get proxy(): Haproxy {
     if (this.#proxy === undefined) throw new LabError("ERR_PROGRAM_NOT_READY", "the fixture was not started");
     return this.#proxy;

@@ -37,7 +37,7 @@ export interface KernelOutcome {
 
 /**
  * How much slower than a usual machine an emulated one is, for the time limits of the lab. Measured for starting processes,
- * which is most of what the lab does: 20 and more.
+ * which is most of what the lab does: 8 to 10, and twice that beside another guest.
  */
 const SLOW_IN_GUEST = 20;
 

@@ -5,7 +5,16 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Agent, FAMILIES, Haproxy, Lab, type LabHost, type LabNode, tunnelsOf } from "@millrace/conformance";
+import {
+  Agent,
+  cleanEnvironment,
+  FAMILIES,
+  Haproxy,
+  Lab,
+  type LabHost,
+  type LabNode,
+  tunnelsOf,
+} from "@millrace/conformance";
 import { z } from "zod";
 import type { Choice, SelectionReport } from "./report.ts";
 import { bothBackends, type Situation, takenAway, WITHOUT_SYS_ADMIN } from "./situations.ts";
@@ -152,7 +161,7 @@ async function expectCaptured(
 
 async function refuse({ namespace, paths }: LabNode): Promise<Choice> {
   const [file = "", ...args] = [...WITHOUT_SYS_ADMIN, ...MILLRACE, "agent", "--config", paths.agentConfig];
-  const { status, stderr } = await namespace.run(file, args);
+  const { status, stderr } = await namespace.run(file, args, { env: cleanEnvironment() });
   const reason = /^error (.*)$/m.exec(stderr)?.[1] ?? stderr;
   const passed = status === NO_BACKEND && reason.includes("ERR_NO_CAPABLE_BACKEND");
   return {
