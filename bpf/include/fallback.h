@@ -108,16 +108,20 @@ static __always_inline void remember_adopted(const struct flow *inbound, const s
 	__u64 *known = bpf_map_lookup_elem(&adopted, inbound);
 	__u64 until;
 
+	if (!workload)
+		return;
+	until = workload->adopt_until_ns & ~ADOPTED_ENDED;
 	if (packet->flags & TCP_RST)
 		ended = ADOPTED_ENDED;
 	else if (!(packet->flags & TCP_FIN))
 		ended = 0;
-	if (known) {
+	/* That of an earlier enrolment is another connection's, of the same ports. */
+	if (known && (*known & ~ADOPTED_ENDED) == until) {
 		*known |= ended;
-	} else if (workload) {
-		until = (workload->adopt_until_ns & ~ADOPTED_ENDED) | ended;
-		bpf_map_update_elem(&adopted, inbound, &until, BPF_ANY);
+		return;
 	}
+	until |= ended;
+	bpf_map_update_elem(&adopted, inbound, &until, BPF_ANY);
 }
 
 #endif

@@ -122,6 +122,14 @@ describe.each([
         expect(run(ends)).toMatchObject(passed);
       }
     });
+
+    it("and what a later enrolment finds of the same ports is another connection", () => {
+      datapath.member(source, { ifindex: LO, mac: MAC_MEMBER });
+      expect(stray("app_inbound", RST)).toMatchObject({ verdict: "adopted" });
+      datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
+      expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
+      expect(run(ends)).toMatchObject({ verdict: "refused_collision" });
+    });
   });
 
   it("routes the proxy's connections when told to, but not its answers", () => {

@@ -24,7 +24,7 @@ export async function snapshot(of: Lab | LabNode): Promise<Snapshot> {
   return new Map([...parts.flat(), ...nodes.flatMap(fileSections)]);
 }
 
-/** What differs, one line each: `n1: rules v4: + 100: from all fwmark …`. Empty when nothing does. */
+/** What differs, one line each: `n1: routes and rules v4: + 100: from all fwmark …`. Empty when nothing does. */
 export function compareSnapshots(before: Snapshot, after: Snapshot): string[] {
   const titles = [...new Set([...before.keys(), ...after.keys()])];
   return titles.flatMap((title) =>
