@@ -126,8 +126,15 @@ async function runCase(
     return result({ passed: true });
   } catch (error) {
     // Whatever a trial throws is its result; nothing of it may reach the next trial.
-    if (bed?.hasProxy === true) expect.note("the proxy's troubles until now", bed.proxy.troubles());
-    const failed = result({ passed: false, failure: describe(error) });
+    const failure = describe(error);
+    if (bed !== undefined) {
+      try {
+        for (const [name, what] of Object.entries(await bed.troubles())) expect.note(`troubles: ${name}`, what);
+      } catch (second) {
+        expect.note("troubles", describe(second));
+      }
+    }
+    const failed = result({ passed: false, failure });
     await beds.discard(behaviour);
     return failed;
   }

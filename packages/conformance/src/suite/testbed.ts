@@ -14,6 +14,7 @@ import type { Finished } from "../programs/command.ts";
 import type { Endpoint } from "../programs/endpoint.ts";
 import { Haproxy, type HaproxyOptions } from "../programs/haproxy.ts";
 import { SLOW } from "../slow.ts";
+import { countersOf, kernelCounters } from "./counted.ts";
 import { type TunnelUse, tunnelsOf } from "./tunnels.ts";
 
 /** What every server of the fixture listens on, TCP and UDP. */
@@ -39,6 +40,9 @@ export interface TestbedOptions {
   /** Whether the nodes' iptables see what bridges pass on; default: as the kernel has it. */
   readonly bridgeNetfilter?: boolean;
 }
+
+/** Lines of the agent's log to show. */
+const LOG_LINES = 40;
 
 /** Between two comparisons with the kernel: short, so that what only they find is found within a test. */
 export const RESYNC_SECONDS = 0.3 * SLOW;
@@ -126,6 +130,20 @@ export class Testbed implements AsyncDisposable {
     await this.agent.untilEnrolled(this.m1, this.m2);
   }
 
+  /** What tells why a trial failed: how the proxy's connections ended, what TCP and the backend counted, what the agent said. */
+  async troubles(): Promise<Record<string, unknown>> {
+    const hosts = [this.z, this.m1, this.m2, this.node, this.ext];
+    const tcp = await Promise.all(hosts.map(kernelCounters));
+    // The agent may be what failed; the rest is to be seen all the same.
+    const counted = await this.#counted().catch((error: Error) => error.message);
+    return { proxy: this.#proxy?.troubles(), tcp, counted, agent: this.#agent?.lines.slice(-LOG_LINES) };
+  }
+
+  async #counted(): Promise<unknown> {
+    const counters = Object.entries(await countersOf(this.agent));
+    return Object.fromEntries(counters.filter(([, count]) => count !== 0));
+  }
+
   /** The agent again, with other settings; `{}` gives the usual ones back. */
   async reconfigure(settings: Readonly<Record<string, unknown>>): Promise<void> {
     await this.agent.stop();
@@ -153,11 +171,6 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** HAProxy in {@link z}; another one after {@link restartProxy} and {@link succeed}. */
-  /** False before {@link start}, and when it is bare again. */
-  get hasProxy(): boolean {
-    return this.#proxy !== undefined;
-  }
-
   get proxy(): Haproxy {
     if (this.#proxy === undefined) throw new LabError("ERR_PROGRAM_NOT_READY", "the fixture was not started");
     return this.#proxy;

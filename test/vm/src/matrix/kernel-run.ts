@@ -136,9 +136,9 @@ function releaseOf(unpacked: string): string {
   return image.slice("vmlinuz-".length);
 }
 
+/** Of the sources, `-dirty` when they were changed since; the pages that a run writes itself are none. */
 function commit(): string {
-  const described = execFileSync("git", ["-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12"], {
-    encoding: "utf8",
-  });
-  return described.trim();
+  const git = (...args: string[]): string => execFileSync("git", ["-C", ROOT, ...args], { encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs/compatibility.*");
+  return `${git("describe", "--always", "--abbrev=12")}${changed === "" ? "" : "-dirty"}`;
 }
