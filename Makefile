@@ -89,6 +89,9 @@ image: setup ## The agent's image, by buildah or docker: BASE=debian:bookworm-sl
 	@$(firstword $(shell command -v buildah docker) buildah) build --build-arg BASE=$(or $(BASE),debian:bookworm-slim) \
 		--tag $(or $(IMAGE),millrace:dev) deploy/build/context
 
+bench-cni: setup ## How long the CNI plugin takes for many pods in a chain, one by one and ten at once: COUNT=250 ROUNDS=3 ONLY=ebpf-tcx,… (prints, judges nothing)
+	@node --conditions=source bench/cni.ts $(if $(COUNT),--count $(COUNT)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+
 bench-workloads: setup ## How long each backend takes for many workloads: COUNT=300 ONLY=iptables-nft,… (prints, judges nothing)
 	@node --conditions=source bench/workloads.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY))
 
@@ -96,4 +99,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes soak-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes soak-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-cni bench-workloads format

@@ -7,20 +7,16 @@
  */
 import { availableParallelism, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
+import { chosenVariants, wholeNumber } from "./arguments.ts";
+import { APPLY_TARGET } from "./variants.ts";
 import { type Measurement, measure } from "./workloads/measure.ts";
 import { BenchNode } from "./workloads/node.ts";
-import { APPLY_TARGET, VARIANTS } from "./workloads/variants.ts";
 
 const { values } = parseArgs({
   options: { count: { type: "string", default: "300" }, only: { type: "string" } },
 });
-const count = Number(values.count);
-if (!Number.isInteger(count) || count < 1) throw new RangeError(`--count ${values.count} is no number of workloads`);
-const names = values.only?.split(",") ?? VARIANTS.map(({ name }) => name);
-const unknown = names.find((name) => !VARIANTS.some((variant) => variant.name === name));
-if (unknown !== undefined) {
-  throw new RangeError(`--only ${unknown} is no variant; there are ${VARIANTS.map(({ name }) => name).join(", ")}`);
-}
+const count = wholeNumber("count", values.count);
+const variants = chosenVariants(values.only);
 
 const [load = 0] = loadavg();
 console.log(
@@ -32,7 +28,7 @@ const row = (...cells: readonly (string | number)[]) =>
 row("", "install", "apply p50", "p99", "max", "all again", "changed", "uninstall", "rebuild", "target");
 
 let hasChanged = false;
-for (const variant of VARIANTS.filter(({ name }) => names.includes(name))) {
+for (const variant of variants) {
   using node = new BenchNode(count);
   using _ = onSignal(() => node[Symbol.dispose]());
   const result = await measure(node, variant);

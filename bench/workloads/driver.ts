@@ -2,8 +2,8 @@ import { createInterface } from "node:readline";
 import { DEFAULT_CONCURRENCY, type Plugin, type Redirection, type RedirectionBackend } from "@millrace/core";
 import ebpf from "@millrace/plugin-ebpf";
 import iptables from "@millrace/plugin-iptables";
+import type { Variant } from "../variants.ts";
 import type { BenchNode } from "./node.ts";
-import type { Variant } from "./variants.ts";
 
 export interface DriverSettings extends Pick<BenchNode, "workloads" | "proxy"> {
   readonly variant: Variant;

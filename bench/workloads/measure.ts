@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { type Distribution, distribution } from "../statistics.ts";
+import type { Variant } from "../variants.ts";
 import type { DriverSettings, Step } from "./driver.ts";
 import { dump } from "./dump.ts";
 import type { BenchNode } from "./node.ts";
-import { type Distribution, distribution } from "./statistics.ts";
-import type { Variant } from "./variants.ts";
 
 /** Milliseconds. */
 export interface Measurement {
