@@ -1,4 +1,4 @@
-import type { Exclusions } from "@millrace/core";
+import type { Exclusions, MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
 import { ADDRESS_SIZE, decodeAddress } from "./address-codec.ts";
 import {
@@ -66,6 +66,10 @@ export class ExclusionTables {
       // As packets to the member show it: the second address of the flow is the member's.
       if (addresses.has(decodeAddress(key.subarray(ADDRESS_SIZE, 2 * ADDRESS_SIZE)))) this.#connections.delete(key);
     }
+  }
+
+  fills(): Record<string, MapFill> {
+    return { excluded_ports: this.#ports.fill(), excluded_networks: this.#networks.fill() };
   }
 
   #compare(ifindex: number, ports: readonly ExcludedPort[], networks: readonly ExcludedNetwork[]) {

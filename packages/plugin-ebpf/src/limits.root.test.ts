@@ -31,6 +31,12 @@ describe("full maps", () => {
         { uid: "uid-a", state: "complete" },
         { uid: "uid-b", state: "partial", problems: ["nothing of it is enrolled"], addresses: [] },
       ],
+      maps: {
+        workloads: { entries: 1, max: 1024 },
+        members: { entries: 2, max: 3 },
+        excluded_ports: { entries: 0, max: 4096 },
+        excluded_networks: { entries: 0, max: 4096 },
+      },
     });
     await agent.uninstall();
   });

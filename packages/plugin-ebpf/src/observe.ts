@@ -51,6 +51,7 @@ export async function observe(
     ]),
     nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
     counters: maps.counters(),
+    maps: maps.fills(),
   };
 }
 

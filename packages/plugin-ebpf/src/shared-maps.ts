@@ -1,3 +1,4 @@
+import type { MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
 import { ADDRESS_SIZE, decodeAddress, encodeAddress } from "./address-codec.ts";
 import { ExclusionTables } from "./exclusion-tables.ts";
@@ -68,6 +69,16 @@ export class SharedMaps {
     for (const key of [...this.#viaHost.keys()]) {
       if (addresses.has(decodeAddress(key.subarray(0, ADDRESS_SIZE)))) this.#viaHost.delete(key);
     }
+  }
+
+  /** Of the maps that refuse an entry when they are full. Those of connections forget the least used one instead. */
+  fills(): Record<string, MapFill> {
+    return {
+      workloads: this.workloads.fill(),
+      members: this.members.fill(),
+      addresses: this.addresses.fill(),
+      ...this.exclusions.fills(),
+    };
   }
 
   /** Sums over all CPUs, by `program.verdict`. */

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode, type MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 
@@ -54,6 +54,10 @@ export class Table<Key, Value> {
 
   delete(key: Key): boolean {
     return this.map.delete(this.#key.encode(key));
+  }
+
+  fill(): MapFill {
+    return { entries: [...this.map.entries()].length, max: this.map.info.maxEntries };
   }
 
   *entries(): Generator<[Key, Value]> {

@@ -32,7 +32,11 @@ test("one rule for each network, however many exclude it; none once nobody does"
   expect([await rules(), await entries()]).toEqual([1, [m1.address(4), m2.address(4)].sort()]);
   await driver.apply(await workloadOf(m3, exclude([NETWORK, EVERYTHING])));
   expect([await rules(), (await entries()).length]).toEqual([2, 4]);
-  expect(await driver.observe()).toMatchObject({ problems: [], workloads: [1, 2, 3].map(() => ({ problems: [] })) });
+  const seen = await driver.observe();
+  expect(seen).toMatchObject({ problems: [], workloads: [1, 2, 3].map(() => ({ problems: [] })) });
+  expect(seen.maps).toMatchObject({ "millrace-to4": { entries: 3, max: 4096 } });
+  // One for each role and family: those of networks have names without number.
+  expect(Object.keys(seen.maps ?? {})).toHaveLength(12);
 
   await driver.apply(await workloadOf(m3));
   await driver.remove(m2.uid);

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import type { Workload } from "@millrace/core";
+import type { MapFill, Workload } from "@millrace/core";
 import type { Family } from "linux-ts";
 import { ipsetSave } from "./commands/ipset.ts";
 import type { SavedSet } from "./commands/parse-ipset.ts";
@@ -35,6 +35,8 @@ export class MemberEntries {
   readonly unknown: readonly string[];
   /** Sets of interfaces that the list does not have. */
   readonly unlisted: ReadonlyMap<Family, readonly number[]>;
+  /** How full the sets of addresses are. There is one set more for each network that is excluded: it never holds more than those. */
+  readonly fills: Readonly<Record<string, MapFill>>;
   /** Of all sets, whoever they belong to. */
   readonly names: ReadonlySet<string>;
 
@@ -68,6 +70,9 @@ export class MemberEntries {
         else all.push(entry);
       }
     }
+    this.fills = Object.fromEntries(
+      families.flatMap((family) => ROLES.flatMap((role) => fillOf(saved.get(setsOf(family)[role])))),
+    );
     this.all = all;
     this.missingSets = missing;
     this.unknown = unknown;
@@ -95,6 +100,11 @@ export class MemberEntries {
   uids(): string[] {
     return [...new Set(this.all.filter(({ role }) => role !== "settling").map(({ uid }) => uid))].sort();
   }
+}
+
+function fillOf(set: SavedSet | undefined): [name: string, fill: MapFill][] {
+  const max = /\bmaxelem (\d+)/.exec(set?.options ?? "")?.[1];
+  return set === undefined || max === undefined ? [] : [[set.name, { entries: set.entries.length, max: Number(max) }]];
 }
 
 /** The networks of entries, each once, in an order that does not change. */

@@ -51,6 +51,7 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
     // Nothing in the kernel depends on them: it is asked what is local for each packet.
     nodeAddresses: wanted.nodeAddresses,
     counters: countersOf([...rules.values()]),
+    maps: entries.fills,
   };
 }
 

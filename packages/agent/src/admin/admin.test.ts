@@ -21,6 +21,7 @@ const status: Status = {
   proxies: [],
   watches: [],
   counters: {},
+  maps: {},
 };
 
 let directory: string;

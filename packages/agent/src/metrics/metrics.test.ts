@@ -36,6 +36,7 @@ function reading(changes: Partial<Reading> = {}): Reading {
       agent: { ...agent, selection: { reason: "first", probes } },
       workloads: [workload("a", "enrolled"), workload("b", "enrolled"), workload("c", "not a member")],
       counters: { "app_outbound.captured": 7, "mangle.out.dropped": 3 },
+      maps: { members: { entries: 9, max: 4096 } },
     }),
     conditions: [
       { name: "redirection", ok: true },
@@ -90,6 +91,8 @@ test("what is read at the scrape", async () => {
     'millrace_packets_total{program="app_outbound",verdict="captured"} 7',
     'millrace_packets_total{program="mangle.out",verdict="dropped"} 3',
   ]);
+  expect(await it.lines("millrace_map_entries")).toEqual(['millrace_map_entries{map="members"} 9']);
+  expect(await it.lines("millrace_map_entries_max")).toEqual(['millrace_map_entries_max{map="members"} 4096']);
   expect(await it.lines("millrace_queue_depth")).toEqual([
     'millrace_queue_depth{state="waiting"} 1',
     'millrace_queue_depth{state="running"} 0',
@@ -121,6 +124,7 @@ test("a scrape shows what is, not what was: counts go down, series go, and nothi
     'millrace_packets_total{program="app_outbound",verdict="captured"} 9',
   ]);
   expect(await it.lines("millrace_pods_enrolled")).toEqual(["millrace_pods_enrolled 0"]);
+  expect(await it.lines("millrace_map_entries")).toEqual([]);
   expect(await it.lines("millrace_backend_info")).toEqual([]);
   expect(await it.lines("millrace_watch_events_total")).toEqual([
     'millrace_watch_events_total{watch="kubernetes-pods"} 40',

@@ -10,6 +10,7 @@ import { agentMetrics } from "./agent-metrics.ts";
 import { cniMetrics } from "./cni-metrics.ts";
 import { eventLogMetrics } from "./event-log-metrics.ts";
 import { eventMetrics } from "./event-metrics.ts";
+import { mapMetrics } from "./map-metrics.ts";
 import { podMetrics } from "./pod-metrics.ts";
 import { queueMetrics } from "./queue-metrics.ts";
 import { watchMetrics } from "./watch-metrics.ts";
@@ -60,6 +61,7 @@ export class Metrics implements Disposable {
     this.#refreshes = [
       agentMetrics(register),
       podMetrics(register),
+      mapMetrics(register),
       queueMetrics(register),
       watchMetrics(register),
       eventLogMetrics(register),

@@ -199,9 +199,12 @@ test("watches: waited for, synced, lost", () => {
   expect(status(lost).watches).toMatchObject([{ state: "lost", reason: "directory is gone" }]);
 });
 
-test("the last reading: its time, its problems, its counters", () => {
+test("the last reading: its time, its problems, its counters, how full its maps are", () => {
   const document = status(after(started), [7, { ...seen("complete"), problems: ["settings differ"] }]);
   expect(document.observation).toEqual({ time: at(7), problems: ["settings differ"], nodeAddresses: [] });
   expect(document.counters).toEqual({ "app_outbound.captured": 1 });
+  expect(document.maps).toEqual({});
+  const maps = { members: { entries: 2, max: 3 } };
+  expect(status(after(started), [7, { ...seen("complete"), maps }]).maps).toEqual(maps);
   expect(status(after(started))).not.toHaveProperty("observation");
 });

@@ -35,6 +35,7 @@ export function buildStatus({ time, state, view, agent, earlier, eventLog }: Sta
     proxies: proxyStatuses(state, view),
     watches: watchStatuses(state),
     counters: { ...last?.observation.counters },
+    maps: { ...last?.observation.maps },
   };
 }
 

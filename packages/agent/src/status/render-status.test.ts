@@ -55,6 +55,7 @@ const healthy: Status = {
   ],
   watches: [{ name: "manifests", state: "synced", since: "2026-01-02T02:00:01.000Z" }],
   counters: { "app_outbound.captured": 7, "app_outbound.dropped": 0 },
+  maps: {},
 };
 
 test("a healthy node", () => {

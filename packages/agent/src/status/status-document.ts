@@ -108,6 +108,8 @@ export const statusSchema = z.object({
   proxies: z.array(proxy),
   watches: z.array(watch),
   counters: z.record(z.string(), z.number()),
+  /** Tables of the kernel that refuse an entry when they are full, as of the last reading. */
+  maps: z.record(z.string(), z.object({ entries: z.int(), max: z.int() })).default({}),
 });
 
 export type Status = z.infer<typeof statusSchema>;

@@ -23,6 +23,7 @@ export function someStatus(changes: { [Key in keyof Status]?: Status[Key] | unde
     proxies: [],
     watches: [{ name: "kubernetes-namespaces", state: "synced" }],
     counters: {},
+    maps: {},
   };
   const entries = Object.entries({ ...whole, ...changes }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Status;

@@ -141,6 +141,12 @@ export interface ProxyObservation {
   readonly foreign: readonly ForeignObject[];
 }
 
+/** A table of the kernel that has room for so many entries: one that is full refuses the next. */
+export interface MapFill {
+  readonly entries: number;
+  readonly max: number;
+}
+
 /** Everything of ours that the kernel holds now. */
 export interface Observation {
   readonly workloads: readonly WorkloadObservation[];
@@ -150,6 +156,8 @@ export interface Observation {
   readonly nodeAddresses: readonly string[];
   /** Monotonic counters, by name `program.verdict`, since the redirection was installed. Telemetry: never part of a decision. */
   readonly counters: Readonly<Record<string, number>>;
+  /** How full what members are written into is, by a name that never holds what is in it. Telemetry likewise; absent where nothing can fill up. */
+  readonly maps?: Readonly<Record<string, MapFill>>;
 }
 
 /** A plugin's own view of the host: where things are, so that tests can put them elsewhere. */
