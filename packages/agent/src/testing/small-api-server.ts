@@ -94,6 +94,7 @@ export class SmallApiServer implements AsyncDisposable {
     const [, root, namespace, resource, name] = PATH.exec(pathname) ?? [];
     const refused = this.refuse(asked);
     if (refused !== undefined) status(response, refused, "as the test wants it");
+    else if (pathname === "/version") reply(response, 200, { major: "1", minor: "30" });
     else if (root === undefined) status(response, 404, "no such path");
     else if (searchParams.get("watch") === "true") this.#watch(`${root}/${resource}`, response);
     else this.#object(asked, `${root}/${resource}`, namespace, name, response);

@@ -2,6 +2,7 @@ import { type AccessSources, accessFrom, type LoadAccess } from "./api-access.ts
 import { ApiClient } from "./api-client.ts";
 import { ApiTransport } from "./api-transport.ts";
 import { type ApiTiming, DEFAULT_TIMING } from "./timing.ts";
+import { tokenExpiry } from "./token-expiry.ts";
 
 export interface KubernetesApiOptions extends Pick<AccessSources, "kubeconfig"> {
   /** Waits that differ from {@link DEFAULT_TIMING}. */
@@ -18,10 +19,12 @@ export interface KubernetesApiOptions extends Pick<AccessSources, "kubeconfig"> 
 export class KubernetesApi implements Disposable {
   readonly timing: ApiTiming;
   readonly client: ApiClient;
+  readonly #access: LoadAccess;
   readonly #transport: ApiTransport;
 
   constructor({ kubeconfig, access = accessFrom({ kubeconfig }), timing }: KubernetesApiOptions) {
     this.timing = { ...DEFAULT_TIMING, ...timing };
+    this.#access = access;
     this.#transport = new ApiTransport(this.timing);
     this.client = new ApiClient(access, this.#transport, this.timing);
   }
@@ -44,6 +47,11 @@ export class KubernetesApi implements Disposable {
   jsonPatch(path: string, steps: readonly object[], what: string, signal: AbortSignal): Promise<unknown> {
     const contentType = "application/json-patch+json";
     return this.client.object({ method: "PATCH", path, body: JSON.stringify(steps), contentType }, what, signal);
+  }
+
+  /** When the token that is on disk now ends, in milliseconds since the epoch; undefined where none says. Rejects with ERR_KUBERNETES_ACCESS. */
+  async tokenExpiresAt(): Promise<number | undefined> {
+    return tokenExpiry(await this.#access());
   }
 
   /** Ends every connection and all that goes on over it. */
