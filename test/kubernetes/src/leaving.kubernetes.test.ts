@@ -107,7 +107,7 @@ test("an agent that is stopped after Helm has deleted its account as well remove
   await expectUntouched(cluster, pod);
 });
 
-test("an agent that may not read its DaemonSet any more, and everything else, leaves members as they are", async () => {
+test("an agent that may not read its DaemonSet any more, but all else, leaves members as they are", async () => {
   const binding = chartObjects().find(({ kind }) => kind === "RoleBinding");
   if (binding === undefined) throw new TypeError("the chart has no RoleBinding");
   await cluster.api.delete(binding);
@@ -128,6 +128,7 @@ test("an agent whose DaemonSet does not want its node any more removes everythin
   await cluster.api.patch(daemonSet, { spec: { template: { spec: { nodeSelector: { pool: "other" } } } } });
   await cluster.agent.stop();
   await expectUntouched(cluster, pod);
+  await cluster.api.delete(daemonSet); // it would not be applied over somebody else's change
 });
 
 // The last one: nothing can be made in that namespace afterwards.
