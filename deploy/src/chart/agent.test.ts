@@ -145,6 +145,26 @@ test("what users add to pods is added", () => {
   });
 });
 
+test("what users say of pods wins over what the chart suggests, but not over what it lives by", () => {
+  const values = {
+    podLabels: { "app.kubernetes.io/name": "mine" },
+    podAnnotations: { "prometheus.io/scrape": "false", "checksum/config": "mine" },
+  };
+  const { selector, template } = podTemplate.parse(agent({ values }).spec);
+  expect(template.metadata.labels).toMatchObject(selector.matchLabels);
+  expect(template.metadata.annotations).toMatchObject({
+    "prometheus.io/scrape": "false",
+    "prometheus.io/port": "15090",
+    "checksum/config": expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+});
+
+const strings = z.record(z.string(), z.string());
+const podTemplate = z.object({
+  selector: z.object({ matchLabels: strings }),
+  template: z.object({ metadata: z.object({ labels: strings, annotations: strings }) }),
+});
+
 /** First column, without its marks, of the table in docs/installing.md that has this heading. */
 function documented(heading: string): string[] {
   const page = readFileSync(join(ROOT, "docs/installing.md"), "utf8");

@@ -33,6 +33,8 @@ const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   [{ "cni.cniBindir": "/opt/cni/bin" }, /additional properties 'cniBindir' not allowed/],
   [{ "cni.cniBinDir": "opt/cni/bin" }, /cniBinDir/],
   [{ "cni.cniBinDir": "/opt/../etc:x" }, /cniBinDir/],
+  [{ "cni.cniBinDir": "/opt/../etc" }, /cniBinDir/],
+  [{ "cni.cniConfDir": "/etc/.." }, /cniConfDir/],
   [{ "cni.ambient.enabled": false }, /ambient\/enabled/],
   [{ "config.failurePolicy": "shut" }, /failurePolicy.*'closed', 'open'/s],
   [{ "config.membership.namespaceLabel.kye": "x" }, /additional properties 'kye' not allowed/],
@@ -45,6 +47,15 @@ const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   [{ "nodeProxy.enabled": true, "config.dnsCapture": true }, /15053 of the node proxy, where HAProxy does not answer/],
   [{ "nodeProxy.enabled": true, "config.proxy.namespace": "x" }, /config.proxy names another one/],
   [{ "image.digest": "sha256:1234" }, /digest/],
+  [{ "image.repository": "registry.example:5000/millrace:0.1.0" }, /repository/],
+  [{ "image.repository": "millrace@sha256:1234" }, /repository/],
+  [{ "nodeProxy.image.tag": "" }, /tag/],
+  [
+    { maxOldSpaceMiB: 512 },
+    /maxOldSpaceMiB is 512, and resources.limits.memory \(512Mi\) has no room for more than that/,
+  ],
+  [{ "resources.limits.memory": "128Mi" }, /maxOldSpaceMiB is 256/],
+  [{ "resources.limits.memory": "1Gi", maxOldSpaceMiB: 2000 }, /maxOldSpaceMiB is 2000/],
   [{ maxUnavailable: 0 }, /maxUnavailable/],
 ];
 
@@ -55,6 +66,18 @@ test.each(refused)("%j is refused", (values, message) => {
       message: expect.stringMatching(message),
     }),
   );
+});
+
+/** Values that are taken as they are. */
+const taken: readonly Record<string, unknown>[] = [
+  { "cni.cniBinDir": "/var/lib/.data/a..b/cni-1.0_x/" },
+  { "image.repository": "registry.example:5000/mesh/millrace" },
+  { "resources.limits": {} },
+  { "resources.limits.memory": "1Gi", maxOldSpaceMiB: 700 },
+];
+
+test.each(taken)("%j is taken", (values) => {
+  expect(() => renderText({ values })).not.toThrow();
 });
 
 test("a Kubernetes whose tokens name no node is refused", () => {

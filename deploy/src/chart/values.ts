@@ -1,15 +1,16 @@
 import { z } from "zod";
 
 const text = z.string().min(1);
-/** On the node. `..` and commas would not be taken as they stand by mounts and by flags. */
-const directory = z.string().regex(/^(\/[\w.-]+)+\/?$/, "must be the absolute path of a directory");
+/** On the node. `..` and commas would not be taken as they stand by mounts and by flags. (Helm's expressions look neither ahead nor back.) */
+const directory = z.string().regex(/^(\/\.?[\w-][\w.-]*)+\/?$/, "must be the absolute path of a directory");
 /** Parts of a pod whose schema is Kubernetes' own. */
 const fragment = z.record(z.string(), z.unknown());
 const tolerations = z.array(fragment);
 const strings = z.record(z.string(), z.string());
 
 const image = z.strictObject({
-  repository: text,
+  // A tag or a digest would be followed by another one.
+  repository: z.string().regex(/^([^\s/@]+\/)*[^\s/:@]+$/, "must be a name without tag and digest"),
   tag: z.string(),
   digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
   pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]),
@@ -60,7 +61,8 @@ export const valuesSchema = z.strictObject({
   namespace: z.strictObject({ create: z.boolean() }),
   nodeProxy: z.strictObject({
     enabled: z.boolean(),
-    image,
+    // There is no version of ours to take its place.
+    image: image.extend({ tag: text }),
     threads: z.int().positive(),
     maxConnections: z.int().positive(),
     drainSeconds: z.int().positive().max(86_400),

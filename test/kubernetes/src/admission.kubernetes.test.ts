@@ -128,6 +128,9 @@ describe("nodes", () => {
     ["labelled", { metadata: { labels: { mine: "x" } } }],
     ["annotated", { metadata: { annotations: { mine: "x" } } }],
     ["given a finalizer", { metadata: { finalizers: ["example.com/mine"] } }],
+    // Owned by what is not there, the garbage collector would delete it.
+    ["given an owner", { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "gone", uid: "1" }] } }],
+    ["given another machine", { spec: { providerID: "mine://x" } }],
   ])("its node is not %s", async (_, patch) => {
     await expect(agent.patch(node("n1"), patch)).rejects.toMatchObject({
       status: 403,
@@ -163,6 +166,7 @@ describe("Events", () => {
   test.each([
     ["in the name of another program", "kubelet", "n1"],
     ["in the name of another node's agent", ours, "n2"],
+    ["in the name of a node whose name is the beginning of its own", ours, "n"],
   ])("%s: refused", async (_, controller, instance) => {
     await expect(agent.create(event(controller, instance))).rejects.toMatchObject({
       status: 403,

@@ -34,3 +34,16 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{/* Port of /healthz, /readyz and /metrics: the agent's default. */}}
 {{- define "millrace.httpPort" -}}15090{{- end -}}
+
+{{/* A heap that is as large as the container may become has the agent killed in place of its garbage collected. */}}
+{{- define "millrace.maxOldSpaceMiB" -}}
+{{- $heap := int .Values.maxOldSpaceMiB -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources | toString -}}
+{{- $mib := 0 -}}
+{{- if regexMatch "^[0-9]+Mi$" $limit -}}{{- $mib = trimSuffix "Mi" $limit | int -}}{{- end -}}
+{{- if regexMatch "^[0-9]+Gi$" $limit -}}{{- $mib = trimSuffix "Gi" $limit | int | mul 1024 -}}{{- end -}}
+{{- if and (gt (int $mib) 0) (le (int $mib) $heap) -}}
+{{- fail (printf "maxOldSpaceMiB is %d, and resources.limits.memory (%s) has no room for more than that: raise the limit to about twice as much, or lower maxOldSpaceMiB" $heap $limit) -}}
+{{- end -}}
+{{- $heap -}}
+{{- end -}}
