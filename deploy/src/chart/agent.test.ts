@@ -114,6 +114,15 @@ test("it is asked for its health and its readiness on its own port", () => {
   });
 });
 
+test("the port can be another one, everywhere", () => {
+  const rendered = render({ tests: true, values: { httpPort: 9099 } });
+  const { ports } = containerOf(only(rendered, "DaemonSet", "millrace-agent"));
+  expect(ports).toEqual([expect.objectContaining({ containerPort: 9099 })]);
+  expect(JSON.stringify(only(rendered, "ConfigMap", "millrace-agent"))).toMatch(/http:\\n +port: 9099/);
+  expect(JSON.stringify(only(rendered, "Pod"))).toContain(":9099/readyz");
+  expect(JSON.stringify(rendered)).not.toContain("15090");
+});
+
 test("its pods are called as the CNI plugin expects it, whatever the release is called", () => {
   expect(agent().metadata.name).toBe("millrace-agent");
 });

@@ -56,6 +56,8 @@ const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   ],
   [{ "resources.limits.memory": "128Mi" }, /maxOldSpaceMiB is 256/],
   [{ "resources.limits.memory": "1Gi", maxOldSpaceMiB: 2000 }, /maxOldSpaceMiB is 2000/],
+  [{ httpPort: 70_000 }, /httpPort/],
+  [{ "config.http.port": 8080 }, /additional properties 'http' not allowed/],
   [{ maxUnavailable: 0 }, /maxUnavailable/],
 ];
 

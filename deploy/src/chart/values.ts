@@ -44,6 +44,7 @@ export const valuesSchema = z.strictObject({
   tolerations,
   affinity: fragment,
   nodeSelector: strings,
+  httpPort: z.int().min(1).max(65_535),
   podAnnotations: strings,
   podLabels: strings,
   maxUnavailable: z.union([z.int().positive(), z.string().regex(/^[1-9][0-9]?%$|^100%$/)]),

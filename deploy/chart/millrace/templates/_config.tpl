@@ -18,6 +18,7 @@
   "redirectMode" (include "millrace.redirectMode" .)
   "kubernetes" $kubernetes
   "manifests" (dict "enabled" false)
+  "http" (dict "port" (int .Values.httpPort))
   "membership" (dict "excludeNamespaces" (append .Values.cni.excludeNamespaces .Release.Namespace | uniq | sortAlpha))
   "install" (dict
     "enabled" true

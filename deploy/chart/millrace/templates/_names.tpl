@@ -32,8 +32,8 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* Port of /healthz, /readyz and /metrics: the agent's default. */}}
-{{- define "millrace.httpPort" -}}15090{{- end -}}
+{{/* Port of /healthz, /readyz and /metrics. */}}
+{{- define "millrace.httpPort" -}}{{ int .Values.httpPort }}{{- end -}}
 
 {{/* A heap that is as large as the container may become has the agent killed in place of its garbage collected. */}}
 {{- define "millrace.maxOldSpaceMiB" -}}
