@@ -87,8 +87,8 @@ function writeSynced(path: string, bytes: Uint8Array, { mode, uid, gid }: Owners
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     writeFileSync(fd, bytes);
+    fchmodSync(fd, mode); // whatever the umask; and as long as the file is ours, or it would need CAP_FOWNER
     fchownSync(fd, uid, gid);
-    fchmodSync(fd, mode); // after chown(2), which takes set-id bits away, and whatever the umask
     fsyncSync(fd);
   } finally {
     closeSync(fd);

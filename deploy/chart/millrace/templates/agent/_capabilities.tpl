@@ -7,4 +7,5 @@
 - SYS_PTRACE # /proc/<pid>/ns/net of pods, whose processes run as other users
 - SYS_RESOURCE # memory of maps counts against RLIMIT_MEMLOCK before Linux 5.11, which libbpf raises
 - DAC_OVERRIDE # directories of the node that belong to other users than root
+- CHOWN # a network configuration of another user or group keeps its owner when our entry goes in
 {{- end -}}
