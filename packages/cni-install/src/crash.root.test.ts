@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -185,3 +185,19 @@ function valid(node: TestNode): boolean {
     (readdirSync(node.options.cniBinDir).includes("millrace") && statSync(node.plugin).size > 0)
   );
 }
+
+test("an upgrade of the plugin that fails and fails: what stands there is known to be ours all the same", async () => {
+  using node = new TestNode();
+  const before = node.snapshot();
+  await node.install();
+  writeFileSync(node.options.pluginSource, "newer");
+  for (let i = 0; i < 3; i++) {
+    const inject = ["-e", "trace=renameat2", "-e", "inject=renameat2:error=EIO"];
+    const command = ["-qq", "-o", "/dev/null", ...inject, ...commandLine(node, "install")];
+    const state = JSON.parse(execFileSync("strace", command, { encoding: "utf8" })) as InstallState;
+    expect(state).toMatchObject({ state: "failed", detail: expect.stringContaining("EIO") });
+  }
+  expect(readFileSync(node.plugin, "utf8")).toBe("the plugin");
+  expect(node.uninstall().left).toEqual([]);
+  expect(node.snapshot()).toEqual(before);
+});

@@ -1,6 +1,7 @@
 import { PLUGIN_TYPE, type PluginEntry } from "./entry.ts";
 import { type Candidate, type ConfigFile, isReadable, isValid, type Ownership } from "./files/config-directory.ts";
 import { listOfOne, withEntry, withoutEntry } from "./network/edit-list.ts";
+import { MAX_CONFIG_BYTES } from "./network/read-network.ts";
 import { unsuitable } from "./network/suitability.ts";
 import type { ByteText } from "./network/text.ts";
 import { defaultNetworkOf, firstPrimary, isMultus, isPrimary, OWN_NAME, type Primary } from "./primary.ts";
@@ -33,6 +34,10 @@ export function decide(candidates: readonly Candidate[], ownConfig: boolean, ent
   const target = ownConfig ? ownList(place, entry) : inPlace(place, candidates, entry);
   if (target === undefined) {
     const cause = "no name is left for the list that it would become; rename it, or set install.ownConfig";
+    return { kind: "refused", file: place.name, reason: cause };
+  }
+  if (target.text.length > MAX_CONFIG_BYTES) {
+    const cause = `with our entry it would be larger than ${MAX_CONFIG_BYTES} bytes, which containerd does not read`;
     return { kind: "refused", file: place.name, reason: cause };
   }
   return { kind: "wanted", target };

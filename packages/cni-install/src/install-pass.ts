@@ -9,7 +9,7 @@ import { removeFile, replaceFile, sweepTemporaries } from "./files/replace-file.
 import { toBytes } from "./network/text.ts";
 import { OWN_NAME } from "./primary.ts";
 import type { InstallState } from "./state.ts";
-import { undo } from "./undo.ts";
+import { takeOut, undo } from "./undo.ts";
 import { type Warning, warningsAbout } from "./warnings.ts";
 
 export interface InstallPlaces {
@@ -90,16 +90,16 @@ function install(
   const decision = decide(candidates, ownConfig, entry);
   if (decision.kind === "waiting") {
     // A copy of what is gone would make the runtime ready for a network that is not there. While a file is only half written it stays.
-    if (candidates.every(({ name }) => name === OWN_NAME)) putBack(journal, undefined, log);
+    if (candidates.every(({ name }) => name === OWN_NAME)) putBack(cniConfDir, journal, undefined, log);
     return { state: "waiting", detail: `${decision.reason} in ${cniConfDir}` };
   }
   if (decision.kind === "refused") {
-    putBack(journal, undefined, log);
+    putBack(cniConfDir, journal, undefined, log);
     return { state: "refused", detail: `${join(cniConfDir, decision.file)} cannot take our entry: ${decision.reason}` };
   }
   const { target } = decision;
   apply(cniConfDir, target, candidates, journal, log, mayWrite);
-  putBack(journal, join(cniConfDir, target.name), log);
+  putBack(cniConfDir, journal, join(cniConfDir, target.name), log);
   const config = {
     file: target.name,
     kind: kindOf(target, notedFor(journal, join(cniConfDir, target.name))),
@@ -142,13 +142,13 @@ function apply(
   const noted = notedFor(journal, path);
   if (present?.equals(bytes) !== true) {
     mayWrite(target.name);
-    journal.note(entryFor(directory, target, noted));
+    journal.note(entryFor(directory, target, noted, present));
     const { mode, uid, gid } = there ?? target;
     replaceFile(path, { bytes, expected: present, mode, uid, gid });
     const fields = { file: path, kind: target.kind, network: target.primary.network };
     log.info(fields, "our entry is in the network configuration");
   } else if (noted === undefined) {
-    journal.note(entryFor(directory, target, noted));
+    journal.note(entryFor(directory, target, noted, present));
   }
   const { before } = target;
   if (target.kind === "converted" && before !== undefined)
@@ -156,8 +156,13 @@ function apply(
 }
 
 /** A list that was a single plugin's file stays one that was, however often it is written. */
-function entryFor(directory: string, target: Target, noted: JournalEntry | undefined): Omit<JournalEntry, "version"> {
-  const written = writtenOver(noted, toBytes(target.text));
+function entryFor(
+  directory: string,
+  target: Target,
+  noted: JournalEntry | undefined,
+  present: Uint8Array | undefined,
+): Omit<JournalEntry, "version"> {
+  const written = writtenOver(noted, present, toBytes(target.text));
   if (target.kind === "edited" && noted?.kind === "converted") return { ...fieldsOf(noted), written };
   const before = target.before === undefined ? null : asBefore(target.before);
   return { kind: target.kind, directory, name: target.name, before, written };
@@ -165,20 +170,24 @@ function entryFor(directory: string, target: Target, noted: JournalEntry | undef
 
 const fieldsOf = ({ kind, directory, name, before }: JournalEntry) => ({ kind, directory, name, before });
 
-/** Puts back every file that was changed, but the one at this path. */
-function putBack(journal: InstallJournal, except: string | undefined, log: Logger): void {
-  for (const entry of configEntries(journal)) {
-    const file = pathOf(entry);
-    if (file === except) continue;
+/** Puts back every file that was changed, but the one at this path; a list of our own that the journal does not know of goes too. */
+function putBack(directory: string, journal: InstallJournal, except: string | undefined, log: Logger): void {
+  const attempt = (file: string, action: () => string | undefined): void => {
+    if (file === except) return;
     try {
+      if (action() !== undefined)
+        log.info({ file }, "another network configuration is used now, this one is as it was");
+    } catch (error) {
+      const fields = { file, code: errorCode(error), error: errorMessage(error) };
+      log.error(fields, "a network configuration cannot be put back");
+    }
+  };
+  for (const entry of configEntries(journal)) {
+    attempt(pathOf(entry), () => {
       const done = undo(entry);
       journal.forget(entry);
-      if (done !== undefined) log.info({ file }, "another network configuration is used now, this one is as it was");
-    } catch (error) {
-      log.error(
-        { file, code: errorCode(error), error: errorMessage(error) },
-        "a network configuration cannot be put back",
-      );
-    }
+      return done;
+    });
   }
+  attempt(join(directory, OWN_NAME), () => takeOut(directory, OWN_NAME));
 }

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { MAX_CONFIG_BYTES } from "./network/read-network.ts";
 import { ENTRY } from "./testing/entry.test.kit.ts";
 import { LIST, SINGLE, TestNode } from "./testing/node.test.kit.ts";
 import { chain, oddList, oddPlugin, oddSingle } from "./testing/odd-json.test.kit.ts";
@@ -289,6 +290,36 @@ test("between both ways of installing, and back", async () => {
   expect(node.types("10-net.conflist")).toEqual(BY);
   node.uninstall();
   expect(node.snapshot()).toEqual(before);
+});
+
+test("without the journal, a list of our own that is not wanted any more goes", async () => {
+  using node = new TestNode();
+  node.write("10-net.conflist", LIST);
+  await node.install({ ownConfig: true });
+  rmSync(node.options.journal, { recursive: true });
+  expect(await node.install()).toMatchObject({ state: "installed", config: { file: "10-net.conflist" } });
+  expect(node.names()).toEqual(["10-net.conflist"]);
+});
+
+test("somebody else's list of that name is left alone", async () => {
+  using node = new TestNode();
+  node.write("10-net.conflist", LIST);
+  node.write("00-millrace.conflist", LIST);
+  await node.install();
+  expect(node.read("00-millrace.conflist")).toBe(LIST);
+});
+
+test("a list that our entry would make larger than containerd reads is refused, and stays", async () => {
+  const room = MAX_CONFIG_BYTES - LIST.length;
+  for (const ownConfig of [false, true]) {
+    using node = new TestNode({ ownConfig });
+    const large = LIST.replace('"bridge"', `"bridge", "x": "${"x".repeat(room - ', "x": ""'.length)}"`);
+    expect(large.length).toBe(MAX_CONFIG_BYTES);
+    node.write("10-net.conflist", large);
+    expect(await node.install()).toMatchObject({ state: "refused", detail: expect.stringContaining("larger than") });
+    expect(node.names()).toEqual(["10-net.conflist"]);
+    expect(node.read("10-net.conflist") === large).toBe(true);
+  }
 });
 
 test("what Cilium puts out of the way is told, with the setting that ends it", async () => {

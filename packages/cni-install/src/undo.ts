@@ -7,6 +7,7 @@ import { removeFile, replaceFile } from "./files/replace-file.ts";
 import { hasEntry, listOfOne, withoutEntry } from "./network/edit-list.ts";
 import { pluginsOf } from "./network/parse.ts";
 import { toBytes, toText } from "./network/text.ts";
+import { OWN_NAME } from "./primary.ts";
 import { CILIUM_SUFFIX } from "./warnings.ts";
 
 /** Index of what was written last among all that an entry knows. */
@@ -17,18 +18,32 @@ const ATTEMPTS = 20;
 
 /**
  * Puts one file back as it was, or as its owner has written it since without our entry. What was renamed by Cilium is put back under
- * that name. Doing it again does nothing.
+ * that name, also where it has been written again since: then there are two of it. Doing it again does nothing.
  *
  * Returns what was done, one phrase; undefined when there was nothing to do. Throws `ERR_CONFIG_LEFT` for what cannot be told to be
  * ours any more, `ERR_CONFIG_CHANGING`, and as the file system does.
  */
 export function undo(entry: JournalEntry): string | undefined {
-  return attempted(() => undoOnce(entry, "") ?? undoOnce(entry, CILIUM_SUFFIX));
+  const suffixes = entry.kind === "plugin" ? [""] : ["", CILIUM_SUFFIX];
+  const done = suffixes.flatMap((suffix) => attempted(() => undoOnce(entry, suffix)) ?? []);
+  return done.length === 0 ? undefined : done.join(", ");
 }
 
-/** Takes our entry out of a list, whoever has written it. Returns what was done; undefined when there was nothing to do. */
+/**
+ * Takes our entry out of a list that no journal knows of, whoever has written it. A list of our own goes as a whole: without our entry it
+ * would be an old copy of the primary's that sorts before it. Returns what was done; undefined when there was nothing to do.
+ */
 export function takeOut(directory: string, name: string): string | undefined {
-  return attempted(() => takeOutOnce(directory, name));
+  const isOwn = name === OWN_NAME || name === OWN_NAME + CILIUM_SUFFIX;
+  return attempted(() => (isOwn ? removeOwn(directory, name) : takeOutOnce(directory, name)));
+}
+
+function removeOwn(directory: string, name: string): string | undefined {
+  const file = readFileIfThere(directory, name);
+  if (file === undefined || !hasEntry(file.text)) return undefined;
+  const path = join(directory, name);
+  removeFile(path, toBytes(file.text));
+  return `list ${path}`;
 }
 
 function attempted<T>(action: () => T): T {

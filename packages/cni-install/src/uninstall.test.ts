@@ -121,6 +121,28 @@ test("what Cilium has renamed is put back under that name", async () => {
   expect(own.names()).toEqual(["10-net.conflist"]);
 });
 
+test("what Cilium has renamed and we have written again goes under both names", async () => {
+  using own = new TestNode({ ownConfig: true });
+  own.write("10-net.conflist", LIST);
+  const before = own.snapshot();
+  await own.install();
+  renameSync(own.conf("00-millrace.conflist"), own.conf("00-millrace.conflist.cilium_bak"));
+  await own.install();
+  expect(own.names()).toEqual(["00-millrace.conflist", "00-millrace.conflist.cilium_bak", "10-net.conflist"]);
+  own.uninstall();
+  expect(own.snapshot()).toEqual(before);
+
+  using edited = new TestNode();
+  edited.write("10-net.conflist", LIST);
+  await edited.install();
+  renameSync(edited.conf("10-net.conflist"), edited.conf("10-net.conflist.cilium_bak"));
+  edited.write("10-net.conflist", LIST);
+  await edited.install();
+  edited.uninstall();
+  expect(edited.names()).toEqual(["10-net.conflist", "10-net.conflist.cilium_bak"]);
+  for (const name of edited.names()) expect(edited.read(name)).toBe(LIST);
+});
+
 test("a plugin that stood there before comes back, however often ours was upgraded", async () => {
   using node = new TestNode();
   writeFileSync(node.plugin, "somebody's", { mode: 0o711 });
@@ -177,6 +199,20 @@ test("without the journal, entries are found and taken out all the same", async 
   expect(node.uninstall().kept).toEqual([expect.stringContaining(`${node.plugin}: the journal does not say`)]);
   expect(node.read("10-net.conflist")).toBe(LIST);
   expect(node.types("20-other.conflist")).toEqual(["a"]);
+});
+
+test("without the journal, a list of our own goes: it would be the network for ever", async () => {
+  using node = new TestNode({ ownConfig: true });
+  node.write("10-net.conflist", LIST);
+  await node.install();
+  renameSync(node.conf("00-millrace.conflist"), node.conf("00-millrace.conflist.cilium_bak"));
+  await node.install();
+  rmSync(node.options.journal, { recursive: true });
+  expect(node.uninstall()).toMatchObject({
+    left: [],
+    removed: [expect.stringContaining("list "), expect.stringContaining("list ")],
+  });
+  expect(node.names()).toEqual(["10-net.conflist"]);
 });
 
 test("a journal entry that cannot be read is put aside, and the rest goes on", async () => {

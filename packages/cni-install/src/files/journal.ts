@@ -47,9 +47,17 @@ export function asBefore({ name, text, mode, uid, gid }: Omit<ConfigFile, "found
 /** Name of the directory, below the agent's journal, that the entries are in. */
 export const JOURNAL_NAME = "cni-install";
 
-/** What an entry has to say of its file once these bytes are written over what `noted` says of it. */
-export function writtenOver(noted: JournalEntry | undefined, bytes: Uint8Array): string[] {
-  return [digest(bytes), ...(noted?.written.slice(0, 1) ?? [])];
+/**
+ * What an entry has to say of its file when these bytes are about to be written over what is `present`. That is noted too where it is ours:
+ * it is what stays should they not be written, however often that fails.
+ */
+export function writtenOver(
+  noted: JournalEntry | undefined,
+  present: Uint8Array | undefined,
+  bytes: Uint8Array,
+): string[] {
+  const there = present && digest(present);
+  return [digest(bytes), ...(noted?.written.filter((written) => written === there).slice(0, 1) ?? [])];
 }
 
 /** What was changed in the CNI directories, noted before it is done: one file each. It outlives a reboot, as those directories do. */

@@ -36,7 +36,13 @@ export function installPlugin(
   const noted = journal.entries().find((entry) => entry.kind === "plugin" && entry.directory === directory);
   // An upgrade replaces what we wrote: what stood there before us is what is noted already.
   const before = noted === undefined ? (there === undefined ? null : asBefore(there)) : noted.before;
-  const entry = { kind: "plugin", directory, name: PLUGIN_TYPE, before, written: writtenOver(noted, bytes) } as const;
+  const entry = {
+    kind: "plugin",
+    directory,
+    name: PLUGIN_TYPE,
+    before,
+    written: writtenOver(noted, present, bytes),
+  } as const;
   if (present === undefined || digest(present) !== wanted) {
     mayWrite(PLUGIN_TYPE);
     journal.note(entry);
