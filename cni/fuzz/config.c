@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!read_settings(config.object, &settings, &error))
 			check_error();
 		HOLDS(settings.deadline_seconds >= 1 && settings.socket[0] == '/');
-		HOLDS(read_pod("K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart;K8S_POD_UID=u1", &pod, &error));
+		HOLDS(read_pod("K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart;K8S_POD_UID=u1", "", &pod, &error));
 		HOLDS(exemption_of(&settings, &pod) != EXEMPT_AGENT || strcmp(settings.agent_namespace, "shop") == 0);
 		if (config.prev_result.at)
 			check_result(&config);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pod.h"
+#include "sandbox.h"
 
 static void take_pair(struct pod *pod, struct slice key, struct slice value)
 {
@@ -11,8 +12,9 @@ static void take_pair(struct pod *pod, struct slice key, struct slice value)
 		pod->uid = value;
 }
 
-bool read_pod(const char *args, struct pod *pod, struct cni_error *error)
+bool read_pod(const char *args, const char *netns, struct pod *pod, struct cni_error *error)
 {
+	static char sandbox_uid[POD_UID_SIZE];
 	*pod = (struct pod){ .present = false };
 	while (*args) {
 		size_t length = strcspn(args, ";"), key = strcspn(args, "=;");
@@ -23,6 +25,8 @@ bool read_pod(const char *args, struct pod *pod, struct cni_error *error)
 			take_pair(pod, (struct slice){ args, key }, (struct slice){ args + key + 1, length - key - 1 });
 		args += length + (args[length] == ';');
 	}
+	if (pod->namespace.length && pod->name.length && !pod->uid.length && pod_uid_of_sandbox(netns, sandbox_uid))
+		pod->uid = slice_of(sandbox_uid);
 	const bool some = pod->namespace.length || pod->name.length || pod->uid.length;
 	const bool all = pod->namespace.length && pod->name.length && pod->uid.length;
 	if (some && !all)

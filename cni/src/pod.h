@@ -13,7 +13,8 @@ struct pod {
 };
 
 /*
- * Fails with code 4 where CNI_ARGS is not made of pairs, or says only a part of the three. The uid is needed because
- * the name of a pod is used again, by a StatefulSet at once.
+ * `args` is CNI_ARGS; where it does not say the uid, `netns`, CNI_NETNS, may tell: sandbox.h. Fails with code 4 where
+ * CNI_ARGS is not made of pairs, or a part of the three is not to be had. The uid is needed because the name of a pod
+ * is used again, by a StatefulSet at once.
  */
-bool read_pod(const char *args, struct pod *pod, struct cni_error *error);
+bool read_pod(const char *args, const char *netns, struct pod *pod, struct cni_error *error);

@@ -37,7 +37,7 @@ static bool read_call(struct call *call, struct slice input)
 	log_to(call->settings.log_level, call->settings.log_file);
 	if (environment->command == CNI_GC || environment->command == CNI_STATUS)
 		return true;
-	if (!read_pod(environment->args, &call->pod, call->error)) {
+	if (!read_pod(environment->args, environment->netns, &call->pod, call->error)) {
 		call->pod.present = false;
 		return tolerated(call);
 	}
