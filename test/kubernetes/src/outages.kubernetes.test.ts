@@ -7,6 +7,7 @@ import { nameOf } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
 import { expectCaptured, expectUntouched } from "./cluster/packets.ts";
 import { Relay } from "./cluster/relay.ts";
+import { WATCHES_STAY } from "./control-plane/api-server.ts";
 
 const shop = "shop";
 let cluster: Cluster;
@@ -61,6 +62,23 @@ test("the API server is restarted in order", async () => {
   await expectFollowing("restarted");
 });
 
+test("the API server is asked to end, keeps its watches open, and is killed after its grace period", async () => {
+  const { agent, controlPlane } = cluster;
+  const { apiServer } = controlPlane;
+  await unnoticedByMembers(async () => {
+    await apiServer.stop();
+    await apiServer.start([WATCHES_STAY]);
+    await untilWatches(agent, "synced");
+    const before = await markOf(agent);
+    await apiServer.stop(3_000);
+    await untilWatches(agent, "lost");
+    await apiServer.start();
+    await untilWatches(agent, "synced");
+    expect((await eventsOf(agent, before)).map(({ type }) => type)).not.toContain("pod.removed");
+  });
+  await expectFollowing("asked");
+});
+
 test("the API server is killed", async () => {
   await unnoticedByMembers(async () => {
     await cluster.controlPlane.apiServer.kill();
@@ -84,6 +102,31 @@ test("the API server freezes: the silence is noticed, and it is asked again when
     await untilWatches(cluster.agent, "synced");
   });
   await expectFollowing("frozen");
+});
+
+test("pods that are made while the API server is frozen: the known are answered at once, the unknown at the deadline", async () => {
+  const { agent, kubelet, node, controlPlane } = cluster;
+  await cluster.addNamespace("aside");
+  const outsider = await kubelet.createObject({ name: "outsider", namespace: "aside" });
+  await untilNoMember(agent, { name: "outsider", uid: outsider.metadata.uid });
+  const { uid } = (await kubelet.createObject({ name: "bound", namespace: shop })).metadata;
+  await agent.until("the pod that is bound", ({ workloads }) => workloads.some((one) => one.uid === uid));
+  await unnoticedByMembers(async () => {
+    controlPlane.apiServer.freeze();
+    try {
+      const bound = await node.addPod({ name: "bound", namespace: shop, uid });
+      await node.cni("ADD", bound);
+      await expectCaptured(cluster, bound);
+      const aside = await node.addPod({ name: "aside", namespace: "aside" });
+      await node.cni("ADD", aside);
+      await expectUntouched(cluster, aside);
+      const unknown = await node.addPod({ name: "unknown", namespace: shop });
+      await expect(node.cni("ADD", unknown)).rejects.toThrow(/code 11/);
+    } finally {
+      controlPlane.apiServer.thaw();
+    }
+  });
+  await expectFollowing("thawed");
 });
 
 test("etcd freezes behind the API server", async () => {
@@ -175,9 +218,6 @@ describe("an agent that is killed and started again while the API server is away
 
   beforeAll(async () => {
     sandboxed = await cluster.kubelet.runPodByCni({ name: "sandboxed", namespace: shop });
-    await cluster.addNamespace("plain");
-    const { metadata } = await cluster.kubelet.createObject({ name: "outsider", namespace: "plain" });
-    await untilNoMember(cluster.agent, { name: "outsider", uid: metadata.uid });
     await cluster.controlPlane.apiServer.stop();
     await untilWatches(cluster.agent, "lost");
   });
@@ -215,7 +255,7 @@ describe("an agent that is killed and started again while the API server is away
   });
 
   test("lets a pod of a namespace through that has no members", async () => {
-    const pod = await cluster.node.addPod({ name: "stranger", namespace: "plain" });
+    const pod = await cluster.node.addPod({ name: "stranger", namespace: "aside" });
     await cluster.node.cni("ADD", pod);
     await expectUntouched(cluster, pod);
   });

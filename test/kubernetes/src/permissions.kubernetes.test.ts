@@ -3,43 +3,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { untilWatches, type WatchName } from "./cluster/agent-view.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
+import { type Rule, rulesOf, setRules, without } from "./cluster/role.ts";
 import type { StoredObject } from "./control-plane/api-client.ts";
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-const role = {
-  apiVersion: "rbac.authorization.k8s.io/v1",
-  kind: "ClusterRole",
-  metadata: { name: `millrace-agent-${NAMESPACE}` },
-};
 
 let cluster: Cluster;
 let asRendered: readonly Rule[];
 
 beforeAll(async () => {
   cluster = await Cluster.create({ chart: { values: { "startupTaint.enabled": true } } });
-  asRendered = (await cluster.api.get(role)).rules as Rule[];
+  asRendered = await rulesOf(cluster.api);
 });
 
-afterEach(() => setRules(asRendered));
+afterEach(() => setRules(cluster.api, asRendered));
 afterAll(() => cluster?.[Symbol.asyncDispose]());
-
-async function setRules(rules: readonly Rule[]): Promise<void> {
-  await cluster.api.patch(role, { rules });
-}
-
-/** The chart's rules without one verb on one resource. */
-const without = (verb: string, resource: string): Rule[] =>
-  asRendered.flatMap((rule) => {
-    if (!rule.resources.includes(resource)) return [rule];
-    const others = { ...rule, resources: rule.resources.filter((name) => name !== resource) };
-    const rest = { ...rule, resources: [resource], verbs: rule.verbs.filter((name) => name !== verb) };
-    return [others, rest].filter(({ resources, verbs }) => resources.length > 0 && verbs.length > 0);
-  });
 
 /** The account's answer to SelfSubjectAccessReview, in its own name. */
 async function allowed(attributes: {
@@ -129,13 +105,13 @@ describe("each verb of the role is needed: without it a watch is lost, with the 
     ["list", "nodes", "kubernetes-node"],
     ["watch", "nodes", "kubernetes-node"],
   ])("%s %s", async (verb, resource, watch) => {
-    await setRules(without(verb, resource));
+    await setRules(cluster.api, without(asRendered, verb, resource));
     const agent = await cluster.startAgent();
     try {
       const [reason] = await untilWatches(agent, "lost", [watch]);
       expect(reason).toContain("403");
       expect(reason).toContain(`cannot ${verb} resource "${resource}"`);
-      await setRules(asRendered);
+      await setRules(cluster.api, asRendered);
       await untilWatches(agent, "synced");
     } finally {
       await agent.stop();

@@ -6,6 +6,7 @@ import { Cluster } from "./cluster/cluster.ts";
 import { cutOff } from "./cluster/cut.ts";
 import { nameOf } from "./cluster/kubelet.ts";
 import { MEMBER_LABEL } from "./cluster/objects.ts";
+import { rulesOf, setRules, without } from "./cluster/role.ts";
 
 const shop = "shop";
 const ANNOTATION = "ambient.istio.io/redirection";
@@ -20,6 +21,7 @@ const Event = z.looseObject({
   reportingController: z.string(),
   regarding: z.looseObject({ kind: z.string(), name: z.string() }),
 });
+const SOON = { timeout: 60_000, interval: 100 };
 const node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } };
 
 let cluster: Cluster;
@@ -51,7 +53,7 @@ const run = async (name: string): Promise<LabPod> => {
 
 async function untilAnnotation(pod: LabPod, wanted: string | undefined): Promise<void> {
   const said = async () => (await cluster.api.get(nameOf(pod))).metadata.annotations?.[ANNOTATION];
-  await vi.waitFor(async () => expect(await said()).toBe(wanted), { timeout: 60_000, interval: 100 });
+  await vi.waitFor(async () => expect(await said()).toBe(wanted), SOON);
 }
 
 async function eventsAbout(name: string): Promise<z.output<typeof Event>[]> {
@@ -131,14 +133,11 @@ test("a pod that cannot be redirected is told of in an Event, and once more when
 
 test("the startup taint is taken off the node, and no other", async () => {
   const taints = async () => ((await cluster.api.get(node)).spec as { taints?: { key: string }[] }).taints;
-  await vi.waitFor(async () => expect(await taints()).toEqual([{ key: "gpu", effect: "NoSchedule" }]), {
-    timeout: 60_000,
-    interval: 100,
-  });
+  await vi.waitFor(async () => expect(await taints()).toEqual([{ key: "gpu", effect: "NoSchedule" }]), SOON);
 });
 
 test("without the API server the agent is alive, but not ready, and says why", async () => {
-  await vi.waitFor(async () => expect(await ask("/readyz")).toMatchObject({ status: 200 }), { timeout: 60_000 });
+  await vi.waitFor(async () => expect(await ask("/readyz")).toMatchObject({ status: 200 }), SOON);
   {
     await using _ = await cutOff(cluster, "reset");
     await untilWatches(cluster.agent, "lost");
@@ -149,8 +148,35 @@ test("without the API server the agent is alive, but not ready, and says why", a
     expect((await ask("/metrics")).body).toMatch(/^millrace_watch_synced\{watch="kubernetes-pods"\} 0$/m);
   }
   await untilWatches(cluster.agent, "synced");
-  await vi.waitFor(async () => expect(await ask("/readyz")).toMatchObject({ status: 200 }), { timeout: 60_000 });
+  await vi.waitFor(async () => expect(await ask("/readyz")).toMatchObject({ status: 200 }), SOON);
   expect((await ask("/metrics")).body).toMatch(/^millrace_watch_errors_total\{.*watch="kubernetes-pods".*\} [1-9]/m);
+});
+
+test("a rule that the role loses is told by name, and the other watches go on", async () => {
+  const { agent, api } = cluster;
+  const rules = await rulesOf(api);
+  await setRules(api, without(rules, "watch", "nodes"));
+  try {
+    {
+      // Watches that are open stay so: they have to be asked for anew.
+      await using _ = await cutOff(cluster, "reset");
+      await untilWatches(agent, "lost");
+    }
+    await untilWatches(agent, "synced", ["kubernetes-pods", "kubernetes-namespaces"]);
+    const refused = expect.stringMatching(/kubernetes-node is lost: .*403.*cannot watch resource "nodes"/s);
+    await vi.waitFor(async () => expect(await ask("/readyz")).toEqual({ status: 503, body: refused }), SOON);
+    expect(await ask("/healthz")).toMatchObject({ status: 200 });
+    expect((await ask("/metrics")).body).toMatch(
+      /^millrace_watch_errors_total\{(?=.*code="HTTP_403")(?=.*watch="kubernetes-node").*\} [1-9]/m,
+    );
+    const pod = await run("unaffected");
+    await untilAnnotation(pod, "enabled");
+    await cluster.kubelet.removePod(pod);
+  } finally {
+    await setRules(api, rules);
+  }
+  await untilWatches(agent, "synced");
+  await vi.waitFor(async () => expect(await ask("/readyz")).toMatchObject({ status: 200 }), SOON);
 });
 
 test("members without a node proxy are told of on the node", async () => {

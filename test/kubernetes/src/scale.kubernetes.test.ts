@@ -21,13 +21,15 @@ let pods: readonly LabPod[];
 beforeAll(async () => {
   cluster = await Cluster.create();
   await cluster.addNamespace(shop, MEMBER_LABEL);
+  const here = Array.from({ length: HERE }, (_, index) => ({ name: `m${index}`, namespace: shop }));
   const elsewhere = Array.from({ length: ELSEWHERE }, (_, index) =>
     podObject({ name: `far-${index}`, namespace: shop, nodeName: `far-${index % 50}` }),
   );
-  await Promise.all(elsewhere.map((pod) => cluster.api.create(pod)));
-  pods = await cluster.kubelet.runPods(
-    ...Array.from({ length: HERE }, (_, index) => ({ name: `m${index}`, namespace: shop })),
-  );
+  // The first are asked for first, so that their networks are made while the API server takes in the others.
+  [pods] = await Promise.all([
+    cluster.kubelet.runPods(...here),
+    Promise.all(elsewhere.map((pod) => cluster.api.create(pod))),
+  ]);
   await cluster.readyAgent();
 }, LONG_MS);
 

@@ -12,12 +12,16 @@ export const CUTS = {
     cut: ({ node, host }) => host.namespace.ip(`route add blackhole ${node.address(4)}/32`),
     mend: ({ node, host }) => host.namespace.ip(`route del blackhole ${node.address(4)}/32`),
   },
-  /** Somebody on the way resets connections: noticed at once. */
+  /** Somebody on the way resets connections: noticed with the next segment that the node sends. */
   reset: {
-    cut: ({ node, host }) =>
-      node.namespace.nft(
+    cut: async ({ node, host, api }) => {
+      await node.namespace.nft(
         `table ip cut { chain output { type filter hook output priority 0; ip daddr ${host.address(4)} meta l4proto tcp reject with tcp reset; }; }`,
-      ),
+      );
+      // Which is the acknowledgement of this, and not the PING of five seconds later.
+      const name = { apiVersion: "v1", kind: "Node", metadata: { name: node.name } };
+      await api.patch(name, { metadata: { annotations: { "millrace.dev/cut-off-at": new Date().toISOString() } } });
+    },
     mend: ({ node }) => node.namespace.nft("delete table ip cut"),
   },
 } as const satisfies Record<string, Cut>;

@@ -11,6 +11,11 @@ const SERVICE_RANGE = "198.18.240.0/24";
 /** Room for a machine that is busy with other things: it starts in some five seconds on one that is not. */
 const START_MS = 120_000;
 
+/** How long watches may take to end, once it is asked to end; it ends them only if that is more than nothing. */
+const WATCHES_END = "--shutdown-watch-termination-grace-period=5s";
+/** As it is by default, and with kubeadm: watches end with the process. */
+export const WATCHES_STAY = "--shutdown-watch-termination-grace-period=0s";
+
 export interface ApiServerOptions {
   readonly host: LabHost;
   readonly binary: string;
@@ -49,9 +54,12 @@ export class ApiServer {
     return this.#program.lines;
   }
 
-  /** In order: it ends watches and answers what it has begun. For connections that were cut unawares it does not get to wait its minute. */
-  async stop(): Promise<void> {
-    await this.#program.stop("SIGTERM", 15_000);
+  /**
+   * In order: it says GOAWAY, answers what it has begun, ends watches, and is gone; killed when that takes longer than `graceMs`, as by
+   * the kubelet.
+   */
+  async stop(graceMs = 15_000): Promise<void> {
+    await this.#program.stop("SIGTERM", graceMs);
   }
 
   /** At once: the kernel resets its connections. */
@@ -88,6 +96,8 @@ export class ApiServer {
       `--service-cluster-ip-range=${SERVICE_RANGE}`,
       // The chart's pods use the host's network; none of them is run here.
       "--allow-privileged=true",
+      // Without, it leaves watches open when it is asked to end, and then waits a minute for the connections that they are on.
+      WATCHES_END,
       // No Service reaches it here.
       "--endpoint-reconciler-type=none",
       ...flags,
