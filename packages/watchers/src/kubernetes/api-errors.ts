@@ -26,7 +26,12 @@ export class ApiStatusError extends WatcherError {
   }
 }
 
-const statusObject = z.object({ code: z.int(), message: z.string().optional(), reason: z.string().optional() });
+const statusObject = z.object({
+  code: z.int(),
+  message: z.string().optional(),
+  reason: z.string().optional(),
+  details: z.object({ retryAfterSeconds: z.int().nonnegative().optional() }).optional(),
+});
 
 /** What a `Status` object says, in words; of anything else, its beginning. */
 export function wordsOf(body: string): string {
@@ -38,7 +43,10 @@ export function wordsOf(body: string): string {
 export function eventError(what: string, object: unknown): WatcherError {
   const { data } = statusObject.safeParse(object);
   if (data === undefined) return notUnderstood(what, new Error("an ERROR event without a Status"));
-  return new ApiStatusError(what, data.code, data.message ?? data.reason ?? "nothing more was said");
+  const { code, message, reason, details } = data;
+  // There is no header here that could say it.
+  const retryAfterMs = details?.retryAfterSeconds === undefined ? undefined : details.retryAfterSeconds * 1000;
+  return new ApiStatusError(what, code, message ?? reason ?? "nothing more was said", retryAfterMs);
 }
 
 export function unreachable(server: URL, cause: unknown): WatcherError {

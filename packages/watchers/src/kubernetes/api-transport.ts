@@ -36,7 +36,15 @@ export class ApiTransport implements Disposable {
     // Others may wait for the same connection, so it goes on being opened.
     const spoken = plain ? "http/1.1" : await untilAborted(this.#spoken(access), signal);
     signal.throwIfAborted();
-    return spoken === "http/1.1" ? http1Send(access, request, headers, signal) : spoken.send(request, headers, signal);
+    const asked = { ...request, path: pathOn(access.server, request.path) };
+    if (spoken !== "http/1.1") return spoken.send(asked, headers, signal);
+    try {
+      return await http1Send(access, asked, headers, signal);
+    } catch (error) {
+      // What answers there next may speak HTTP/2, of which alone a sign of life can be asked.
+      this.#current = undefined;
+      throw error;
+    }
   }
 
   /** Ends every connection and all that goes on over it. */
@@ -75,6 +83,11 @@ export class ApiTransport implements Disposable {
     this.#sessions.add(session);
     return session;
   }
+}
+
+/** Below the path of a server that is reached through another one: `https://rancher.example/k8s/clusters/c-1`. */
+function pathOn({ pathname }: URL, path: string): string {
+  return pathname.endsWith("/") ? `${pathname.slice(0, -1)}${path}` : `${pathname}${path}`;
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

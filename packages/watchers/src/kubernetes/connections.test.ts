@@ -76,3 +76,14 @@ test("a kubeconfig's proxy is asked for every connection", async () => {
     await new Promise((resolve) => proxy.close(resolve));
   }
 });
+
+test("a server that comes back with HTTP/2 is spoken to in it", async () => {
+  await using it = await WatchedCluster.create("https");
+  await it.synced();
+  await it.server.kill();
+  await it.until(() => expect(it.recorder.of("watch.lost")).toHaveLength(3));
+  it.server.asked.length = 0;
+  await it.server.start("h2");
+  await it.until(() => expect(it.recorder.of("watch.synced")).toHaveLength(3));
+  expect(new Set(it.server.asked.map(({ httpVersion }) => httpVersion))).toEqual(new Set(["2.0"]));
+});

@@ -12,11 +12,13 @@ class Api implements AsyncDisposable {
   readonly server: ScriptedApiServer;
   readonly api: KubernetesApi;
   token = "t1";
+  /** Below which the server answers, with whatever stands before it. */
+  root = "";
 
   private constructor(server: ScriptedApiServer) {
     this.server = server;
     const access = async (): Promise<ApiAccess> => ({
-      server: new URL(server.url),
+      server: new URL(this.root, server.url),
       headers: { Authorization: `Bearer ${this.token}` },
       tls: { ca: certificate.cert },
       agent: undefined as never,
@@ -72,6 +74,16 @@ describe.each(["h2", "https", "http"] as const)("over %s", (protocol) => {
         },
       ]);
   });
+
+  test.each(["/k8s/clusters/c-1", "/k8s/clusters/c-1/"])(
+    "a server that has a path is asked below it: %s",
+    async (root) => {
+      await using it = await Api.create(protocol, answer({}));
+      it.root = root;
+      await it.api.get("/api/v1/pods?limit=1", "a", open);
+      expect(it.server.asked.map(({ path }) => path)).toEqual(["/k8s/clusters/c-1/api/v1/pods"]);
+    },
+  );
 
   test("a refusal has the status and the server's words", async () => {
     await using it = await Api.create(protocol, (_, response) => {

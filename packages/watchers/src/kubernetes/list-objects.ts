@@ -4,7 +4,10 @@ import { ApiStatusError, notUnderstood } from "./api-errors.ts";
 import { readBody } from "./read-body.ts";
 import type { WatchedResource } from "./watched-resource.ts";
 
-/** Objects per page: as many as client-go asks for (k8s.io/client-go `tools/pager`). An older API server answers with all of them at once. */
+/**
+ * Objects per page: as many as client-go asks for (k8s.io/client-go `tools/pager`). From its cache an API server answers with all of them
+ * at once; many take a limit to mean that etcd is to be read (before 1.33, `shouldDelegateList` of apiserver `pkg/storage/cacher`).
+ */
 const PAGE_SIZE = 500;
 /** A thousand pods of the largest size that etcd takes, 1.5 MiB, would be more; a node has 250 and they have some 20 KiB. */
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
@@ -35,8 +38,11 @@ export async function listObjects(request: ListRequest): Promise<string> {
   const { notOlderThan, onBegin } = request;
   const from: Record<string, string> =
     notOlderThan === undefined ? {} : { resourceVersion: notOlderThan, resourceVersionMatch: "NotOlderThan" };
+  // So no limit where every node lists at the same time, after a restart (client-go `tools/cache/reflector.go`, "thundering herd").
+  const limit: Record<string, string> =
+    notOlderThan === undefined || notOlderThan === "0" ? { limit: String(PAGE_SIZE) } : {};
   onBegin();
-  let next = await readPage(request, { limit: String(PAGE_SIZE), ...from });
+  let next = await readPage(request, { ...limit, ...from });
   while (next.more !== undefined) {
     try {
       next = await readPage(request, { limit: String(PAGE_SIZE), continue: next.more });

@@ -19,13 +19,16 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
  */
 export class PingedSession implements Disposable {
   readonly #session: ClientHttp2Session;
+  readonly #socket: TLSSocket;
   readonly #server: URL;
   readonly #timing: ApiTiming;
   readonly #timer: NodeJS.Timeout;
   #deadline: NodeJS.Timeout | undefined;
+  #drain: NodeJS.Timeout | undefined;
   #broken: Error | undefined;
 
   constructor(socket: TLSSocket, access: ApiAccess, timing: ApiTiming, onClose: () => void) {
+    this.#socket = socket;
     this.#server = access.server;
     this.#timing = timing;
     this.#session = connect(access.server, {
@@ -40,6 +43,7 @@ export class PingedSession implements Disposable {
     this.#session.once("close", () => {
       clearInterval(this.#timer);
       clearTimeout(this.#deadline);
+      clearTimeout(this.#drain);
       onClose();
     });
     let seen = -1;
@@ -79,27 +83,41 @@ export class PingedSession implements Disposable {
     });
   }
 
-  /** What is under way ends in its own time; what is new goes to another connection (RFC 9113, 6.8). */
+  /**
+   * What is new goes to another connection (RFC 9113, 6.8). What is under way has as long to end as a sign of life would have: a connection
+   * that is being closed cannot be asked for one (Node answers its PING itself, `Http2Session.ping`), and a watch could wait on it for ever.
+   */
   retire(): void {
     if (!this.#session.closed) this.#session.close();
+    const message = `the API server ${this.#server.origin}, or a change of its certificates, asked for another connection`;
+    this.#drain ??= setTimeout(
+      () => this.#end(new WatcherError("ERR_KUBERNETES_UNREACHABLE", message)),
+      this.#timing.pingAnswerMs,
+    );
   }
 
   [Symbol.dispose](): void {
-    this.#session.destroy();
+    this.#end();
   }
 
   #ping(): void {
-    if (this.#deadline !== undefined || this.#session.destroyed) return;
+    if (this.#deadline !== undefined || this.#session.closed || this.#session.destroyed) return;
     const { pingAfterMs, pingAnswerMs } = this.#timing;
     this.#deadline = setTimeout(() => {
       const message = `the API server ${this.#server.origin} gave no sign of life for ${pingAfterMs + pingAnswerMs} ms`;
-      this.#broken = new WatcherError("ERR_KUBERNETES_SILENT", message);
-      this.#session.destroy(this.#broken);
+      this.#end(new WatcherError("ERR_KUBERNETES_SILENT", message));
     }, pingAnswerMs);
     this.#session.ping(() => {
       clearTimeout(this.#deadline);
       this.#deadline = undefined;
     });
+  }
+
+  /** The socket as well: a session that was being closed already would wait for the other end to close its half. */
+  #end(error?: Error): void {
+    this.#broken ??= error;
+    this.#session.destroy(error);
+    this.#socket.destroy();
   }
 
   #reason(error: Error, signal: AbortSignal): unknown {

@@ -25,6 +25,13 @@ test.each<[string, unknown, Phase, string]>([
   ["403", status(403), "open", "resume lost refused"],
   ["404", status(404), "list", "resume lost away"],
 ])("%s", (_, failure, phase, expected) => {
-  const { from, lost, pause } = recoveryFrom(failure, phase);
+  const { from, lost, pause } = recoveryFrom(failure, phase, true);
   expect([from, ...(lost ? ["lost"] : []), pause].join(" ")).toBe(expected);
+});
+
+test("a quiet watch that has brought nothing since it was resumed is followed by a list", () => {
+  const after = (code: WatcherErrorCode, proven: boolean) => recoveryFrom(error(code), "watching", proven).from;
+  expect(after("ERR_KUBERNETES_QUIET", false)).toBe("relist");
+  expect(after("ERR_KUBERNETES_QUIET", true)).toBe("resume");
+  expect(after("ERR_KUBERNETES_UNREACHABLE", false)).toBe("resume");
 });

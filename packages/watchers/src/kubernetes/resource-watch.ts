@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffDelay, errorCode, errorMessage, inputs, type ReduceConfig } from "@millrace/core";
+import { errorCode, errorMessage, inputs, type ReduceConfig } from "@millrace/core";
 import type { WatcherLog } from "../log.ts";
 import type { Sink } from "../watcher.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiStatusError } from "./api-errors.ts";
 import { listObjects } from "./list-objects.ts";
 import { ObjectIntake } from "./object-intake.ts";
-import { type Phase, type Recovery, recoveryFrom } from "./recovery.ts";
+import { Pauses } from "./pauses.ts";
+import { isQuiet, type Phase, type Recovery, recoveryFrom } from "./recovery.ts";
 import type { ApiTiming } from "./timing.ts";
 import { type WatchEvent, watchEvents } from "./watch-events.ts";
 import { newCounters, type WatchStatistics } from "./watch-statistics.ts";
@@ -28,6 +29,7 @@ export interface ResourceWatchOptions {
 export class ResourceWatch {
   readonly #options: ResourceWatchOptions;
   readonly #intake: ObjectIntake;
+  readonly #pauses: Pauses;
   readonly #counters;
   /** The last version that we heard of; `0` is any that the API server has in its cache ("API Concepts", "Resource versions"). */
   #version = "0";
@@ -37,8 +39,8 @@ export class ResourceWatch {
   #openedAt = 0;
   /** Rounds in a row in which no watch came to be open. */
   #blindRounds = 0;
-  #failures = 0;
-  #pausedFor: Recovery["pause"] = "away";
+  /** A list, or what came since the watch was resumed, shows that this server has seen our version. */
+  #proven = false;
   #synced = false;
   /** The code for which it was said to be lost. */
   #lost: string | undefined;
@@ -46,6 +48,7 @@ export class ResourceWatch {
   constructor(options: ResourceWatchOptions) {
     this.#options = options;
     this.#intake = new ObjectIntake(options);
+    this.#pauses = new Pauses(options.timing, options.random);
     this.#counters = newCounters(options.resource.watch);
   }
 
@@ -78,6 +81,7 @@ export class ResourceWatch {
       this.#phase = "list";
       this.#version = await this.#list(signal);
       this.#next = "resume";
+      this.#proven = true;
       this.#listedAt = performance.now();
     }
     this.#phase = "open";
@@ -141,6 +145,7 @@ export class ResourceWatch {
 
   #take({ type, object, resourceVersion }: WatchEvent): void {
     this.#heard();
+    this.#proven = true;
     this.#counters[type === "BOOKMARK" ? "bookmarks" : "events"]++;
     if (type === "DELETED") this.#intake.remove(object);
     else if (type !== "BOOKMARK") this.#intake.put(object);
@@ -154,8 +159,10 @@ export class ResourceWatch {
 
   /** Decides how to go on, and after how many milliseconds. */
   #recover(failure: unknown): number {
-    const { timing, random, resource, log } = this.#options;
-    const recovery = recoveryFrom(failure, this.#phase);
+    const { resource, log } = this.#options;
+    const recovery = recoveryFrom(failure, this.#phase, this.#proven);
+    // A watch that was quiet goes on where it was; after any other end the server may be another one.
+    this.#proven &&= isQuiet(failure);
     if (recovery.from !== "resume") this.#next = recovery.from;
     if (this.#phase !== "watching") this.#blindRounds++;
     if (failure !== undefined) {
@@ -165,15 +172,11 @@ export class ResourceWatch {
       log.debug({ watch: resource.watch, code, phase: this.#phase, error }, "watch has to begin again");
       if (recovery.lost || this.#blindRounds > 1) this.#sayLost(code, error);
     }
-    const { away, refused, recoveredMs } = timing;
-    const lived = this.#phase === "watching" && performance.now() - this.#openedAt >= recoveredMs;
-    if (lived || recovery.pause !== this.#pausedFor) this.#failures = 0;
-    this.#pausedFor = recovery.pause;
-    // Also after a watch that ended well: one that always ends at once would otherwise be asked for without end.
-    this.#failures++;
-    const asked = failure instanceof ApiStatusError ? (failure.retryAfterMs ?? 0) : 0;
-    const pause = backoffDelay(recovery.pause === "away" ? away : refused, this.#failures, random());
-    return Math.max(pause, Math.min(asked, refused.capMs));
+    return this.#pauses.after({
+      watchedMs: this.#phase === "watching" ? performance.now() - this.#openedAt : 0,
+      pause: recovery.pause,
+      retryAfterMs: failure instanceof ApiStatusError ? failure.retryAfterMs : undefined,
+    });
   }
 
   /** Once, and again for another kind of reason: an outage of hours must not fill the log with the words of every try. */

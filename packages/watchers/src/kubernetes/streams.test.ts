@@ -105,6 +105,23 @@ describe("something on the way freezes, and its kernel acknowledges everything",
     await it.until(() => expect(relay.connections).toBe(1));
   });
 
+  test("a connection that the server wanted to be rid of and that freezes then does not keep its watches", async () => {
+    const { it, relay } = await behindRelay();
+    await using _ = it;
+    await using __ = relay;
+    it.server.goAway();
+    it.server.bookmark(PODS);
+    await it.until(() => expect(pods(it).bookmarks).toBe(1)); // so the word before it has come, too
+    relay.freeze({ all: false });
+    it.server.cluster.pod("b");
+    await it.until(() => expect(it.story()).toEqual(["pod.observed pod/b"]));
+    expect(pods(it)).toMatchObject({ lists: 1, streams: 2 });
+    expect(it.watches()).toEqual([]);
+    // It was closed, though the other end said nothing.
+    relay.thaw();
+    await it.until(() => expect(relay.connections).toBe(1));
+  });
+
   test("a frozen API server is said to be lost, and found again when it moves", async () => {
     const { it, relay } = await behindRelay();
     await using _ = it;

@@ -29,6 +29,8 @@ export interface Asked {
 
 interface OpenWatch {
   readonly path: string;
+  /** It is told of later versions only. */
+  readonly version: number;
   readonly response: Response;
 }
 
@@ -45,7 +47,7 @@ export class ScriptedApiServer implements AsyncDisposable {
   token: string | undefined;
   /** Connections that were taken so far. */
   accepted = 0;
-  readonly #protocol: Protocol;
+  #protocol: Protocol;
   readonly #certificate: Certificate;
   readonly #watches = new Set<OpenWatch>();
   readonly #sockets = new Set<Socket>();
@@ -56,7 +58,7 @@ export class ScriptedApiServer implements AsyncDisposable {
   constructor(certificate: Certificate, protocol: Protocol = "h2") {
     this.#certificate = certificate;
     this.#protocol = protocol;
-    this.cluster.onEvent = (path, event) => this.send(path, line(event));
+    this.cluster.onEvent = (path, event) => this.send(path, line(event), event.version);
   }
 
   get url(): string {
@@ -80,7 +82,8 @@ export class ScriptedApiServer implements AsyncDisposable {
   }
 
   /** Listens; again on the same port after {@link kill}. */
-  async start(): Promise<void> {
+  async start(protocol = this.#protocol): Promise<void> {
+    this.#protocol = protocol;
     const handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) =>
       this.#answer(request, response as Response);
     const server =
@@ -131,9 +134,9 @@ export class ScriptedApiServer implements AsyncDisposable {
     for (const session of this.#sessions) session.goaway();
   }
 
-  /** Writes to every open watch of a path. */
-  send(path: string, text: string | Buffer): void {
-    for (const watch of this.#watches) if (watch.path === path) watch.response.write(text);
+  /** Writes to every open watch of a path that waits for this version. */
+  send(path: string, text: string | Buffer, version = Number.POSITIVE_INFINITY): void {
+    for (const watch of this.#watches) if (watch.path === path && watch.version < version) watch.response.write(text);
   }
 
   bookmark(path: string): void {
@@ -185,6 +188,12 @@ export class ScriptedApiServer implements AsyncDisposable {
       number,
       number,
     ];
+    const notOlderThan = Number(query.get("resourceVersion") ?? 0);
+    if (notOlderThan > this.cluster.version) {
+      const { version } = this.cluster;
+      refuse(response, 504, `Timeout: Too large resource version: ${notOlderThan}, current: ${version}`);
+      return;
+    }
     if (at < compacted) {
       refuse(response, 410, "The provided continue parameter is too old");
       return;
@@ -206,7 +215,7 @@ export class ScriptedApiServer implements AsyncDisposable {
     }
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
-    const watch = { path, response };
+    const watch = { path, version, response };
     this.#watches.add(watch);
     response.once("close", () => this.#watches.delete(watch));
     for (const event of history) {
