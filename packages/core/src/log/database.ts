@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LOG_SCHEMA, LOG_SCHEMA_VERSION, type LogRow, SQLITE_CORRUPT, SQLITE_NOTADB } from "./schema.ts";
@@ -34,6 +34,9 @@ export class LogDatabase implements Disposable {
    */
   static open(path: string, options: { busyTimeoutMs: number; check: boolean }): LogDatabase {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // Who is on the node need not know all of its pods, and the directory may be somebody else's (a volume of the kubelet's: 0755). SQLite
+    // gives what it keeps beside the file the file's own mode (findCreateFileMode() in os_unix.c).
+    if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
     const db = new DatabaseSync(path, { timeout: options.busyTimeoutMs });
     try {
       const version = schemaVersion(db);
