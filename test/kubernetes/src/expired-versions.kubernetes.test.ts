@@ -62,3 +62,36 @@ describe("410 Gone", () => {
     });
   });
 });
+
+test("a version from the future: etcd is restored from a backup, and its count begins anew", async () => {
+  await using cluster = await Cluster.create();
+  const { controlPlane, kubelet } = cluster;
+  const { etcd, apiServer } = controlPlane;
+  await cluster.addNamespace(shop, MEMBER_LABEL);
+  // The API server says nothing to a watch from a version that it has not seen: it is the silence that is noticed.
+  const kubernetes = { enabled: true, kubeconfig: cluster.account.kubeconfig, watch: { silenceSeconds: 5 } };
+  const agent = await cluster.readyAgent({ settings: { kubernetes } });
+  const stays = await kubelet.runPod({ name: "stays", namespace: shop });
+  await agent.untilEnrolled(stays);
+
+  await apiServer.stop();
+  await etcd.stop();
+  etcd.backUp();
+  await etcd.start();
+  await apiServer.start();
+  for (let change = 0; change < 200; change++) await cluster.labelNamespace(shop, { changed: String(change) });
+  const lost = await kubelet.runPod({ name: "lost", namespace: shop });
+  await agent.untilEnrolled(lost);
+  await untilWatches(agent, "synced");
+
+  await apiServer.stop();
+  await etcd.stop();
+  etcd.restore();
+  await etcd.start();
+  await apiServer.start();
+  const came = await kubelet.runPod({ name: "came", namespace: shop });
+  await agent.untilEnrolled(came, stays);
+  await agent.untilLeft(lost);
+  await expectCaptured(cluster, came);
+  await expectCaptured(cluster, stays);
+});

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LabHost, type Program, runChecked } from "@millrace/conformance";
 import { z } from "zod";
@@ -12,29 +12,47 @@ const Header = z.object({ header: z.object({ revision: z.string().regex(/^\d+$/)
 export class Etcd {
   readonly url = CLIENTS;
   readonly #host: LabHost;
-  readonly #program: Program;
+  readonly #binary: string;
+  /** Of the member, below which it keeps everything. */
+  readonly #data: string;
+  #program: Program;
 
-  private constructor(host: LabHost, program: Program) {
+  private constructor(host: LabHost, binary: string, data: string) {
     this.#host = host;
-    this.#program = program;
+    this.#binary = binary;
+    this.#data = data;
+    this.#program = this.#run();
   }
 
   static async start(host: LabHost, binary: string, directory: string): Promise<Etcd> {
-    const data = join(directory, "etcd");
-    mkdirSync(data, { recursive: true });
+    const mounted = join(directory, "etcd");
+    mkdirSync(mounted, { recursive: true });
     // A disk that is busy with other things would make etcd lose its own leadership; the lab takes mounts below its directory away.
-    await runChecked("mount", ["-t", "tmpfs", "-o", "size=1g", "etcd", data]);
-    const program = host.start("etcd", binary, [
-      ...["--name", "default", "--data-dir", join(data, "member")],
-      ...["--listen-client-urls", CLIENTS, "--advertise-client-urls", CLIENTS],
-      ...["--listen-peer-urls", PEERS, "--initial-advertise-peer-urls", PEERS, "--initial-cluster", `default=${PEERS}`],
-    ]);
-    const etcd = new Etcd(host, program);
-    await program.until("it was healthy", async () => {
-      const asked = await host.namespace.run("curl", ["-s", "--max-time", "2", `${CLIENTS}/health`]);
-      return asked.stdout.includes('"health":"true"');
-    });
+    await runChecked("mount", ["-t", "tmpfs", "-o", "size=1g", "etcd", mounted]);
+    const etcd = new Etcd(host, binary, join(mounted, "member"));
+    await etcd.#untilHealthy();
     return etcd;
+  }
+
+  async stop(): Promise<void> {
+    await this.#program.stop();
+  }
+
+  /** Again after {@link stop}. */
+  async start(): Promise<void> {
+    this.#program = this.#run();
+    await this.#untilHealthy();
+  }
+
+  /** What it has, kept for {@link restore}. It must be stopped. */
+  backUp(): void {
+    cpSync(this.#data, this.#backup, { recursive: true });
+  }
+
+  /** Everything, the count of versions too, is as it was at {@link backUp}. It must be stopped. */
+  restore(): void {
+    rmSync(this.#data, { recursive: true });
+    cpSync(this.#backup, this.#data, { recursive: true });
   }
 
   /** Takes away every version but the newest, as the API server does on its own every five minutes. Returns that revision. */
@@ -51,6 +69,25 @@ export class Etcd {
 
   thaw(): void {
     this.#program.signal("SIGCONT");
+  }
+
+  get #backup(): string {
+    return `${this.#data}.backup`;
+  }
+
+  #run(): Program {
+    return this.#host.start("etcd", this.#binary, [
+      ...["--name", "default", "--data-dir", this.#data],
+      ...["--listen-client-urls", CLIENTS, "--advertise-client-urls", CLIENTS],
+      ...["--listen-peer-urls", PEERS, "--initial-advertise-peer-urls", PEERS, "--initial-cluster", `default=${PEERS}`],
+    ]);
+  }
+
+  async #untilHealthy(): Promise<void> {
+    await this.#program.until("it was healthy", async () => {
+      const asked = await this.#host.namespace.run("curl", ["-s", "--max-time", "2", `${CLIENTS}/health`]);
+      return asked.stdout.includes('"health":"true"');
+    });
   }
 
   /** One call of the KV service by its JSON gateway (etcd, "gRPC gateway"). */
