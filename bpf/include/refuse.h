@@ -112,11 +112,11 @@ static __always_inline bool turn_round(struct __sk_buff *skb, const struct packe
 	return bpf_skb_store_bytes(skb, packet->offset, &tcp, sizeof(tcp), 0) == 0;
 }
 
-static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet, enum verdict why)
 {
 	if (!turn_round(skb, packet))
 		return drop(PROGRAM_ZTUNNEL_HOST_IN, VERDICT_DROPPED_ERROR);
-	count(PROGRAM_ZTUNNEL_HOST_IN, VERDICT_REFUSED_COLLISION);
+	count(PROGRAM_ZTUNNEL_HOST_IN, why);
 	return bpf_redirect(skb->ifindex, 0);
 }
 

@@ -41,10 +41,12 @@ static __always_inline bool collides(struct __sk_buff *skb, const struct packet 
 }
 
 /*
- * Whether a SYN of the proxy is for a connection that its member has past it: since before the enrolment, or by an
- * exclusion, as the one who began it or as the one who was called.
+ * Why a SYN of the proxy must not go on: a connection of these addresses and ports is there already. Its member has it past
+ * the proxy, since before the enrolment or by an exclusion, as the one who began it or as the one who was called; or another
+ * proxy has it. VERDICT_PASSED if it may.
  */
-static __always_inline bool is_taken(const struct packet *packet)
+static __always_inline enum verdict is_taken(struct __sk_buff *skb, const struct packet *packet,
+					     const struct settings *settings)
 {
 	struct flow answer;
 	__u64 *until;
@@ -52,8 +54,12 @@ static __always_inline bool is_taken(const struct packet *packet)
 	reverse(&answer, &packet->flow);
 	until = bpf_map_lookup_elem(&adopted, &answer);
 	if (until && (*until & ADOPTED_ENDED) != ADOPTED_ENDED && bpf_ktime_get_ns() < *until)
-		return true;
-	return has_excluded(&answer) || has_excluded(&packet->flow);
+		return VERDICT_ADOPTED;
+	if (has_excluded(&answer) || has_excluded(&packet->flow))
+		return VERDICT_EXCLUDED;
+	if (settings->draining && collides(skb, packet, settings))
+		return VERDICT_REFUSED_COLLISION;
+	return VERDICT_PASSED;
 }
 
 /*
@@ -98,8 +104,10 @@ int ztunnel_host_in(struct __sk_buff *skb)
 
 	settings = read_settings();
 	if (frame == FRAME_TCP && is_syn(packet)) {
-		if (is_taken(packet) || (settings.draining && collides(skb, packet, &settings)))
-			return refuse(skb, packet);
+		enum verdict taken = is_taken(skb, packet, &settings);
+
+		if (taken != VERDICT_PASSED)
+			return refuse(skb, packet, taken);
 		remember_begun_by_proxy(packet);
 	}
 

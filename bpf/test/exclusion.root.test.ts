@@ -136,7 +136,7 @@ describe.each([
       [called, false],
     ] as const) {
       const [there, back] = isOutbound ? [out, into] : [into, out];
-      const refused = { verdict: "refused_collision", action: "redirect" };
+      const refused = { verdict: "excluded", action: "redirect" };
       expect(fromProxy({ ...connection, flags: SYN })).toMatchObject({ verdict: "passed" });
       there({ ...connection, flags: SYN });
       expect(fromProxy({ ...connection, flags: SYN })).toMatchObject(refused);

@@ -1,4 +1,3 @@
-import { canonicalAddress } from "@millrace/core";
 import { formatAddress, parseAddress } from "linux-ts";
 
 /** `struct address`: 16 bytes in network byte order, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
@@ -14,6 +13,5 @@ export function encodeAddress(text: string): Uint8Array {
 
 /** The one text form that the address has everywhere in Millrace: dotted for mapped IPv4, RFC 5952 for IPv6. */
 export function decodeAddress(bytes: Uint8Array): string {
-  const text = formatAddress(bytes);
-  return canonicalAddress(text) ?? text;
+  return formatAddress(MAPPED.every((byte, index) => byte === bytes[index]) ? bytes.subarray(MAPPED.length) : bytes);
 }

@@ -2,10 +2,10 @@ import type { Exclusions, MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
 import { ADDRESS_SIZE, decodeAddress } from "./address-codec.ts";
 import {
-  describeExclusion,
+  compareExclusions,
   type ExcludedNetwork,
   type ExcludedPort,
-  keysOf,
+  type ExclusionKey,
   networkCodec,
   portCodec,
 } from "./exclusions.ts";
@@ -31,8 +31,7 @@ export class ExclusionTables {
    * more than it must. Throws `ERR_MAP_FULL`: then less is excluded than was asked for.
    */
   write(ifindex: number, exclusions: Exclusions): void {
-    const { ports, networks } = keysOf(ifindex, exclusions);
-    const { missing, leftOver } = this.#compare(ifindex, ports, networks);
+    const { missing, leftOver } = compareExclusions(ifindex, exclusions, this.byInterface().get(ifindex) ?? []);
     for (const key of leftOver) this.#delete(key);
     for (const key of missing) {
       if ("port" in key) this.#ports.set(key, PRESENT);
@@ -40,19 +39,9 @@ export class ExclusionTables {
     }
   }
 
-  /** Where the kernel differs from what a workload should exclude, in short phrases. */
-  problems(ifindex: number, exclusions: Exclusions): string[] {
-    const { ports, networks } = keysOf(ifindex, exclusions);
-    const { missing, leftOver } = this.#compare(ifindex, ports, networks);
-    return [
-      ...missing.map((key) => `exclusion of ${describeExclusion(key)} is missing`),
-      ...leftOver.map((key) => `exclusion of ${describeExclusion(key)} is left over`),
-    ];
-  }
-
-  /** Interfaces that something is excluded for. */
-  interfaces(): Set<number> {
-    return new Set([...this.#all()].map(({ ifindex }) => ifindex));
+  /** What is excluded, by the interface that it is excluded for. */
+  byInterface(): ReadonlyMap<number, readonly ExclusionKey[]> {
+    return Map.groupBy(this.#all(), ({ ifindex }) => ifindex);
   }
 
   /** Removes what the given interfaces exclude. */
@@ -72,23 +61,12 @@ export class ExclusionTables {
     return { excluded_ports: this.#ports.fill(), excluded_networks: this.#networks.fill() };
   }
 
-  #compare(ifindex: number, ports: readonly ExcludedPort[], networks: readonly ExcludedNetwork[]) {
-    const wanted = new Map([...ports, ...networks].map((key) => [describeExclusion(key), key]));
-    const held = new Map(
-      [...this.#all()].filter((key) => key.ifindex === ifindex).map((key) => [describeExclusion(key), key]),
-    );
-    return {
-      missing: [...wanted].flatMap(([name, key]) => (held.has(name) ? [] : [key])),
-      leftOver: [...held].flatMap(([name, key]) => (wanted.has(name) ? [] : [key])),
-    };
-  }
-
-  *#all(): Generator<ExcludedPort | ExcludedNetwork> {
+  *#all(): Generator<ExclusionKey> {
     for (const [key] of this.#ports.entries()) yield key;
     for (const [key] of this.#networks.entries()) yield key;
   }
 
-  #delete(key: ExcludedPort | ExcludedNetwork): void {
+  #delete(key: ExclusionKey): void {
     if ("port" in key) this.#ports.delete(key);
     else this.#networks.delete(key);
   }

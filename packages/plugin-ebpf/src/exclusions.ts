@@ -64,7 +64,24 @@ export function keysOf(
   };
 }
 
-export function describeExclusion(key: ExcludedPort | ExcludedNetwork): string {
+export type ExclusionKey = ExcludedPort | ExcludedNetwork;
+
+/** What a workload should exclude and does not, and the reverse. `held` are the keys of its interface. */
+export function compareExclusions(
+  ifindex: number,
+  exclusions: Exclusions,
+  held: readonly ExclusionKey[],
+): { missing: ExclusionKey[]; leftOver: ExclusionKey[] } {
+  const { ports, networks } = keysOf(ifindex, exclusions);
+  const wanted = [...ports, ...networks];
+  const names = { wanted: new Set(wanted.map(describeExclusion)), held: new Set(held.map(describeExclusion)) };
+  return {
+    missing: wanted.filter((key) => !names.held.has(describeExclusion(key))),
+    leftOver: held.filter((key) => !names.wanted.has(describeExclusion(key))),
+  };
+}
+
+export function describeExclusion(key: ExclusionKey): string {
   return "port" in key ? `${key.way} port ${key.port}` : `${key.way} network ${key.cidr}`;
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import {
   type ForeignObject,
   type Observation,
@@ -6,9 +7,10 @@ import {
   type Workload,
   type WorkloadObservation,
 } from "@millrace/core";
-import { link, links } from "linux-ts";
+import { links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
+import { compareExclusions, describeExclusion, type ExclusionKey } from "./exclusions.ts";
 import { ADDRESS_NODE, MAX_PROXIES, WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observeProxy } from "./observe-proxy.ts";
@@ -18,6 +20,22 @@ import type { ProxySlots } from "./proxy-slots.ts";
 import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
+/** So many workloads are read before the event loop turns: status and probes are answered meanwhile. */
+const WORKLOADS_A_TURN = 16;
+
+/** What concerns all workloads, read once: what is done for each of them must not grow with their number. By interface. */
+interface Tables {
+  readonly names: ReadonlyMap<number, string>;
+  readonly members: ReadonlyMap<number, readonly [string, { readonly mac: string }][]>;
+  readonly exclusions: ReadonlyMap<number, readonly ExclusionKey[]>;
+}
+
+const readTables = ({ members, exclusions }: NodeKernel["maps"]): Tables => ({
+  names: new Map(links().map(({ index, name }) => [index, name])),
+  members: Map.groupBy(members.entries(), ([, { ifindex }]) => ifindex),
+  exclusions: exclusions.byInterface(),
+});
+
 /** Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. */
 export async function observe(
   kernel: NodeKernel,
@@ -26,7 +44,12 @@ export async function observe(
 ): Promise<Observation> {
   const { maps, pins } = kernel;
   const byUid = Map.groupBy(pins.workloads(), ({ uid }) => uid);
-  const workloads = [...byUid].map(([uid, enrolled]) => observeWorkload(kernel, uid, enrolled, wanted.get(uid)));
+  const tables = readTables(maps);
+  const workloads: WorkloadObservation[] = [];
+  for (const [uid, enrolled] of byUid) {
+    workloads.push(observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
+    if (workloads.length % WORKLOADS_A_TURN === 0) await turn();
+  }
   for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
 
   const settings = maps.settings();
@@ -46,7 +69,7 @@ export async function observe(
     problems: sortedUnique([
       ...problems,
       ...settingProblems(kernel, slots),
-      ...mapProblems(kernel),
+      ...mapProblems(kernel, tables.names),
       ...filterProblems(kernel, slots),
     ]),
     nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
@@ -57,6 +80,7 @@ export async function observe(
 
 function observeWorkload(
   kernel: NodeKernel,
+  tables: Tables,
   uid: string,
   enrolled: readonly WorkloadPin[],
   wanted: Workload | undefined,
@@ -66,11 +90,11 @@ function observeWorkload(
   if (!pin) throw new RangeError(`workload ${uid} has no interface`);
   const problems = enrolled.filter((other) => other !== pin).map(({ ifindex }) => `left over on interface ${ifindex}`);
   const foreign: ForeignObject[] = [];
-  const host = link(undefined, pin.ifindex);
-  if (!host) {
+  const hostName = tables.names.get(pin.ifindex);
+  if (hostName === undefined) {
     problems.push(`interface ${pin.ifindex} is gone`);
   } else {
-    for (const hook of workloadHooks(pin, host.name)) {
+    for (const hook of workloadHooks(pin, hostName)) {
       const state = kernel.hooks.inspect(hook);
       problems.push(...hookProblems(hook, state, kernel.object.program(hook.program).info.id));
       foreign.push(...state.ahead);
@@ -79,10 +103,10 @@ function observeWorkload(
   const entry = maps.workloads.get(pin.ifindex);
   if (!entry) problems.push("entry in workloads is missing");
   else if (entry.flags & WORKLOAD_PASSING) problems.push("new connections pass: enrolment or removal is not finished");
-  const members = [...maps.members.entries()].filter(([, { ifindex }]) => ifindex === pin.ifindex);
+  const members = tables.members.get(pin.ifindex) ?? [];
   const addresses = sortedUnique(members.map(([address]) => address));
   if (wanted) {
-    problems.push(...captureProblems(kernel, pin.ifindex, entry?.flags ?? 0, wanted));
+    problems.push(...captureProblems(tables, pin.ifindex, entry?.flags ?? 0, wanted));
     problems.push(
       ...wanted.addresses
         .filter((address) => !addresses.includes(address))
@@ -111,14 +135,16 @@ function observeWorkload(
 }
 
 /** Where what is captured and what is not differ from what was applied. */
-function captureProblems({ maps }: NodeKernel, ifindex: number, flags: number, wanted: Workload): string[] {
+function captureProblems(tables: Tables, ifindex: number, flags: number, wanted: Workload): string[] {
   const capturesDns = (flags & WORKLOAD_DNS) !== 0;
   const keeps = (flags & WORKLOAD_EXCLUDES) !== 0;
   const excludes = Object.values(wanted.exclusions).some((list) => list.length > 0);
+  const { missing, leftOver } = compareExclusions(ifindex, wanted.exclusions, tables.exclusions.get(ifindex) ?? []);
   return [
     ...(capturesDns === wanted.dnsCapture ? [] : [`DNS is ${capturesDns ? "" : "not "}captured`]),
     ...(excludes && !keeps ? ["exclusions are not looked at"] : []),
-    ...maps.exclusions.problems(ifindex, wanted.exclusions),
+    ...missing.map((key) => `exclusion of ${describeExclusion(key)} is missing`),
+    ...leftOver.map((key) => `exclusion of ${describeExclusion(key)} is left over`),
   ];
 }
 
@@ -152,9 +178,8 @@ function filterProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
 }
 
 /** Entries that no directory accounts for, and pins that are gone. */
-function mapProblems({ maps, pins, object }: NodeKernel): string[] {
+function mapProblems({ maps, pins, object }: NodeKernel, names: Tables["names"]): string[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
-  const names = new Map(links().map(({ index, name }) => [index, name]));
   const nameOf = (ifindex: number) => names.get(ifindex) ?? `interface ${ifindex}, which is gone`;
   return [
     ...[...maps.workloads.entries()]
@@ -163,7 +188,7 @@ function mapProblems({ maps, pins, object }: NodeKernel): string[] {
     ...[...maps.members.entries()]
       .filter(([, { ifindex }]) => !enrolled.has(ifindex))
       .map(([address]) => `entry in members for ${address} is left over`),
-    ...[...maps.exclusions.interfaces()]
+    ...[...maps.exclusions.byInterface().keys()]
       .filter((ifindex) => !enrolled.has(ifindex))
       .map((ifindex) => `exclusions of ${nameOf(ifindex)} are left over`),
     ...object.missingPins().map((path) => `pin ${path} is missing`),

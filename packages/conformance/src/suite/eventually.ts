@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../pause.ts";
 import { within } from "../slow.ts";
 import type { Expect } from "./expect.ts";
 
@@ -13,12 +13,13 @@ export async function eventually(
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
   for (;;) {
+    const began = performance.now();
     const { holds, seen } = await look();
     if (holds) {
       expect.note(what, `after ${elapsed()} ms`);
       return;
     }
     if (elapsed() > timeoutMs) expect.fail(`${what}: not within ${timeoutMs} ms, saw ${JSON.stringify(seen)}`);
-    await sleep(intervalMs);
+    await pause(intervalMs, began);
   }
 }

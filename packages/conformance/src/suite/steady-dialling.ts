@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { Place } from "../programs/endpoint/protocol.ts";
+import { within } from "../slow.ts";
 import type { Expect } from "./expect.ts";
 
-const INTERVAL_MS = 50;
+/** Between two connections, and between two round trips of a stream: what else runs needs the most of a slow machine. */
+const DIAL_MS = within(50);
+const STREAM_MS = within(20);
 
 /** Streams and new connections that go on until they are stopped, and what became of them. */
 export class SteadyDialling {
@@ -24,7 +27,7 @@ export class SteadyDialling {
   static async start(from: LabHost, targets: readonly Place[]): Promise<SteadyDialling> {
     const dialling = new SteadyDialling(from, targets);
     const client = await from.endpoint();
-    dialling.#streams = (await client.ask("startStreams", { targets, intervalMs: 20 })).handle;
+    dialling.#streams = (await client.ask("startStreams", { targets, intervalMs: STREAM_MS })).handle;
     dialling.#running = dialling.#dial();
     return dialling;
   }
@@ -57,7 +60,7 @@ export class SteadyDialling {
       if (!outcome.ok) this.#failures.push(`${target.host}: ${outcome.failure} after ${outcome.ms} ms`);
       else if (outcome.value.peerPort === outcome.localPort) this.#escaped++;
       else this.#captured++;
-      await sleep(INTERVAL_MS);
+      await sleep(DIAL_MS);
     }
   }
 }
