@@ -161,7 +161,7 @@ enum verdict {
 	VERDICT_DRAINED = 2,		 /* to the draining proxy that owns the connection */
 	VERDICT_BYPASSED = 3,		 /* probe of the node, or its answer; or the proxy's own address */
 	VERDICT_DELIVERED = 4,		 /* from a proxy to a local member */
-	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while it is drained; host_in: SYN refused for it */
+	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while drained; host_in: keeps its ports */
 	VERDICT_OPEN = 6,		 /* no proxy and failurePolicy is open */
 	VERDICT_DROPPED_NO_PROXY = 7,	 /* no proxy and failurePolicy is closed */
 	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction, or takes no DNS */
@@ -170,7 +170,7 @@ enum verdict {
 	VERDICT_REFUSED_COLLISION = 11,	 /* another proxy has this connection: SYN answered with RST */
 	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: its stack answers with RST */
 	VERDICT_COPIED = 13,		 /* ICMP error about a proxy's connection: the proxy gets a copy */
-	VERDICT_EXCLUDED = 14,		 /* of a connection that exclusions name; host_in: SYN refused for it */
+	VERDICT_EXCLUDED = 14,		 /* of a connection that exclusions name; host_in: keeps its ports */
 	VERDICT_CAPTURED_DNS = 15,	 /* to the active proxy's DNS port */
 	VERDICT_COUNT = 16,
 };
