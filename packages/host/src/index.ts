@@ -21,5 +21,6 @@ export { findNetns, isGone, requireHostLink, requireNetns } from "./netns-lookup
 export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 export { heldBy, untilReleased } from "./released.ts";
 export { removeEmpty } from "./remove-empty.ts";
+export { ownSourcePorts } from "./source-ports.ts";
 // Sysctls, and what stood there before
 export { currentBootId, type NetnsHandle, type SysctlChange, SysctlJournal } from "./sysctl-journal.ts";

@@ -115,6 +115,11 @@ export class SysctlJournal {
       .map(({ entry, present }) => `sysctl ${entry.path} is ${present ?? "gone"}, not ${entry.written}`);
   }
 
+  /** What was written to a sysctl of a namespace, if it is noted, whoever holds it. */
+  written(netns: NetnsHandle, path: string): string | undefined {
+    return this.#entriesOf(netns.inode).find((entry) => entry.path === path)?.written;
+  }
+
   /** Removes what an earlier boot of the machine left, and what a crash left half written. */
   sweep(): void {
     removeUnfinished(this.#directory);

@@ -5,6 +5,7 @@ import {
   looseReversePath,
   noForwarding,
   ownArpOnly,
+  ownSourcePorts,
   removeRouting,
   requireHostLink,
   requireNetns,
@@ -166,11 +167,14 @@ export class ProxySlots {
     writeIdentity(slot);
 
     const interfaces = links(netns.fd).map(({ name }) => name);
+    using opened = new DisposableStack();
+    const proxies = this.openAll().map((proxy) => opened.use(proxy));
     journal.change(hostHolder(identity), this.#node, looseReversePath(this.#node, identity.hostName));
     journal.change(SYSCTL_HOLDER, netns, [
       ...looseReversePath(netns, identity.ifName),
       ...ownArpOnly(netns, identity.ifName),
       ...noForwarding(netns, identity.ifName, interfaces),
+      ...ownSourcePorts(journal, netns, proxies),
     ]);
     const routedBefore = readRouting(slot);
     ensureRouting({ netns, ifNames: [identity.ifName] }, config.routing);

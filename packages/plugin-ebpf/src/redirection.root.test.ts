@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Agent } from "./testing/agent.ts";
 import { attachments } from "./testing/attachments.ts";
 import { type BoxPod, NodeBox, proxyOf, workloadOf } from "./testing/node-box.ts";
+import { runIn } from "./testing/run.ts";
 import { snapshot } from "./testing/snapshot.ts";
 
 describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach) => {
@@ -78,6 +79,28 @@ describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach)
       lines.filter((line) => line.startsWith("node-proxy:") || line.includes("h-proxy"));
     expect(ofProxy(snapshot(box))).toEqual(ofProxy(clean));
     await agent.uninstall();
+  });
+
+  it("keeps the source ports of a proxy and of the one after it apart, and puts both back", async () => {
+    const next = box.addPod("next");
+    const ranges = () =>
+      [proxy, next].map(({ netns }) =>
+        runIn(netns, "sysctl", "-n", "net.ipv4.ip_local_port_range").trim().split(/\s+/),
+      );
+    const whole = ranges();
+    await using agent = await Agent.open(box, { config: { attach } });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    await agent.useProxies({ active: proxyOf(next), draining: [proxyOf(proxy)] });
+    const [[low, middle], [above, high]] = ranges() as [[string, string], [string, string]];
+    expect([[low, high]]).toEqual(whole.slice(0, 1));
+    expect(Number(above)).toBe(Number(middle) + 1);
+    await agent.useProxies({ active: proxyOf(next), draining: [] });
+    expect(ranges()).toEqual([
+      [low, high],
+      [above, high],
+    ]);
+    await agent.uninstall();
+    expect(ranges()).toEqual(whole);
   });
 
   it("is adopted by the next process as it is: same programs, same links", async () => {

@@ -29,6 +29,8 @@ test("another proxy touches only what is the proxies'", async () => {
   const isOfProxies =
     /h-z[12]|:?MILLRACE-|millrace-answered|millrace-(in|out): .* vxlan|15103|198\.18\.1\.1[23]|2001:2:0:1::[cd]/;
   expect(changed.filter((line) => !isOfProxies.test(line))).toEqual([]);
+  // Each chooses its source ports from a half of the range.
+  expect(await sourcePorts()).toEqual({ z1: "32768\t46883", z2: "46884\t60999" });
   // The tunnels are the same devices, led elsewhere: nothing that goes through them is lost.
   const indices = (state: typeof before) =>
     [...state.entries()].flatMap(([, lines]) => lines.flatMap((line) => /^(\d+): millrace-/.exec(line)?.[1] ?? []));
@@ -45,7 +47,13 @@ test("another proxy touches only what is the proxies'", async () => {
   const left = compareSnapshots(before, await snapshot(lab)).filter((line) => line.startsWith("z1: +"));
   expect(left).toEqual([]);
   await driver.uninstall();
+  expect(await sourcePorts()).toEqual({ z1: "32768\t60999", z2: "32768\t60999" });
 });
+
+async function sourcePorts(): Promise<Record<string, string>> {
+  const of = (name: string) => lab.pod(name).namespace.sysctl("net.ipv4.ip_local_port_range");
+  return { z1: await of("z1"), z2: await of("z2") };
+}
 
 test("a proxy that cannot be prepared leaves the present one in its place", async () => {
   await using driver = await Driver.open(node);

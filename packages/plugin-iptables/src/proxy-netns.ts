@@ -5,6 +5,7 @@ import {
   type NetnsHandle,
   noForwarding,
   ownArpOnly,
+  ownSourcePorts,
   removeRouting,
   routingProblems,
 } from "@millrace/host";
@@ -28,11 +29,18 @@ export interface ProxyInside {
   readonly identity: SlotIdentity;
 }
 
-/** Makes a proxy's namespace ready to receive what the node redirects. Connections that are there already are not disturbed. */
-export async function ensureInside(context: NodeContext, inside: ProxyInside): Promise<void> {
+/**
+ * Makes a proxy's namespace ready to receive what the node redirects. Connections that are there already are not disturbed. `proxies` are
+ * all namespaces of proxies that the node has.
+ */
+export async function ensureInside(
+  context: NodeContext,
+  inside: ProxyInside,
+  proxies: readonly NetnsHandle[],
+): Promise<void> {
   const { config, journal } = context;
   const { netns, identity } = inside;
-  journal.change(PROXY_HOLDER, netns, wantedSysctls(context, inside));
+  journal.change(PROXY_HOLDER, netns, [...wantedSysctls(context, inside), ...ownSourcePorts(journal, netns, proxies)]);
   const node = await nodeAddress(context, tunnelAddress(identity));
   for (const family of context.families) {
     await ensureRules(placeOf(context, inside), rulesetOf(context, inside, family, node));

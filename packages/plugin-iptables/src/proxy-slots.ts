@@ -61,7 +61,9 @@ export class ProxySlots {
       if (present && present[1].device !== identity.device) this.#leaveHost(...present);
       await requireLift(this.#context, [proxyPort(index, identity) ?? []].flat());
       this.#enterHost(identity);
-      await ensureInside(this.#context, { netns, identity });
+      using opened = new DisposableStack();
+      const proxies = this.openAll().map((other) => opened.use(other));
+      await ensureInside(this.#context, { netns, identity }, proxies);
     } catch (error) {
       if (!present) await this.retire(index, identity);
       throw error;
