@@ -27,6 +27,13 @@ const capabilities = (): string[] =>
     name.toLowerCase(),
   );
 
+/** As runtimes have it for an image that sets none; of the tests' own environment a container has nothing. */
+const ENVIRONMENT = [
+  "env",
+  "--ignore-environment",
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+];
+
 /**
  * A command that runs in the image's root file system with these capabilities and no others, in a mount namespace of its own. What a
  * pod has from its node is the machine's. Each program replaces the one before, so signals reach the last.
@@ -36,7 +43,7 @@ function inImage(allowed: readonly string[], ...command: readonly string[]): str
   const bounding = ["-all", ...allowed.map((name) => `+${name}`)].join(",");
   return [
     ...["unshare", "--mount", "--", "sh", "-ec", `${mounts}; exec chroot "$0" "$@"`, image.root],
-    ...["setpriv", `--bounding-set=${bounding}`, "--", ...command],
+    ...[...ENVIRONMENT, "setpriv", `--bounding-set=${bounding}`, "--", ...command],
   ];
 }
 
