@@ -79,7 +79,13 @@ export {
   type Timers,
 } from "./queue/keyed-queue.ts";
 export { findDrift } from "./reconciler/drift.ts";
-export { type LastObservation, Reconciler, type ReconcilerOptions, reconcileRank } from "./reconciler/reconciler.ts";
+export {
+  type LastObservation,
+  type Purpose,
+  Reconciler,
+  type ReconcilerOptions,
+  reconcileRank,
+} from "./reconciler/reconciler.ts";
 export { ResyncLoop, type ResyncOptions } from "./reconciler/resync-loop.ts";
 export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
 export { notTakenOver } from "./selection/taken-over.ts";

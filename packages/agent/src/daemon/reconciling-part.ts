@@ -1,4 +1,12 @@
-import { KeyedQueue, type Part, type QueueStatus, Reconciler, ResyncLoop, reconcileRank } from "@millrace/core";
+import {
+  KeyedQueue,
+  type Part,
+  type Purpose,
+  type QueueStatus,
+  Reconciler,
+  ResyncLoop,
+  reconcileRank,
+} from "@millrace/core";
 import { auditTime, filter, type Subscription } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
@@ -41,9 +49,9 @@ export class ReconcilingPart implements Part {
   }
 
   /** Reads the kernel now; what differs becomes events, what was found becomes the view. */
-  async observe(): Promise<void> {
+  async observe(purpose?: Purpose): Promise<void> {
     const { reconciler } = this.#running.value;
-    await reconciler.observe();
+    await reconciler.observe(purpose);
     const { lastObservation: last } = reconciler;
     if (last === undefined) return;
     const began = new Date(Date.parse(last.time) - Math.ceil(last.durationMs)).toISOString();
@@ -79,7 +87,7 @@ export class ReconcilingPart implements Part {
         for (const passed of gate.passed(engine.state, subject)) queue.add(passed);
       }),
       changes.subscribe(() => {
-        this.observe().catch((error: unknown) => log.error({ err: error }, "the kernel could not be read back"));
+        this.observe("new").catch((error: unknown) => log.error({ err: error }, "the kernel could not be read back"));
       }),
     ];
     this.#running.set({ reconciler, queue, resync, subscriptions });

@@ -217,6 +217,25 @@ describe("drift", () => {
     expect(made.types(workload(1)).at(-1)).toBe("drift.mended");
   });
 
+  test("that cannot be mended is not tried again because of what was done, but what is new is", async () => {
+    const made = await agent({}, ...everything, pod(2), veth(2));
+    made.redirection.problems.set("uid-1", ["ingress filter is missing"]);
+    const found = () => made.records.flatMap(({ type, subject }) => (type === "drift.found" ? [subject] : []));
+    for (let look = 1; look <= 3; look++) {
+      await made.reconciler.observe("new");
+      await made.idle();
+      expect(found()).toEqual([workload(1)]);
+    }
+    made.redirection.workloads.delete("uid-2");
+    await made.reconciler.observe("new");
+    await made.idle();
+    expect(found()).toEqual([workload(1), workload(2)]);
+    made.redirection.problems.clear();
+    await made.reconciler.observe("new");
+    await made.idle();
+    expect(made.types(workload(1)).at(-1)).toBe("drift.mended");
+  });
+
   test("what is under way is not looked at", async () => {
     const made = await agent({ queue: { backoff: { baseMs: 10_000, capMs: 10_000 } } }, ...everything);
     made.redirection.before.set("apply", () => {

@@ -28,8 +28,14 @@ export interface LastObservation {
   readonly durationMs: number;
 }
 
-/** Looking after something was done again tells only whether that helped: what else differs waits for the next look. */
-type Purpose = "find and mend" | "mend";
+/**
+ * What a look at the kernel is for, from least to most. `mended`: whether doing it again helped what had drifted. `new`: also what has drifted
+ * since; of what doing it again did not help nothing is said, or it would be done again at once, for ever. `all`: that too.
+ */
+const PURPOSES = ["mended", "new", "all"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+const more = (a: Purpose, b: Purpose): Purpose => (PURPOSES.indexOf(a) > PURPOSES.indexOf(b) ? a : b);
 
 /** Brings one subject at a time to what the state last asked for, by the backend's verbs, and tells the outcome as an event. */
 export class Reconciler {
@@ -75,14 +81,14 @@ export class Reconciler {
   }
 
   /** Looks at the kernel and tells what differs from what was applied, and what no longer does. Rejects when looking failed. */
-  observe(): Promise<void> {
-    return this.#observe("find and mend");
+  observe(purpose: Purpose = "all"): Promise<void> {
+    return this.#observe(purpose);
   }
 
   /** One at a time. Whoever asks meanwhile gets the next one: what has changed since may not be in what is being read. */
   #observe(purpose: Purpose): Promise<void> {
     if (this.#next !== undefined) {
-      if (purpose === "find and mend") this.#next.purpose = purpose;
+      this.#next.purpose = more(this.#next.purpose, purpose);
       return this.#next.done;
     }
     if (this.#observing === undefined) return this.#begin(purpose);
@@ -108,7 +114,8 @@ export class Reconciler {
     this.#last = { observation, time: new Date().toISOString(), durationMs: roundMs(now() - begin) };
     const after = state();
     const drift = findDrift(after, observation);
-    for (const [subject, problems] of purpose === "mend" ? [] : drift) {
+    for (const [subject, problems] of purpose === "mended" ? [] : drift) {
+      if (purpose === "new" && after.drift.has(subject)) continue;
       // Asked for or confirmed while we looked: the observation may be older than that.
       if (!isUnchanged(before, after, subject)) continue;
       log.warn({ subject, problems }, "drift found, will be mended");
@@ -125,7 +132,7 @@ export class Reconciler {
   #verifyMended(): void {
     const state = this.#options.state();
     if (state.drift.size === 0 || state.drift.some((_, subject) => isUnderWay(state, subject))) return;
-    this.#observe("mend").catch((error: unknown) => {
+    this.#observe("mended").catch((error: unknown) => {
       this.#options.log.error(
         { code: errorCode(error), error: errorMessage(error) },
         "the kernel could not be observed",
