@@ -134,6 +134,22 @@ test("ADD tells the interface as the kernel has it, and answers once it is redir
   ]);
 });
 
+test("a further interface of the container neither replaces the one that is redirected nor ends it", async () => {
+  const a = node.addPod("a", { addresses: ["198.18.250.11"] });
+  node.ip("link", "add", "h-net1", "type", "veth", "peer", "name", "net1", "netns", `${node.name}-a`);
+  await start();
+  expect(await ask(add(a.path))).toEqual({ ok: true });
+  const first = { containerId: "c1", uid: pod.uid, ifName: "eth0", netns: a.path, netnsInode: a.inode };
+  engine.attachments.mockReturnValue([first]);
+  expect(await ask(add(a.path, { ifName: "net1" }))).toEqual({ ok: true });
+  for (let i = 0; i < 2; i++) expect(await ask({ ...del, ifName: "net1" })).toEqual({ ok: true });
+  expect(recorder.events.map(({ type }) => type)).toEqual(["interface.added"]);
+  // The same interface once more is told again, and its own end is.
+  expect(await ask(add(a.path))).toEqual({ ok: true });
+  expect(await ask(del)).toEqual({ ok: true });
+  expect(recorder.events.map(({ type }) => type)).toEqual(["interface.added", "interface.added", "interface.removed"]);
+});
+
 test("ADD falls back to the addresses of prevResult where the kernel shows none", async () => {
   const a = node.addPod("a", { addresses: [] });
   await start();

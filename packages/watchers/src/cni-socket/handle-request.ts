@@ -57,8 +57,14 @@ async function add(request: Request<"ADD">, context: RequestContext): Promise<Cn
   let refusal: CniReply | undefined;
   try {
     const facts = inspectInterface(request, context.node);
-    context.removed.forget(containerId);
-    context.sink(inputs.interfaceAdded({ containerId, ...pod, ...facts, source: "cni" }));
+    const first = otherInterface(request, context);
+    if (first === undefined) {
+      context.removed.forget(containerId);
+      context.sink(inputs.interfaceAdded({ containerId, ...pod, ...facts, source: "cni" }));
+    } else {
+      const fields = { containerId, ...pod, ifName: request.ifName, redirected: first };
+      context.log.warn(fields, "a further interface of a pod is not redirected; its first one is");
+    }
   } catch (error) {
     if (!(error instanceof WatcherError)) throw error;
     refusal = refuseInterface(error);
@@ -82,8 +88,24 @@ async function add(request: Request<"ADD">, context: RequestContext): Promise<Cn
   }
 }
 
+/**
+ * The name of the container's interface that an ADD told of, when that is not the one of this request. An attachment is a container and
+ * an interface (CNI spec, section 2, "Parameters"): a pod has several where a second network of it, by Multus, has our plugin in its
+ * chain too. One is redirected, the first, and what comes and goes beside it must not end that.
+ */
+function otherInterface(
+  { containerId, ifName }: Request<"ADD" | "DEL">,
+  { engine }: RequestContext,
+): string | undefined {
+  const known = engine.attachments().find((attachment) => attachment.containerId === containerId);
+  return known?.ifName === ifName ? undefined : known?.ifName;
+}
+
 /** Runs in any order and any number of times, also for what never was: always succeeds (CNI spec, "DEL"). */
-async function del({ containerId, pod }: Request<"DEL">, { sink, removed }: RequestContext): Promise<CniReply> {
+async function del(request: Request<"DEL">, context: RequestContext): Promise<CniReply> {
+  const { containerId, pod } = request;
+  const { sink, removed } = context;
+  if (otherInterface(request, context) !== undefined) return ok;
   if (removed.note(containerId)) sink(inputs.interfaceRemoved({ containerId, uid: pod.uid }));
   return ok;
 }
