@@ -85,3 +85,16 @@ it("does not halve what is small", () => {
   writeSysctl(old.fd, RANGE, "40000 42046");
   expect(ownSourcePorts(journal, old, [])).toEqual([]);
 });
+
+it("takes a half of the usual range for what another agent has given", () => {
+  const [old] = proxies;
+  give(old, [old]);
+  const elsewhere = mkdtempSync(join(tmpdir(), "millrace-ports-"));
+  const nothing = () => {};
+  const other = new SysctlJournal(elsewhere, { debug: nothing, info: nothing, warn: nothing, error: nothing });
+  try {
+    expect(ownSourcePorts(other, old, [old])).toEqual([]);
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
+});

@@ -9,6 +9,9 @@ interface PortRange {
 
 const PATH = "net/ipv4/ip_local_port_range";
 
+/** What a new namespace has (net/ipv4/af_inet.c, inet_init_net()). */
+const USUAL: PortRange = { low: 32_768, high: 60_999 };
+
 /** A range that has fewer ports is left whole: its halves would be too small for a proxy that speaks for many clients. */
 const FEWEST = 2_048;
 
@@ -16,7 +19,8 @@ const FEWEST = 2_048;
  * Gives the kernel of a proxy's namespace one half of its range to choose source ports from, for both families
  * (Documentation/networking/ip-sysctl.rst, ip_local_port_range). An old proxy and the one after it speak for the same clients to the same
  * servers, and neither kernel knows which ports the other's has in use: where they choose alike, one of two connections cannot be. The
- * new proxy gets the half that fewer of the node's other proxies are in; what it was given once, it keeps.
+ * new proxy gets the half that fewer of the node's other proxies are in; what it was given once, it keeps. Half of the usual range is not
+ * halved again: another agent, with a journal of its own, has given it.
  */
 export function ownSourcePorts(
   journal: SysctlJournal,
@@ -27,6 +31,7 @@ export function ownSourcePorts(
   if (given !== undefined) return [{ path: PATH, value: given }];
   const whole = read(netns);
   if (whole.high - whole.low + 1 < FEWEST) return [];
+  if (halves(USUAL).some(({ low, high }) => low === whole.low && high === whole.high)) return [];
   const taken = proxies.filter(({ inode }) => inode !== netns.inode).map(read);
   const crowd = (half: PortRange): number =>
     taken.filter(({ low, high }) => low <= half.high && half.low <= high).length;
