@@ -45,8 +45,8 @@ static __always_inline bool collides(struct __sk_buff *skb, const struct packet 
  * the proxy, since before the enrolment or by an exclusion, as the one who began it or as the one who was called; or another
  * proxy has it. VERDICT_PASSED if it may.
  */
-static __always_inline enum verdict is_taken(struct __sk_buff *skb, const struct packet *packet,
-					     const struct settings *settings)
+static __always_inline enum verdict why_taken(struct __sk_buff *skb, const struct packet *packet,
+					      const struct settings *settings)
 {
 	struct flow answer;
 	__u64 *until;
@@ -104,7 +104,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 
 	settings = read_settings();
 	if (frame == FRAME_TCP && is_syn(packet)) {
-		enum verdict taken = is_taken(skb, packet, &settings);
+		enum verdict taken = why_taken(skb, packet, &settings);
 
 		if (taken != VERDICT_PASSED)
 			return refuse(skb, packet, taken);
