@@ -28,7 +28,7 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
   afterAll(() => lab?.[Symbol.asyncDispose]());
   let since = 0;
   beforeEach(() => {
-    since = proxy.records.length;
+    since = proxy.mark();
   });
 
   async function install(driver: Driver): Promise<void> {
@@ -42,7 +42,7 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
     const [m1, ext] = [lab.pod("m1"), lab.external("ext")];
     for (const family of FAMILIES) {
       for (const [from, to] of [[m1, ext] as const, [ext, m1] as const]) {
-        const before = proxy.records.length;
+        const before = proxy.mark();
         const endpoint = await from.endpoint();
         const outcome = await endpoint.ask("report", { host: to.address(family), port: PORT, timeoutMs: 10_000 });
         expect(outcome).toMatchObject({ ok: true, value: { peer: from.address(family) } });
@@ -77,6 +77,6 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
     await expectCaptured();
 
     await back.uninstall();
-    expect(proxy.records.length - since).toBe(16);
+    expect(proxy.since(since).length).toBe(16);
   });
 });

@@ -69,7 +69,7 @@ function configure(version: string): void {
 /** Connects once in each family; returns what the proxy saw of it, for which it waits as long as `records` are missing. */
 async function connect(pod: LabPod, records: number) {
   const client = await pod.endpoint();
-  const since = proxy.records.length;
+  const since = proxy.mark();
   for (const family of FAMILIES) {
     const made = await client.ask("report", { host: lab.external("world").address(family), port: PORT });
     expect(made).toMatchObject({ ok: true, value: { peer: pod.address(family) } });

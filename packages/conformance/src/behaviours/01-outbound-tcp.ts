@@ -22,7 +22,7 @@ export default defineBehaviour({
     await expectCaptured(trial, made, { frontend: "outbound", source, destination: to });
 
     const client = await bed.m1.endpoint();
-    const since = bed.proxy.records.length;
+    const since = bed.proxy.mark();
     const up = expect.success("upload", await client.ask("upload", { ...to, bytes: BULK, timeoutMs: within(10_000) }));
     expect.equal("bytes that arrived", up.bytes, BULK);
     expect.equal("their SHA-256", up.sha256, up.sentSha256);

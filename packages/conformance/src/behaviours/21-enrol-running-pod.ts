@@ -28,7 +28,7 @@ export default defineBehaviour({
 
     bed.labelLate(true);
     try {
-      const since = bed.proxy.records.length;
+      const since = bed.proxy.mark();
       // Ask the network, not the agent, when capture has begun.
       await eventually(
         expect,

@@ -40,7 +40,7 @@ export default defineBehaviour({
       await bed.agent.untilLeft(bed.l1);
       await killedDuring(trial, "changing the proxy", () => bed.node.applyPod(z2.pod), active(trial, z2.pod.uid));
       await bed.agent.untilActive(z2.pod);
-      const since = z2.records.length;
+      const since = z2.mark();
       const client = await bed.m1.endpoint();
       expect.success("a connection by the new proxy", await client.ask("report", out));
       expect.that("it was the new proxy's", (await z2.awaitRecords({ destination: out.host }, since)).length > 0, "z2");

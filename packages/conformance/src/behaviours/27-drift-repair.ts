@@ -55,7 +55,7 @@ async function capturedAgain(
   to: LabHost,
   frontend: "outbound" | "inbound",
 ): Promise<void> {
-  const since = bed.proxy.records.length;
+  const since = bed.proxy.mark();
   const client = await from.endpoint();
   const outcome = await client.ask("report", { host: to.address(family), port: SERVER_PORT });
   const seen = expect.success(`${from.name} → ${to.name}, mended`, outcome);

@@ -29,7 +29,7 @@ async function killUnderLoad(trial: Trial): Promise<void> {
   const { bed, family, expect } = trial;
   const targets = [bed.ext, bed.m2].map((host) => ({ host: host.address(family), port: SERVER_PORT }));
   const client = await bed.m1.endpoint();
-  const since = bed.proxy.records.length;
+  const since = bed.proxy.mark();
   await using escapes = await countEscapes(bed.node, bed.m1, [bed.m2]);
   const streams = await client.ask("startStreams", { targets, intervalMs: 10 });
   const load = client.ask("load", { targets, rate: RATE, seconds: SECONDS });

@@ -77,7 +77,7 @@ async function captured(
 async function untilExcluded({ bed, family, expect }: Trial, excluded: boolean): Promise<void> {
   const client = await bed.m1.endpoint();
   await eventually(expect, `port ${OTHER_PORT} ${excluded ? "excluded" : "captured"}`, async () => {
-    const since = bed.proxy.records.length;
+    const since = bed.proxy.mark();
     const outcome = await client.ask("report", { host: bed.ext.address(family), port: OTHER_PORT });
     const wanted = { destinationPort: OTHER_PORT };
     const records = await bed.proxy.awaitRecords(wanted, since, 1, excluded ? 50 : undefined);

@@ -14,7 +14,7 @@ export default defineBehaviour({
   async run(trial) {
     const { bed, family, temperature, expect } = trial;
     if (temperature === "cold") await bed.cool();
-    const since = bed.proxy.records.length;
+    const since = bed.proxy.mark();
     const host = bed.z.address(family);
     const url = `http://${hostPort(host, PROXY_PORTS.readiness)}/`;
     for (const from of [bed.node, bed.p1, bed.m1, bed.ext]) {

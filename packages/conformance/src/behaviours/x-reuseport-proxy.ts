@@ -19,7 +19,7 @@ export default defineBehaviour({
       const to = { host: bed.ext.address(family), port: SERVER_PORT };
       const made = await contact(trial, bed.m1, to);
       await expectCaptured(trial, made, { frontend: "outbound", source: bed.m1.address(family), destination: to });
-      const since = bed.proxy.records.length;
+      const since = bed.proxy.mark();
       await using escapes = await countEscapes(bed.node, bed.m1);
       const result = await (await bed.m1.endpoint()).ask("load", {
         targets: [to],

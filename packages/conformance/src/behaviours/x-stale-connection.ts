@@ -24,7 +24,7 @@ export default defineBehaviour({
     await node.namespace.runChecked("conntrack", ["-I", ...of, ...state, "--mark", PASSES.split("/")[0] ?? ""]);
     const kept = await node.namespace.runChecked("conntrack", ["-L", ...of, "--mark", PASSES]);
     if (!kept.includes("ESTABLISHED")) throw new LabError("ERR_EXPECTATION", `no entry of conntrack was made: ${kept}`);
-    const since = bed.proxy.records.length;
+    const since = bed.proxy.mark();
     const client = await m1.endpoint();
     const seen = expect.success("from the same port", await client.ask("report", { ...to, localPort: LOCAL_PORT }));
     expect.equal("the server saw", seen.peer, m1.address(family));

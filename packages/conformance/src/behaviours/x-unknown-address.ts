@@ -21,7 +21,7 @@ export default defineBehaviour({
     try {
       for (let round = 0; round < (temperature === "cold" ? 1 : 5); round++) {
         if (temperature === "cold") await bed.cool();
-        const since = bed.proxy.records.length;
+        const since = bed.proxy.mark();
         const client = await m1.endpoint();
         const to = { host: ext.address(family), port: SERVER_PORT };
         const made = await client.ask("report", { ...to, localAddress: address });

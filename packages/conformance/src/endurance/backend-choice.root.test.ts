@@ -50,7 +50,7 @@ async function expectCaptured(): Promise<void> {
   for (const [from, to, frontend] of ways) {
     const counter = await EscapeCounter.start(to, from);
     for (const family of FAMILIES) {
-      const mark = proxy.records.length;
+      const mark = proxy.mark();
       const outcome = await (await from.endpoint()).ask("report", { host: to.address(family), port: PORT });
       expect(outcome).toMatchObject({ ok: true, value: { peer: from.address(family) } });
       const taken = await proxy.awaitRecords({ source: from.address(family), destination: to.address(family) }, mark);

@@ -43,7 +43,7 @@ async function expectNothingLost(): Promise<void> {
   for (const name of ["m1", "m2"]) {
     const pod = lab.pod(name);
     for (const family of FAMILIES) {
-      const mark = proxy.records.length;
+      const mark = proxy.mark();
       const dial = { host: lab.external("world").address(family), port: PORT };
       const outcome = await (await pod.endpoint()).ask("report", dial);
       expect(outcome).toMatchObject({ ok: true, value: { peer: pod.address(family) } });

@@ -19,6 +19,7 @@ export interface HaproxyConfigOptions {
 /** One line per ended connection; parsed by `haproxy-log.ts`. Variables: HAProxy 2.6 configuration manual, section 8.2.4. */
 const LOG_FORMAT = [
   '{"frontend":"%f"',
+  '"accepted":%Ts%ms',
   '"source":"%ci"',
   '"sourcePort":%cp',
   '"destination":"%[dst]"',

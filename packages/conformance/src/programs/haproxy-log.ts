@@ -5,6 +5,8 @@ const address = z.string().transform(plainAddress);
 
 const Record = z.object({
   frontend: z.enum(["outbound", "inbound", "hbone"]),
+  /** When it was accepted, in milliseconds since the epoch. */
+  accepted: z.number().int(),
   source: address,
   sourcePort: z.number().int(),
   destination: address,

@@ -23,7 +23,7 @@ describe("HAProxy in the lab", () => {
     });
 
     it(`ends HBONE in its sink and records it over IPv${family}`, async () => {
-      const since = proxy.records.length;
+      const since = proxy.mark();
       const client = await lab.pod("a").endpoint();
       const target = { host: lab.pod("z").address(family), port: PROXY_PORTS.hbone };
       expect(await client.ask("report", target)).toMatchObject({ ok: true, value: { local: "127.0.0.1" } });
@@ -31,6 +31,18 @@ describe("HAProxy in the lab", () => {
       expect(await proxy.awaitRecords({ frontend: "hbone", source, destination: target.host }, since)).toHaveLength(1);
     });
   }
+
+  it("tells what it accepted since a mark from what only ended since", async () => {
+    const client = await lab.pod("a").endpoint();
+    const target = { host: lab.pod("z").address(4), port: PROXY_PORTS.hbone };
+    const begun = proxy.mark();
+    const opened = await client.ask("open", target);
+    if (!opened.ok) throw new Error(opened.failure);
+    const later = proxy.mark();
+    await client.ask("close", { handle: opened.value.handle });
+    expect(await proxy.awaitRecords({ source: lab.pod("a").address(4) }, begun)).toHaveLength(1);
+    expect(proxy.since(later)).toEqual([]);
+  });
 
   it("drains: serves what is open and takes nothing new", async () => {
     const client = await lab.pod("a").endpoint();

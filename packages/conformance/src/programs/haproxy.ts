@@ -21,14 +21,16 @@ export interface HaproxyOptions {
 const KEPT_TROUBLES = 10;
 
 /** What to look for among the records; every field given must agree. */
-export type RecordFilter = Partial<Omit<ProxyRecord, "received" | "sent">>;
+export type RecordFilter = Partial<Omit<ProxyRecord, "accepted" | "received" | "sent">>;
+
+/** A moment in milliseconds since the epoch, as the proxy's log gives them. */
+export type Mark = number;
 
 /** HAProxy, running as the node proxy in a pod of the lab. */
 export class Haproxy implements AsyncDisposable {
   readonly pod: LabPod;
   readonly program: Program;
-  /** Connections that have ended, oldest first. */
-  readonly records: ProxyRecord[] = [];
+  readonly #records: ProxyRecord[] = [];
 
   private constructor(pod: LabPod, options: HaproxyOptions) {
     this.pod = pod;
@@ -40,7 +42,7 @@ export class Haproxy implements AsyncDisposable {
     this.program = pod.start("haproxy", haproxyBinary(), ["-db", "-f", file], {
       onLine: (line) => {
         const record = parseProxyRecord(line);
-        if (record !== undefined) this.records.push(record);
+        if (record !== undefined) this.#records.push(record);
       },
     });
   }
@@ -68,14 +70,34 @@ export class Haproxy implements AsyncDisposable {
     return asked.status === 0;
   }
 
-  /** Records that agree with the filter, from `since` (an earlier `records.length`) on. */
-  find(filter: RecordFilter, since = 0): ProxyRecord[] {
+  /** This moment, to ask {@link since} with. Waits for the next millisecond to begin: the log is no finer. */
+  mark(): Mark {
+    const now = Date.now();
+    while (Date.now() === now);
+    return Date.now();
+  }
+
+  /**
+   * Connections that have ended and that it accepted at the mark or later, in the order in which they ended. What was accepted
+   * before it does not count even when it ends after it: a client whose path was cut is served long after it has gone.
+   */
+  since(mark: Mark = 0): ProxyRecord[] {
+    return this.#records.filter(({ accepted }) => accepted >= mark);
+  }
+
+  /** Those of {@link since} that agree with the filter. */
+  find(filter: RecordFilter, since: Mark = 0): ProxyRecord[] {
     const wanted = Object.entries(filter) as [keyof RecordFilter, unknown][];
-    return this.records.slice(since).filter((record) => wanted.every(([key, value]) => record[key] === value));
+    return this.since(since).filter((record) => wanted.every(([key, value]) => record[key] === value));
   }
 
   /** Waits until `count` records agree with the filter, at most `timeoutMs`; returns those there are by then. */
-  async awaitRecords(filter: RecordFilter, since = 0, count = 1, timeoutMs = within(2_000)): Promise<ProxyRecord[]> {
+  async awaitRecords(
+    filter: RecordFilter,
+    since: Mark = 0,
+    count = 1,
+    timeoutMs = within(2_000),
+  ): Promise<ProxyRecord[]> {
     const deadline = performance.now() + timeoutMs;
     while (this.find(filter, since).length < count && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -83,14 +105,14 @@ export class Haproxy implements AsyncDisposable {
     return this.find(filter, since);
   }
 
-  /** Evidence: its last records as text. */
-  describe(since = 0): string[] {
-    return this.records.slice(since).map(describeRecord);
+  /** Evidence: its records as text. */
+  describe(since: Mark = 0): string[] {
+    return this.since(since).map(describeRecord);
   }
 
   /** What tells why a connection failed here: the last that ended out of order, and the last messages that are no records. */
   troubles(): { readonly ended: readonly string[]; readonly messages: readonly string[] } {
-    const ended = this.records.filter(({ termination }) => termination !== "--").map(describeTrouble);
+    const ended = this.#records.filter(({ termination }) => termination !== "--").map(describeTrouble);
     const messages = this.program.lines.filter((line) => parseProxyRecord(line) === undefined);
     return { ended: ended.slice(-KEPT_TROUBLES), messages: messages.slice(-KEPT_TROUBLES) };
   }

@@ -1,5 +1,6 @@
 import type { LabHost } from "../lab/lab-host.ts";
 import type { Place, Seen } from "../programs/endpoint/protocol.ts";
+import type { Mark } from "../programs/haproxy.ts";
 import type { ProxyRecord } from "../programs/haproxy-log.ts";
 import { describeRecord } from "../programs/haproxy-log.ts";
 import { within } from "../slow.ts";
@@ -21,8 +22,8 @@ export interface Contact {
   /** Milliseconds that connection took. */
   readonly ms: number;
   readonly connections: number;
-  /** How many records the proxy had before. */
-  readonly since: number;
+  /** When it began: see `Haproxy.mark`. */
+  readonly since: Mark;
 }
 
 /**
@@ -32,7 +33,7 @@ export interface Contact {
 export async function contact(trial: Trial, from: LabHost, to: Place, options: ContactOptions = {}): Promise<Contact> {
   const { bed, expect, temperature } = trial;
   const client = await from.endpoint();
-  const since = bed.proxy.records.length;
+  const since = bed.proxy.mark();
   const dial = { ...to, ...options };
   const what = `${from.name} → ${to.host} port ${to.port}`;
   if (temperature === "cold") {
@@ -78,18 +79,18 @@ export async function expectUntouched(trial: Trial, made: Contact): Promise<void
 }
 
 /**
- * The proxy's records from `since` on. A record is written when its connection has ended on both sides, a little after the
+ * The proxy's records of connections since then. A record is written when its connection has ended on both sides, a little after the
  * client is done: waits up to 10 s for `atLeast` of them, and then until none has come for a while.
  */
 export async function recordsSince(
   { bed }: Pick<Trial, "bed">,
-  since: number,
+  since: Mark,
   atLeast = 0,
 ): Promise<readonly ProxyRecord[]> {
   await bed.proxy.awaitRecords({}, since, atLeast, within(10_000));
-  for (let count = -1; count !== bed.proxy.records.length; ) {
-    count = bed.proxy.records.length;
+  for (let count = -1; count !== bed.proxy.since(since).length; ) {
+    count = bed.proxy.since(since).length;
     await bed.settle();
   }
-  return bed.proxy.records.slice(since);
+  return bed.proxy.since(since);
 }

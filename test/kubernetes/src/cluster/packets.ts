@@ -5,7 +5,7 @@ import { type Cluster, SERVER_PORT } from "./cluster.ts";
 /** New connections from the pod to the world, one in each family: the world sees the pod, and the proxy had each of them once. */
 export async function expectCaptured(cluster: Cluster, pod: LabPod, port = SERVER_PORT): Promise<void> {
   for (const family of FAMILIES) {
-    const before = cluster.proxy.records.length;
+    const before = cluster.proxy.mark();
     await dial(cluster, pod, family, port, "captured");
     const taken = await cluster.proxy.awaitRecords({ frontend: "outbound", source: pod.address(family) }, before);
     expect(taken, `of ${pod.name} by IPv${family}`).toMatchObject([{ destinationPort: port }]);
@@ -31,7 +31,7 @@ export async function expectCapturedInbound(cluster: Cluster, pod: LabPod): Prom
   await (await pod.endpoint()).listen(SERVER_PORT);
   const client = await cluster.world.endpoint();
   for (const family of FAMILIES) {
-    const before = cluster.proxy.records.length;
+    const before = cluster.proxy.mark();
     const outcome = await client.ask("report", { host: pod.address(family), port: SERVER_PORT });
     expect(outcome).toMatchObject({ ok: true, value: { peer: cluster.world.address(family) } });
     const taken = await cluster.proxy.awaitRecords({ frontend: "inbound", destination: pod.address(family) }, before);

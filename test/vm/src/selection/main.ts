@@ -150,7 +150,7 @@ async function expectCaptured(
   family: 4 | 6,
   frontend: "outbound" | "inbound",
 ): Promise<void> {
-  const since = proxy.records.length;
+  const since = proxy.mark();
   const host = to.address(family);
   const outcome = await (await from.endpoint()).ask("report", { host, port: PORT });
   if (!outcome.ok) throw new Error(`${from.name} → ${host}: ${JSON.stringify(outcome)}`);

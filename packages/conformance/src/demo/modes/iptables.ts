@@ -76,7 +76,7 @@ async function guard(stage: Stage, flavour: Flavour): Promise<string[]> {
   const problem = found.stdout.split("\n").find((line) => line.startsWith("!"));
   expect(problem !== undefined, `status does not tell what is missing: ${found.stdout}`);
   await stage.agent(1).until("mended rules", ({ observation }) => observation?.problems.length === 0);
-  const mark = stage.proxy(1).records.length;
+  const mark = stage.proxy(1).mark();
   await stage.get(stage.cart, stage.db.address(4));
   const taken = await stage.proxy(1).awaitRecords({ frontend: "outbound", source: stage.cart.address(4) }, mark);
   expectSame("connections that the proxy took", taken.length, 1);

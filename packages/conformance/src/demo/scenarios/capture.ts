@@ -63,7 +63,7 @@ async function walk(stage: Stage, path: Path, family: Family): Promise<string[]>
   const from = path.from(stage);
   const destination = path.address?.(family) ?? path.to(stage).address(family);
   const port = path.port ?? PORTS.http;
-  const marks = ([1, 2] as const).map((node) => stage.proxy(node).records.length);
+  const marks = ([1, 2] as const).map((node) => stage.proxy(node).mark());
   const seen = await stage.get(from, destination, port);
   expectSame("the server's peer", seen.peer, from.address(family));
   const evidence: string[] = [];
@@ -73,10 +73,7 @@ async function walk(stage: Stage, path: Path, family: Family): Promise<string[]>
     expectSame(`connections that the proxy of node ${node} took on its ${frontend} port`, records.length, 1);
     evidence.push(`proxy of node ${node}: ${frontend} ${from.address(family)} → ${destination} port ${port}`);
   }
-  const taken = ([1, 2] as const).reduce(
-    (sum, node) => sum + stage.proxy(node).records.length - (marks[node - 1] ?? 0),
-    0,
-  );
+  const taken = ([1, 2] as const).reduce((sum, node) => sum + stage.proxy(node).since(marks[node - 1] ?? 0).length, 0);
   expectSame("times it was captured", taken, path.captured.length);
   return [...evidence, `server ${path.to(stage).name}: peer ${seen.peer}`];
 }
@@ -84,7 +81,7 @@ async function walk(stage: Stage, path: Path, family: Family): Promise<string[]>
 async function hbone(stage: Stage, family: Family): Promise<string[]> {
   const server = await stage.web.endpoint();
   await server.ask("accepted", { port: PORTS.hbone, clear: true });
-  const mark = stage.proxy(1).records.length;
+  const mark = stage.proxy(1).mark();
   const client = await stage.world.endpoint();
   const outcome = await client.ask("upload", { host: stage.web.address(family), port: PORTS.hbone, bytes: 10_000 });
   const filter = {

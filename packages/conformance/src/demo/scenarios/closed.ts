@@ -41,7 +41,7 @@ async function back(stage: Stage): Promise<string[]> {
   await stage.restartProxy();
   const evidence: string[] = [];
   for (const family of FAMILIES) {
-    const mark = stage.proxy(1).records.length;
+    const mark = stage.proxy(1).mark();
     await stage.get(stage.cart, stage.db.address(family));
     const taken = await stage.proxy(1).awaitRecords({ frontend: "outbound", source: stage.cart.address(family) }, mark);
     expectSame("connections that the proxy took", taken.length, 1);

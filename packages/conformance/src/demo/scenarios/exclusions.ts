@@ -25,7 +25,7 @@ async function excluded(stage: Stage, { pod, annotation, from, to, frontend }: W
     for (const family of FAMILIES) {
       const seen = await withoutProxies(stage, () => stage.get(from, to.address(family), EXCLUDED));
       expectSame("the server's peer", seen.peer, from.address(family));
-      const mark = stage.proxy(1).records.length;
+      const mark = stage.proxy(1).mark();
       await stage.get(from, to.address(family));
       const taken = await stage.proxy(1).awaitRecords({ frontend, source: from.address(family) }, mark);
       expectSame(`connections to port ${PORTS.http} that the proxy took`, taken.length, 1);
@@ -36,7 +36,7 @@ async function excluded(stage: Stage, { pod, annotation, from, to, frontend }: W
   } finally {
     await annotate(stage, pod, {});
   }
-  const mark = stage.proxy(1).records.length;
+  const mark = stage.proxy(1).mark();
   await stage.get(from, to.address(6), EXCLUDED);
   await stage.proxy(1).awaitRecords({ frontend, destinationPort: EXCLUDED }, mark);
   return [...evidence, `without the annotation port ${EXCLUDED} is captured again`];

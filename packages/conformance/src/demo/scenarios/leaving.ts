@@ -18,7 +18,7 @@ async function handover(stage: Stage): Promise<string[]> {
   const kept = await client.ask("stopStreams", streams);
   expectSame("connections that failed", loaded.failures, []);
   for (const stream of kept) expect(stream.failure === undefined, `stream to ${stream.host} broke: ${stream.failure}`);
-  const mark = next.records.length;
+  const mark = next.mark();
   await client.ask("report", { host: stage.world.address(4), port: 8081 });
   const taken = await next.awaitRecords({ frontend: "outbound", source: stage.api.address(4) }, mark);
   expectSame("connections that the new proxy took", taken.length, 1);
@@ -33,7 +33,7 @@ async function unenrol(stage: Stage): Promise<string[]> {
   node.applyPod(stage.cart, { annotations: { "ambient.istio.io/redirection": "disabled" } });
   await stage.agent(1).untilLeft(stage.cart);
   expectSame("objects of ours that are its", await stage.mode.objectsOfPod(stage, stage.cart), []);
-  const mark = stage.proxy(1).records.length;
+  const mark = stage.proxy(1).mark();
   for (const family of FAMILIES) {
     const seen = await stage.get(stage.cart, stage.db.address(family));
     expectSame("the server's peer", seen.peer, stage.cart.address(family));
@@ -45,7 +45,7 @@ async function unenrol(stage: Stage): Promise<string[]> {
 async function reenrol(stage: Stage): Promise<string[]> {
   stage.lab.node(1).applyPod(stage.cart);
   await stage.agent(1).untilEnrolled(stage.cart);
-  const mark = stage.proxy(1).records.length;
+  const mark = stage.proxy(1).mark();
   await stage.get(stage.cart, stage.db.address(6));
   const taken = await stage.proxy(1).awaitRecords({ frontend: "outbound", source: stage.cart.address(6) }, mark);
   expectSame("connections that the proxy took", taken.length, 1);

@@ -5,7 +5,7 @@ import { familyName, PORTS, type Stage } from "../stage.ts";
 
 /** Runs `talk` and fails if any proxy took a connection meanwhile. */
 export async function withoutProxies<Value>(stage: Stage, talk: () => Promise<Value>): Promise<Value> {
-  const marks = ([1, 2] as const).map((node) => stage.proxy(node).records.length);
+  const marks = ([1, 2] as const).map((node) => stage.proxy(node).mark());
   const value = await talk();
   await new Promise((resolve) => setTimeout(resolve, 100)); // a record is written when its connection ends
   const taken = ([1, 2] as const).flatMap((node) => stage.proxy(node).describe(marks[node - 1]));
