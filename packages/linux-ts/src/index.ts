@@ -2,7 +2,7 @@
 
 export { type Address, addresses } from "./addresses.ts";
 // Reading and changing what a namespace holds
-export { deleteClsact } from "./clsact-qdisc.ts";
+export { deleteClsact, hasClsact } from "./clsact-qdisc.ts";
 export {
   type ConntrackEntry,
   type ConntrackFilter,
@@ -38,5 +38,5 @@ export type { Range, Rule, RuleAction, RuleSpec } from "./rule-codec.ts";
 export { addRule, deleteRule, rules } from "./rules.ts";
 export type { Scope } from "./scope.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";
-export { type Direction, hasClsact, type TcFilter, type TcPlace, tcFilters } from "./tc-filters.ts";
+export { type Direction, type TcFilter, type TcPlace, tcFilters } from "./tc-filters.ts";
 export { type TcpSocket, type TcpState, tcpSockets } from "./tcp-sockets.ts";

@@ -3,8 +3,6 @@ import type { NetnsFd } from "./netns.ts";
 import { dump } from "./request.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
-const RTM_NEWQDISC = 36;
-const RTM_GETQDISC = 38;
 const RTM_NEWTFILTER = 44;
 const RTM_GETTFILTER = 46;
 const TCA_KIND = 1;
@@ -101,22 +99,4 @@ function bpfOptions(options: Attributes | undefined): Partial<TcFilter> {
     ...(tag === undefined ? {} : { tag: Buffer.from(tag).toString("hex") }),
     directAction: ((options.u32(TCA_BPF_FLAGS) ?? 0) & TCA_BPF_FLAG_ACT_DIRECT) !== 0,
   };
-}
-
-/** Whether the link has a clsact qdisc; false for a link that does not exist. */
-export function hasClsact({ netns, ifindex }: { netns?: NetnsFd; ifindex: number }): boolean {
-  const payload = new PayloadWriter().struct(tcmsgLength, (view) => view.setInt32(4, ifindex, littleEndian));
-  // All links are listed (tc_dump_qdisc, net/sched/sch_api.c): the choice is ours.
-  return dump({
-    netns,
-    doing: "listing qdiscs",
-    type: RTM_GETQDISC,
-    name: "RTM_GETQDISC",
-    payload: payload.finish(),
-  }).some(
-    (message) =>
-      message.type === RTM_NEWQDISC &&
-      structOf(message.payload, tcmsgLength, "tcmsg").getInt32(4, littleEndian) === ifindex &&
-      Attributes.parse(message.payload.subarray(tcmsgLength)).string(TCA_KIND) === "clsact",
-  );
 }

@@ -7,7 +7,7 @@ import {
   type Workload,
   type WorkloadObservation,
 } from "@millrace/core";
-import { links } from "linux-ts";
+import { type Link, link, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
 import { compareExclusions, describeExclusion, type ExclusionKey } from "./exclusions.ts";
@@ -20,38 +20,76 @@ import type { ProxySlots } from "./proxy-slots.ts";
 import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
-/** So many workloads are read before the event loop turns: status and probes are answered meanwhile. */
-const WORKLOADS_A_TURN = 16;
+/** So many workloads are read at a time. Between, the event loop turns and other verbs have theirs: a pod is not kept waiting by this. */
+const WORKLOADS_AT_A_TIME = 8;
 
-/** What concerns all workloads, read once: what is done for each of them must not grow with their number. By interface. */
+/** Does a part of a reading while no other verb runs. */
+export type Section = <T>(read: () => T | Promise<T>) => Promise<T>;
+
+/** What concerns several workloads, read once: what is done for each of them must not grow with their number. By interface. */
 interface Tables {
   readonly names: ReadonlyMap<number, string>;
   readonly members: ReadonlyMap<number, readonly [string, { readonly mac: string }][]>;
   readonly exclusions: ReadonlyMap<number, readonly ExclusionKey[]>;
 }
 
-const readTables = ({ members, exclusions }: NodeKernel["maps"]): Tables => ({
-  names: new Map(links().map(({ index, name }) => [index, name])),
+const readTables = ({ members, exclusions }: NodeKernel["maps"], links: readonly Link[]): Tables => ({
+  names: new Map(links.map(({ index, name }) => [index, name])),
   members: Map.groupBy(members.entries(), ([, { ifindex }]) => ifindex),
   exclusions: exclusions.byInterface(),
 });
 
-/** Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. */
+/**
+ * Reads back everything of ours from the kernel. `wanted` is only what to compare with; without it nothing is missed that is there. What
+ * another verb changes between two sections may be in the one and not in the other: the caller knows which subjects were changed.
+ */
 export async function observe(
   kernel: NodeKernel,
   slots: ProxySlots,
   wanted: ReadonlyMap<string, Workload>,
+  section: Section,
 ): Promise<Observation> {
   const { maps, pins } = kernel;
-  const byUid = Map.groupBy(pins.workloads(), ({ uid }) => uid);
-  const tables = readTables(maps);
+  const { byUid, tables } = await section(() => ({
+    byUid: Map.groupBy(pins.workloads(), ({ uid }) => uid),
+    tables: readTables(maps, links()),
+  }));
   const workloads: WorkloadObservation[] = [];
-  for (const [uid, enrolled] of byUid) {
-    workloads.push(observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
-    if (workloads.length % WORKLOADS_A_TURN === 0) await turn();
+  for (const some of chunks([...byUid], WORKLOADS_AT_A_TIME)) {
+    await turn();
+    await section(() => {
+      for (const [uid, enrolled] of some)
+        workloads.push(observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
+    });
   }
   for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
+  await turn();
+  const node = await section(() => observeNode(kernel, slots));
+  return { ...node, workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)) };
+}
 
+/** The same of these workloads alone. Of the maps all is read, at so many entries a call: cheaper than anything that grows with pods. */
+export function observeWorkloads(
+  kernel: NodeKernel,
+  wanted: ReadonlyMap<string, Workload>,
+  uids: ReadonlySet<string>,
+): WorkloadObservation[] {
+  const { maps, pins } = kernel;
+  const pinned = [...uids].map((uid) => ({ uid, enrolled: pins.workloadsOf(uid) }));
+  const interfaces = pinned.flatMap(({ enrolled }) =>
+    enrolled.flatMap(({ ifindex }) => link(undefined, ifindex) ?? []),
+  );
+  const tables = readTables(maps, interfaces);
+  return pinned.flatMap(({ uid, enrolled }) => {
+    const workload = wanted.get(uid);
+    if (enrolled.length > 0) return [observeWorkload(kernel, tables, uid, enrolled, workload)];
+    return workload === undefined ? [] : [vanished(workload)];
+  });
+}
+
+/** What is no workload's. */
+async function observeNode(kernel: NodeKernel, slots: ProxySlots): Promise<Omit<Observation, "workloads">> {
+  const { maps } = kernel;
   const settings = maps.settings();
   const proxies: ProxyObservation[] = [];
   const problems: string[] = [];
@@ -64,12 +102,11 @@ export async function observe(
     else problems.push(`proxy slot ${slot.index} is left over`);
   }
   return {
-    workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)),
     proxies,
     problems: sortedUnique([
       ...problems,
       ...settingProblems(kernel, slots),
-      ...mapProblems(kernel, tables.names),
+      ...mapProblems(kernel),
       ...filterProblems(kernel, slots),
     ]),
     nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
@@ -178,9 +215,9 @@ function filterProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
 }
 
 /** Entries that no directory accounts for, and pins that are gone. */
-function mapProblems({ maps, pins, object }: NodeKernel, names: Tables["names"]): string[] {
+function mapProblems({ maps, pins, object }: NodeKernel): string[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
-  const nameOf = (ifindex: number) => names.get(ifindex) ?? `interface ${ifindex}, which is gone`;
+  const nameOf = (ifindex: number) => link(undefined, ifindex)?.name ?? `interface ${ifindex}, which is gone`;
   return [
     ...[...maps.workloads.entries()]
       .filter(([ifindex]) => !enrolled.has(ifindex))
@@ -193,4 +230,8 @@ function mapProblems({ maps, pins, object }: NodeKernel, names: Tables["names"])
       .map((ifindex) => `exclusions of ${nameOf(ifindex)} are left over`),
     ...object.missingPins().map((path) => `pin ${path} is missing`),
   ];
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
 }

@@ -59,15 +59,15 @@ export class Pins {
     return join(this.root, "workloads", encodeName(uid));
   }
 
+  /** All of them: as many readings of directories as there are members. */
   workloads(): WorkloadPin[] {
-    const top = join(this.root, "workloads");
-    return list(top).flatMap((name) =>
-      list(join(top, name)).map((index) => ({
-        uid: decodeName(name),
-        ifindex: Number(index),
-        directory: join(top, name, index),
-      })),
-    );
+    return list(join(this.root, "workloads")).flatMap((name) => this.workloadsOf(decodeName(name)));
+  }
+
+  /** The interfaces of one; several while it changes from one to another. */
+  workloadsOf(uid: string): WorkloadPin[] {
+    const parent = this.workloadParent(uid);
+    return list(parent).map((index) => ({ uid, ifindex: Number(index), directory: join(parent, index) }));
   }
 
   proxy(slot: number): string {

@@ -1,10 +1,18 @@
-import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
+import type {
+  NodeFacts,
+  Observation,
+  Proxies,
+  Redirection,
+  Workload,
+  WorkloadObservation,
+  WorkloadUid,
+} from "@millrace/core";
 import { Mutex, untilReleased } from "@millrace/host";
 import { setFlag } from "./address-flags.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { ADDRESS_NODE } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { observe } from "./observe.ts";
+import { observe, observeWorkloads, type Section } from "./observe.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
@@ -80,7 +88,12 @@ export class EbpfRedirection implements Redirection {
   }
 
   observe(): Promise<Observation> {
-    return this.#run("observing", () => observe(this.#kernel, this.#slots, this.#wanted));
+    const section: Section = (read) => this.#run("observing", async () => read());
+    return observe(this.#kernel, this.#slots, this.#wanted, section);
+  }
+
+  observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]> {
+    return this.#run("observing workloads", async () => observeWorkloads(this.#kernel, this.#wanted, uids));
   }
 
   async uninstall(): Promise<void> {

@@ -22,14 +22,15 @@ export interface StrayFilter {
 export function strayFilters({ config, pins }: NodeKernel, slots: readonly Slot[]): StrayFilter[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
   const proxies = new Set(slots.map(({ identity }) => identity?.hostIndex));
-  return links().flatMap(({ index: ifindex, name: ifName }) =>
+  const others = links().filter(({ index }) => !enrolled.has(index));
+  return others.flatMap(({ index: ifindex, name: ifName }) =>
     (["ingress", "egress"] as const).flatMap((direction) =>
       tcFilters({ ifindex, direction }).flatMap((filter) => {
         const program = PROGRAMS.find((name) => filterProgram(filter) === name);
         if (program === undefined || filter.handle !== config.clsact.handle) return [];
-        const isAccountedFor = program === "ztunnel_host_in" ? proxies.has(ifindex) : enrolled.has(ifindex);
+        if (program === "ztunnel_host_in" && proxies.has(ifindex)) return [];
         const { priority, handle } = filter;
-        return isAccountedFor ? [] : [{ ifindex, ifName, direction, priority, handle, program }];
+        return [{ ifindex, ifName, direction, priority, handle, program }];
       }),
     ),
   );

@@ -60,6 +60,13 @@ export class Table<Key, Value> {
     return { entries: [...this.map.entries()].length, max: this.map.info.maxEntries };
   }
 
+  /** Keys whose values pass. */
+  keysWhere(passes: (value: Value) => boolean): Key[] {
+    return [...this.map.entries()].flatMap(([key, value]) =>
+      passes(this.#value.decode(value)) ? [this.#key.decode(key)] : [],
+    );
+  }
+
   *entries(): Generator<[Key, Value]> {
     for (const [key, value] of this.map.entries()) yield [this.#key.decode(key), this.#value.decode(value)];
   }

@@ -3,6 +3,7 @@ import { removeEmpty, requireHostLink, requireNetns } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
+import { InterfaceHolders } from "./interface-holders.ts";
 import { WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { makeDirectory, removePins, type WorkloadPin } from "./pins.ts";
@@ -36,9 +37,11 @@ export function workloadHooks(pin: WorkloadPin, ifName: string): Hook[] {
  */
 export class Workloads {
   readonly #kernel: NodeKernel;
+  readonly #holders: InterfaceHolders;
 
   constructor(kernel: NodeKernel) {
     this.#kernel = kernel;
+    this.#holders = new InterfaceHolders(kernel.pins);
   }
 
   /**
@@ -53,16 +56,17 @@ export class Workloads {
     requireHostLink(workload.interface);
 
     const pin = { uid: workload.uid, ifindex: hostIndex, directory: pins.workload(workload.uid, hostIndex) };
-    const enrolled = pins.workloads();
-    requireFree(workload, enrolled);
-    const isNew = !enrolled.some(({ directory }) => directory === pin.directory);
-    const { free, taken } = this.#claim(workload, enrolled);
+    const own = pins.workloadsOf(workload.uid);
+    requireFree(workload, this.#holders.of(hostIndex));
+    const isNew = !own.some(({ ifindex }) => ifindex === hostIndex);
+    const { free, taken } = this.#claim(workload);
     let excludes: unknown;
     try {
       makeDirectory(pin.directory);
+      this.#holders.note(pin);
       const begins = isNew || this.isPassing(pin);
       if (begins) this.#setPassing(pin);
-      this.#writeMembers(workload, free);
+      this.#writeMembers(workload, free, isNew);
       for (const hook of workloadHooks(pin, hostName)) {
         await this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program));
       }
@@ -73,9 +77,7 @@ export class Workloads {
       if (isNew) await this.#removeInterface(pin);
       throw error;
     }
-    for (const old of enrolled) {
-      if (old.uid === workload.uid && old.ifindex !== hostIndex) await this.#removeInterface(old);
-    }
+    for (const old of own) if (old.ifindex !== hostIndex) await this.#removeInterface(old);
     if (excludes !== undefined) throw excludes;
     if (taken.size > 0) throw addressesInUse(workload, taken);
   }
@@ -85,17 +87,14 @@ export class Workloads {
    * addresses, none if it has no interface any more that connections could go on over.
    */
   release(uid: string): string[] {
-    const present = new Set(links().map(({ index }) => index));
-    const leaving = this.#kernel.pins.workloads().filter((pin) => pin.uid === uid && present.has(pin.ifindex));
+    const leaving = this.#kernel.pins.workloadsOf(uid).filter(({ ifindex }) => link(undefined, ifindex) !== undefined);
     for (const pin of leaving) this.#setPassing(pin);
     return leaving.flatMap((pin) => this.#addressesOf(pin));
   }
 
   /** The second half: takes the programs off and clears the entries away. */
   async remove(uid: string): Promise<void> {
-    for (const pin of this.#kernel.pins.workloads()) {
-      if (pin.uid === uid) await this.#removeInterface(pin);
-    }
+    for (const pin of this.#kernel.pins.workloadsOf(uid)) await this.#removeInterface(pin);
   }
 
   async removeAll(): Promise<void> {
@@ -107,6 +106,7 @@ export class Workloads {
     const { pins, maps, hooks, object, log } = this.#kernel;
     const names = new Map(links().map(({ index, name }) => [index, name]));
     for (const pin of pins.workloads()) {
+      this.#holders.note(pin);
       const ifName = names.get(pin.ifindex);
       const attached = workloadHooks(pin, ifName ?? "").filter((hook) => ifName && hooks.inspect(hook).programId);
       const hasEntry = maps.workloads.get(pin.ifindex) !== undefined;
@@ -138,13 +138,14 @@ export class Workloads {
   }
 
   /** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
-  #claim(workload: Workload, enrolled: readonly WorkloadPin[]): { free: string[]; taken: Map<string, string> } {
+  #claim(workload: Workload): { free: string[]; taken: Map<string, string> } {
     const free: string[] = [];
     const taken = new Map<string, string>();
     for (const address of workload.addresses) {
       const held = this.#kernel.maps.members.get(address);
-      const holder = enrolled.find(({ ifindex, uid }) => ifindex === held?.ifindex && uid !== workload.uid);
-      if (holder && link(undefined, holder.ifindex)) taken.set(address, holder.uid);
+      const holder = held && this.#holders.of(held.ifindex);
+      const isTaken = holder !== undefined && holder.uid !== workload.uid && link(undefined, holder.ifindex);
+      if (isTaken) taken.set(address, holder.uid);
       else free.push(address);
     }
     return { free, taken };
@@ -192,16 +193,16 @@ export class Workloads {
   }
 
   #addressesOf({ ifindex: of }: WorkloadPin): string[] {
-    return [...this.#kernel.maps.members.entries()].flatMap(([address, { ifindex }]) =>
-      ifindex === of ? [address] : [],
-    );
+    return this.#kernel.maps.members.keysWhere(({ ifindex }) => ifindex === of);
   }
 
-  #writeMembers({ interface: { hostIndex, mac } }: Workload, wanted: readonly string[]): void {
+  /** An interface that was not enrolled has no addresses that it would have to give up. */
+  #writeMembers({ interface: { hostIndex, mac } }: Workload, wanted: readonly string[], isNew: boolean): void {
     const { members } = this.#kernel.maps;
     for (const address of wanted) members.ensure(address, { ifindex: hostIndex, mac });
-    for (const [address, { ifindex }] of [...members.entries()]) {
-      if (ifindex === hostIndex && !wanted.includes(address)) members.delete(address);
+    if (isNew) return;
+    for (const address of members.keysWhere(({ ifindex }) => ifindex === hostIndex)) {
+      if (!wanted.includes(address)) members.delete(address);
     }
   }
 
@@ -218,6 +219,7 @@ export class Workloads {
     }
     maps.workloads.delete(pin.ifindex);
     removePins(pin.directory);
+    this.#holders.forget(pin);
     removeEmpty(pins.workloadParent(pin.uid));
   }
 }
@@ -227,9 +229,8 @@ function hasExclusions(exclusions: Exclusions): boolean {
 }
 
 /** A veth is one pod's. Whoever is enrolled on it stays: taking it over would let its connections pass for a moment. */
-function requireFree({ uid, namespace, name, interface: pod }: Workload, enrolled: readonly WorkloadPin[]): void {
-  const holder = enrolled.find((pin) => pin.ifindex === pod.hostIndex && pin.uid !== uid);
-  if (holder === undefined) return;
+function requireFree({ uid, namespace, name, interface: pod }: Workload, holder: WorkloadPin | undefined): void {
+  if (holder === undefined || holder.uid === uid) return;
   throw new EbpfError(
     "ERR_INTERFACE_IN_USE",
     `${namespace}/${name}: ${pod.hostName} is the interface of workload ${holder.uid}, which is enrolled; this one is when that one is removed`,

@@ -12,7 +12,7 @@ export function cniEngine(engine: EnginePart, reconciling: ReconcilingPart, view
     async check(uid) {
       if (engine.engine.state.requested.get(subjects.workload(uid))?.action !== "apply") return [];
       await reconciling.observe();
-      const found = view.last?.observation.workloads.find((workload) => workload.uid === uid);
+      const found = view.workload(uid);
       if (found === undefined) return ["the kernel holds nothing of its redirection"];
       const shadows = found.foreign.map(({ kind, where, owner }) => `foreign ${kind} at ${where} of ${owner}`);
       return found.state === "complete" ? [] : [...found.problems, ...shadows];

@@ -7,16 +7,14 @@ import {
   ResyncLoop,
   reconcileRank,
 } from "@millrace/core";
-import { auditTime, filter, type Subscription } from "rxjs";
+import { filter, type Subscription } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { EnginePart } from "./engine-part.ts";
+import { ReadingBack } from "./reading-back.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
 import { Started } from "./started.ts";
 import { TakingOverGate } from "./taking-over-gate.ts";
-
-/** After a change, the kernel is read back once in this time at the most, so that the status tells what is there. */
-const READ_BACK_MS = 500;
 
 interface Running {
   readonly reconciler: Reconciler;
@@ -58,6 +56,15 @@ export class ReconcilingPart implements Part {
     this.#view.record({ time: began, observation: last.observation }, this.#engine.engine.state);
   }
 
+  /** Reads what the kernel has of these workloads; false where only everything can be read. */
+  async #observeWorkloads(uids: ReadonlySet<string>): Promise<boolean> {
+    const time = new Date().toISOString();
+    const found = await this.#running.value.reconciler.observeWorkloads(uids);
+    if (found === undefined) return false;
+    this.#view.recordWorkloads({ time, uids, found }, this.#engine.engine.state);
+    return true;
+  }
+
   start(): void {
     const { engine } = this.#engine;
     const submit = engine.submit.bind(engine);
@@ -74,10 +81,13 @@ export class ReconcilingPart implements Part {
       rank: reconcileRank,
     });
     const resync = new ResyncLoop({ intervalMs: this.#intervalMs, observe: () => this.observe(), submit, log });
-    const changes = engine.records$.pipe(
-      filter(({ type }) => type === "redirection.applied" || type === "redirection.removed"),
-      auditTime(READ_BACK_MS),
-    );
+    const readingBack = new ReadingBack({
+      records$: engine.records$,
+      observe: () => this.observe("new"),
+      observeWorkloads: (uids) => this.#observeWorkloads(uids),
+      lastDurationMs: () => reconciler.lastObservation?.durationMs ?? 0,
+      log,
+    });
     const gate = new TakingOverGate(this.#redirection);
     const subscriptions = [
       engine.intents$.subscribe(({ subject }) => {
@@ -86,9 +96,7 @@ export class ReconcilingPart implements Part {
       engine.records$.pipe(filter(({ type }) => type === "redirection.applied")).subscribe(({ subject }) => {
         for (const passed of gate.passed(engine.state, subject)) queue.add(passed);
       }),
-      changes.subscribe(() => {
-        this.observe("new").catch((error: unknown) => log.error({ err: error }, "the kernel could not be read back"));
-      }),
+      readingBack.start(),
     ];
     this.#running.set({ reconciler, queue, resync, subscriptions });
     resync.start();

@@ -13,7 +13,7 @@ import {
   type Watcher,
   type WatchStatistics,
 } from "@millrace/watchers";
-import { filter, type Observable, Subject } from "rxjs";
+import { filter, map, type Observable, Subject } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { ApiPart } from "./api-part.ts";
@@ -85,7 +85,10 @@ export class WatchersPart implements Part {
     const { engine } = this.#engine;
     const logOf = (watcher: string) => this.#log.child({ component: "watchers", watcher });
     this.#kubernetes = kubernetes.enabled ? this.#kubernetesWatcher(logOf("kubernetes")) : undefined;
-    const linkChanges$ = engine.records$.pipe(filter(({ type }) => type === "link.changed"));
+    const linkChanges$ = engine.records$.pipe(
+      filter((record) => record.type === "link.changed"),
+      map(({ data }) => data.ifindex),
+    );
     return [
       linksWatcher({ log: logOf("links") }),
       discoveryWatcher({ pods$: wantedPods(engine.state$), linkChanges$, log: logOf("discovery") }),

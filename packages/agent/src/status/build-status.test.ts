@@ -8,7 +8,7 @@ import {
   type State,
   step,
 } from "@millrace/core";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { buildStatus } from "./build-status.ts";
 import { KernelView } from "./kernel-view.ts";
 import { statusSchema } from "./status-document.ts";
@@ -100,6 +100,10 @@ const seen = (state: "complete" | "partial"): Observation => ({
 function status(state: State, ...readings: readonly [second: number, observation: Observation][]) {
   const view = new KernelView();
   for (const [second, observation] of readings) view.record({ time: at(second), observation }, state);
+  return statusOf(state, view);
+}
+
+function statusOf(state: State, view: KernelView) {
   const document = buildStatus({
     time: at(59),
     state,
@@ -127,6 +131,41 @@ test("applied is not enrolled until the kernel was read after it", () => {
   const enrolled = web(status(applied, [11, seen("complete")]));
   expect(enrolled).toMatchObject({ state: "enrolled", since: at(10), agreedAt: at(11), addresses: ["198.18.1.11"] });
   expect(enrolled).not.toHaveProperty("reason");
+});
+
+describe("a workload that was read by itself", () => {
+  const applied = answered(after(...member), SUBJECT, "redirection.applied", 10);
+  const viewed = () => {
+    const view = new KernelView();
+    view.record({ time: at(9), observation: { ...seen("complete"), workloads: [] } }, applied);
+    return view;
+  };
+  const alone = (second: number, found = seen("complete").workloads) => ({ time: at(second), uids: [UID], found });
+  const shown = (view: KernelView) => web(statusOf(applied, view));
+
+  test("is enrolled, by when it was read", () => {
+    const view = viewed();
+    expect(shown(view)).toMatchObject({ state: "pending", reason: "applied, not read back yet" });
+    view.recordWorkloads(alone(11), applied);
+    expect(shown(view)).toMatchObject({ state: "enrolled", agreedAt: at(11) });
+    expect(statusOf(applied, view).observation?.time).toBe(at(9));
+  });
+
+  test("is as it was then although a reading of everything that began before ended later", () => {
+    const view = viewed();
+    view.recordWorkloads(alone(12), applied);
+    view.record({ time: at(11), observation: { ...seen("complete"), workloads: [] } }, applied);
+    expect(shown(view)).toMatchObject({ state: "enrolled", agreedAt: at(12) });
+    view.record({ time: at(13), observation: { ...seen("complete"), workloads: [] } }, applied);
+    expect(shown(view)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it" });
+  });
+
+  test("is partial when nothing was found of it", () => {
+    const view = viewed();
+    view.record({ time: at(11), observation: seen("complete") }, applied);
+    view.recordWorkloads(alone(12, []), applied);
+    expect(shown(view)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it", agreedAt: at(11) });
+  });
 });
 
 test("what the kernel lost is partial, and since when it agreed is kept", () => {

@@ -12,8 +12,7 @@ type Judgement = { readonly state: WorkloadState; readonly reason?: string };
 
 /** Every workload of this node, and every redirection that the kernel was seen to hold, known or not. By namespace and name. */
 export function workloadStatuses(state: State, view: KernelView): WorkloadStatus[] {
-  const { last } = view;
-  const observed = new Map(last?.observation.workloads.map((workload) => [workload.uid, workload]));
+  const observed = new Map(view.workloads().map((workload) => [workload.uid, workload]));
   const known = describeWorkloads(state).map((described) => {
     const found = observed.get(described.uid);
     observed.delete(described.uid);
@@ -49,7 +48,7 @@ function workloadStatus(
     namespace,
     name,
     addresses: [...addresses],
-    ...(requested === "apply" ? wanted(described, observed, view.last?.time) : notWanted(described, observed)),
+    ...(requested === "apply" ? wanted(described, observed, view.readAt(uid)) : notWanted(described, observed)),
     ...(requested === "apply" && outcome?.state === "applied" && { since: outcome.time }),
     ...(agreedAt !== undefined && { agreedAt }),
     problems: [...new Set([...problems, ...(observed?.problems ?? [])])],

@@ -210,6 +210,11 @@ export interface Redirection extends AsyncDisposable {
   remove(uid: WorkloadUid): Promise<void>;
   /** Reads back from the kernel, never from memory. */
   observe(): Promise<Observation>;
+  /**
+   * The same of these workloads alone, for what it costs to read them and not all; those of which the kernel holds nothing are left out,
+   * unless they are wanted. Asked for after each change. A backend that can only read everything at once has none: it is observed as a whole.
+   */
+  observeWorkloads?(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]>;
   /** Removes everything of ours and puts back what was changed. Disposing without it leaves the data path running. */
   uninstall(): Promise<void>;
 }

@@ -42,6 +42,7 @@ function guardedBackend(name: string, backend: RedirectionBackend): RedirectionB
 }
 
 function guardedRedirection(name: string, redirection: Redirection): Redirection {
+  const observeWorkloads = redirection.observeWorkloads?.bind(redirection);
   return {
     useProxies: (proxies) => guarded(name, "use proxies", () => redirection.useProxies(proxies)),
     useNode: (node) => guarded(name, "use node", () => redirection.useNode(node)),
@@ -49,6 +50,9 @@ function guardedRedirection(name: string, redirection: Redirection): Redirection
       guarded(name, `apply ${workload.namespace}/${workload.name}`, () => redirection.apply(workload)),
     remove: (uid) => guarded(name, `remove ${uid}`, () => redirection.remove(uid)),
     observe: () => guarded(name, "observe", () => redirection.observe()),
+    ...(observeWorkloads === undefined
+      ? {}
+      : { observeWorkloads: (uids) => guarded(name, "observe workloads", () => observeWorkloads(uids)) }),
     uninstall: () => guarded(name, "uninstall", () => redirection.uninstall()),
     [Symbol.asyncDispose]: () => guarded(name, "close", async () => redirection[Symbol.asyncDispose]()),
   };

@@ -19,16 +19,31 @@ export function findDrift(state: State, observation: Observation): ReadonlyMap<s
   const observed = new Map(observation.workloads.map((workload) => [workload.uid, workload]));
   for (const [subject, requested] of state.requested) {
     if (!isApplied(state, subject)) continue;
-    if (requested.action === "apply") note(subject, workloadProblems(requested.spec, observed.get(requested.spec.uid)));
+    if (requested.action === "apply") {
+      const { uid } = requested.spec;
+      note(subject, workloadDrift(state, uid, observed.get(uid)));
+    }
     if (requested.action === "use-proxies") {
       note(subject, [...proxyProblems(requested.spec, observation.proxies), ...observation.problems]);
     }
     if (requested.action === "use-node")
       note(subject, listProblem("node addresses", requested.spec.addresses, observation.nodeAddresses));
   }
-  for (const { uid } of observation.workloads) note(subjects.workload(uid), leftover(state, uid));
+  for (const workload of observation.workloads) {
+    const subject = subjects.workload(workload.uid);
+    if (!state.requested.has(subject)) note(subject, workloadDrift(state, workload.uid, workload));
+  }
   if (!state.requested.has(subjects.proxies)) note(subjects.proxies, leftoverProxies(state, observation.proxies));
   return new Map([...drift].sort(([a], [b]) => byCodeUnit(a, b)));
+}
+
+/** Where the kernel differs from what was applied for one workload. */
+export function workloadDrift(state: State, uid: string, observed: WorkloadObservation | undefined): readonly string[] {
+  const subject = subjects.workload(uid);
+  const requested = state.requested.get(subject);
+  if (requested === undefined) return observed === undefined ? [] : leftover(state, uid);
+  if (requested.action !== "apply" || !isApplied(state, subject)) return [];
+  return sortedUnique(workloadProblems(requested.spec, observed));
 }
 
 type Spec<Action extends Requested["action"]> = Extract<Requested, { action: Action }>["spec"];
@@ -58,7 +73,7 @@ function proxyProblems(wanted: Proxies, observed: readonly ProxyObservation[]): 
 
 /** A redirection that an earlier run left behind. A member that is not asked for yet is not one: its turn comes. */
 function leftover(state: State, uid: string): string[] {
-  if (state.requested.has(subjects.workload(uid)) || !hasSynced(state)) return [];
+  if (!hasSynced(state)) return [];
   const wanted = wantedWorkload(state, uid);
   const certain = wanted.kind === "not-member" || (wanted.kind === "unknown" && wanted.final);
   return certain ? [`redirection is not wanted: ${wanted.reason}`] : [];

@@ -265,6 +265,51 @@ describe("drift", () => {
   });
 });
 
+describe("looking at some workloads alone", () => {
+  const look = (made: TestAgent, ...numbers: number[]) =>
+    made.reconciler.observeWorkloads(new Set(numbers.map((number) => `uid-${number}`)));
+
+  test("reads no others, tells drift of these, and that it is mended", async () => {
+    const made = await agent({}, ...everything, pod(2), veth(2));
+    made.redirection.problems.set("uid-1", ["app_inbound is not attached"]);
+    made.redirection.workloads.delete("uid-2");
+    expect(await look(made, 1)).toMatchObject([{ uid: "uid-1", state: "partial" }]);
+    expect(made.redirection.calls).toContain("observeWorkloads uid-1");
+    expect(made.types(workload(1))).toContain("drift.found");
+    expect(made.types(workload(2))).not.toContain("drift.found");
+    // Told once: it is done again, and that this did not help is for the next comparison of everything to say.
+    await made.idle();
+    await look(made, 1);
+    expect(made.types(workload(1)).filter((type) => type === "drift.found")).toHaveLength(1);
+
+    made.redirection.problems.clear();
+    await made.idle();
+    await look(made, 1, 2);
+    expect(made.types(workload(1)).filter((type) => type === "drift.mended")).toHaveLength(1);
+    expect(made.types(workload(2))).toContain("drift.found");
+  });
+
+  test("says nothing of what was asked for meanwhile", async () => {
+    const made = await agent({}, ...everything);
+    const gate = Promise.withResolvers<void>();
+    made.redirection.before.set("observe", () => gate.promise);
+    const looking = look(made, 1);
+    await made.engine.submit(plainNamespace());
+    await made.engine.submit(meshNamespace());
+    await made.idle();
+    made.redirection.workloads.delete("uid-1");
+    gate.resolve();
+    await looking;
+    expect(made.types(workload(1))).not.toContain("drift.found");
+  });
+
+  test("is nothing that every backend can do", async () => {
+    const redirection = Object.assign(new FakeRedirection(), { observeWorkloads: undefined });
+    const made = await agent({ redirection: redirection as never }, ...everything);
+    expect(await look(made, 1)).toBeUndefined();
+  });
+});
+
 describe("looking while somebody looks already", () => {
   /** The first look waits at the gate. */
   async function waiting() {

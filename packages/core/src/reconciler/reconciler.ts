@@ -1,11 +1,18 @@
-import type { Observation, Proxies, Redirection, Workload } from "../backend/contract.ts";
+import type {
+  Observation,
+  Proxies,
+  Redirection,
+  Workload,
+  WorkloadObservation,
+  WorkloadUid,
+} from "../backend/contract.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import type { EventInput } from "../events/event.ts";
 import { subjects } from "../events/subjects.ts";
 import type { Logger } from "../logger.ts";
 import { isApplied } from "../state/queries.ts";
 import type { Requested, State } from "../state/state.ts";
-import { findDrift } from "./drift.ts";
+import { findDrift, workloadDrift } from "./drift.ts";
 import { withDeadline } from "./with-deadline.ts";
 
 export interface ReconcilerOptions {
@@ -85,6 +92,26 @@ export class Reconciler {
     return this.#observe(purpose);
   }
 
+  /**
+   * Looks at these workloads alone and tells of them what {@link observe} with `new` tells of all. Resolves to what it found; undefined for a
+   * backend that cannot. Rejects when looking failed.
+   */
+  async observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[] | undefined> {
+    const { redirection, state, deadlineMs } = this.#options;
+    if (redirection.observeWorkloads === undefined) return undefined;
+    const before = state();
+    const found = await withDeadline(redirection.observeWorkloads(uids), deadlineMs, "observe workloads");
+    const after = state();
+    const byUid = new Map(found.map((workload) => [workload.uid, workload]));
+    for (const uid of uids) {
+      const subject = subjects.workload(uid);
+      const problems = workloadDrift(after, uid, byUid.get(uid));
+      if (problems.length === 0) await this.#tellMended(before, after, subject);
+      else if (!after.drift.has(subject)) await this.#tellFound(before, after, subject, problems);
+    }
+    return found;
+  }
+
   /** One at a time. Whoever asks meanwhile gets the next one: what has changed since may not be in what is being read. */
   #observe(purpose: Purpose): Promise<void> {
     if (this.#next !== undefined) {
@@ -107,7 +134,7 @@ export class Reconciler {
   }
 
   async #compare(purpose: Purpose): Promise<void> {
-    const { redirection, state, submit, log, now, deadlineMs } = this.#options;
+    const { redirection, state, now, deadlineMs } = this.#options;
     const before = state();
     const begin = now();
     const observation = await withDeadline(redirection.observe(), deadlineMs, "observe");
@@ -116,16 +143,25 @@ export class Reconciler {
     const drift = findDrift(after, observation);
     for (const [subject, problems] of purpose === "mended" ? [] : drift) {
       if (purpose === "new" && after.drift.has(subject)) continue;
-      // Asked for or confirmed while we looked: the observation may be older than that.
-      if (!isUnchanged(before, after, subject)) continue;
-      log.warn({ subject, problems }, "drift found, will be mended");
-      await submit({ type: "drift.found", subject, data: { problems: [...problems] } });
+      await this.#tellFound(before, after, subject, problems);
     }
-    for (const [subject, problems] of after.drift) {
-      if (drift.has(subject) || !isUnchanged(before, after, subject) || isUnderWay(after, subject)) continue;
-      log.info({ subject, problems }, "drift mended");
-      await submit({ type: "drift.mended", subject, data: { problems: [...problems] } });
+    for (const subject of after.drift.keys()) {
+      if (!drift.has(subject)) await this.#tellMended(before, after, subject);
     }
+  }
+
+  async #tellFound(before: State, after: State, subject: string, problems: readonly string[]): Promise<void> {
+    // Asked for or confirmed while we looked: the observation may be older than that.
+    if (!isUnchanged(before, after, subject)) return;
+    this.#options.log.warn({ subject, problems }, "drift found, will be mended");
+    await this.#options.submit({ type: "drift.found", subject, data: { problems: [...problems] } });
+  }
+
+  async #tellMended(before: State, after: State, subject: string): Promise<void> {
+    const problems = after.drift.get(subject);
+    if (problems === undefined || !isUnchanged(before, after, subject) || isUnderWay(after, subject)) return;
+    this.#options.log.info({ subject, problems }, "drift mended");
+    await this.#options.submit({ type: "drift.mended", subject, data: { problems: [...problems] } });
   }
 
   /** Once everything that had drifted has been done again, looks whether that helped. What it did not help waits for the next look. */

@@ -1,4 +1,11 @@
-import type { NodeFacts, Observation, Proxies, Redirection, Workload } from "../backend/contract.ts";
+import type {
+  NodeFacts,
+  Observation,
+  Proxies,
+  Redirection,
+  Workload,
+  WorkloadObservation,
+} from "../backend/contract.ts";
 
 /** A redirection whose kernel is a few maps: for tests of what drives a backend. Real backends are tested elsewhere, against a kernel. */
 export class FakeRedirection implements Redirection {
@@ -60,6 +67,11 @@ export class FakeRedirection implements Redirection {
       nodeAddresses: this.node.addresses,
       counters: {},
     };
+  }
+
+  async observeWorkloads(uids: ReadonlySet<string>): Promise<readonly WorkloadObservation[]> {
+    await this.#call("observeWorkloads", [...uids].join(","));
+    return (await this.observe()).workloads.filter(({ uid }) => uids.has(uid));
   }
 
   async uninstall(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type CniRequest, type CniResult, canonicalAddress, sortedUnique } from "@millrace/core";
 import type { Netns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
-import { viewNode } from "../netns/node-view.ts";
+import { askNode } from "../netns/node-view.ts";
 import { readPodNetns } from "../netns/pod-netns.ts";
 import { describePair, findVethPair, type InterfaceFacts } from "../netns/veth-pair.ts";
 
@@ -13,7 +13,7 @@ type AddRequest = Extract<CniRequest, { command: "ADD" | "CHECK" }>;
  * @throws {WatcherError} `ERR_NETNS_GONE`, `ERR_NETNS_IS_NODE`, `ERR_INTERFACE_ABSENT`, `ERR_NOT_VETH`, `ERR_PEER_ELSEWHERE`
  */
 export function inspectInterface({ netns: path, ifName, prevResult }: AddRequest, nodeNetns: Netns): InterfaceFacts {
-  const node = viewNode(nodeNetns);
+  const node = askNode(nodeNetns);
   const netns = readPodNetns(path, node);
   const inner = netns.links.find(({ name }) => name === ifName);
   if (inner === undefined) {

@@ -15,7 +15,7 @@ export async function findByRoute(pod: WantedPod, pass: DiscoveryPass): Promise<
   if (route === undefined) throw new NotFound("no exact route to one of its addresses in the main table");
   if (route.oif === undefined) throw new NotFound(`the route to ${route.dst} leads to no single interface`);
 
-  const host = pass.node.links.get(route.oif);
+  const host = pass.node.link(route.oif);
   if (host === undefined) throw new NotFound(`the route to ${route.dst} leads to an interface that is gone`);
   if (host.kind !== "veth") {
     const kind = host.kind ?? "device without a kind";

@@ -29,7 +29,7 @@ const wanted: WantedPod = { uid, namespace: "shop", name: "a", addresses: [v4, v
 let node: TestNode;
 let recorder: Recorder;
 let pods$: BehaviorSubject<readonly WantedPod[]>;
-let linkChanges$: Subject<unknown>;
+let linkChanges$: Subject<number>;
 /** Stands in for `/proc`: has the processes that a test puts there, and none of the machine's. */
 let procfs: string;
 let log: ReturnType<typeof recordingLog>["log"];
@@ -279,18 +279,22 @@ test("takes no veth that leads elsewhere than to the node, though indices agree"
   expect(found()).toEqual([]);
 });
 
+/** No link has it: indices begin at 1. */
+const UNKNOWN_LINK = 0;
+
 test("tries again with the links, tells a failure once, and what is gone", async () => {
   pods$.next([wanted]);
   await start();
   await until(() => expect(failures()).toHaveLength(1));
-  linkChanges$.next("something came");
+  linkChanges$.next(UNKNOWN_LINK);
   await sleep(100);
   expect(failures()).toHaveLength(1);
 
   const pod = node.addPod("a", { addresses: [v4, v6] });
-  linkChanges$.next("a veth came");
+  const index = expected(pod, "peer").hostIfIndex as number;
+  linkChanges$.next(index);
   await until(() => expect(found()).toEqual([expected(pod, "peer")]));
-  linkChanges$.next("something else");
+  linkChanges$.next(index);
   await sleep(100);
   expect(found()).toHaveLength(1);
   expect(recorder.of("interface.removed")).toEqual([]);
@@ -300,7 +304,10 @@ test("tries again with the links, tells a failure once, and what is gone", async
   node.removePod("a");
   // The kernel takes a namespace apart some time after its last user left (net/core/net_namespace.c `cleanup_net`).
   await until(() => expect(node.ip("-o", "link", "show")).not.toContain("h-a"));
-  linkChanges$.next("a veth went");
+  linkChanges$.next(UNKNOWN_LINK);
+  await sleep(100);
+  expect(recorder.of("interface.removed")).toEqual([]);
+  linkChanges$.next(index);
   await until(() => expect(recorder.of("interface.removed")).toEqual([{ containerId: `discovered-${uid}`, uid }]));
 
   const again = node.addPod("a", { addresses: [v4, v6] });
@@ -329,7 +336,7 @@ test("leaves a pod alone until it has addresses", async () => {
   pods$.next([{ ...wanted, addresses: [] }]);
   await start();
   const pod = node.addPod("a", { addresses: [v4, v6] });
-  linkChanges$.next("a veth came");
+  linkChanges$.next(UNKNOWN_LINK);
   await sleep(100);
   expect(recorder.events).toEqual([]);
   pods$.next([wanted]);

@@ -2,7 +2,7 @@ import { type EventData, errorMessage, inputs } from "@millrace/core";
 import type { Link, Netns } from "linux-ts";
 import type { Observable, Subscription } from "rxjs";
 import type { WatcherLog } from "../log.ts";
-import { type NodeNetns, type NodeView, openNodeNetns, viewNode } from "../netns/node-view.ts";
+import { askNode, type NodeNetns, openNodeNetns, viewNode } from "../netns/node-view.ts";
 import { describePair, type VethPair } from "../netns/veth-pair.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
 import type { Sink, Watcher } from "../watcher.ts";
@@ -13,8 +13,8 @@ import type { WantedPod } from "./wanted-pod.ts";
 export interface DiscoveryOptions extends NodeNetns, Partial<DiscoveryPlaces> {
   /** The pods that want an interface and have none: the whole set each time it changes, and at once on subscription. */
   readonly pods$: Observable<readonly WantedPod[]>;
-  /** Fires when a link came or went: what was sought may be there now, and what was found may be gone. */
-  readonly linkChanges$: Observable<unknown>;
+  /** The index of each link that came or went: what was sought may be there now, and what was found may be gone. */
+  readonly linkChanges$: Observable<number>;
   readonly log: WatcherLog;
   /** Pause after the first failure for a pod; doubles with each further one. Default 1 s. */
   readonly firstRetryMs?: number;
@@ -46,7 +46,7 @@ export function discoveryWatcher(options: DiscoveryOptions): Watcher {
         return starting.adopt(source$.subscribe({ next, error }), (subscription) => subscription.unsubscribe());
       };
       subscribe(options.pods$, (pods) => discovery.want(pods));
-      subscribe(options.linkChanges$, () => discovery.linksChanged());
+      subscribe(options.linkChanges$, (index) => discovery.linkChanged(index));
       return starting.move();
     },
   };
@@ -77,6 +77,10 @@ class Discovery implements AsyncDisposable {
   readonly #loop: RefreshLoop;
   readonly #searches = new Map<string, Search>();
   readonly #found = new Map<string, Found>();
+  /** Links that changed since interfaces were verified. */
+  readonly #changed = new Set<number>();
+  /** When all interfaces that were found are verified again. */
+  #verifyAt = 0;
 
   constructor(netns: Netns, options: DiscoveryOptions, sink: Sink) {
     this.#netns = netns;
@@ -112,7 +116,8 @@ class Discovery implements AsyncDisposable {
     this.#loop.within(0);
   }
 
-  linksChanged(): void {
+  linkChanged(index: number): void {
+    this.#changed.add(index);
     for (const search of this.#searches.values()) search.dueAt = 0;
     this.#loop.within(this.#options.settleMs ?? 200);
   }
@@ -128,19 +133,25 @@ class Discovery implements AsyncDisposable {
   async #refresh(signal: AbortSignal): Promise<number | undefined> {
     const pending = () =>
       [...this.#searches.values()].filter(({ settled, pod }) => !settled && pod.addresses.length > 0);
-    if (this.#found.size > 0) this.#verify(viewNode(this.#netns));
+    this.#verify();
     const due = pending().filter(({ dueAt }) => dueAt <= performance.now());
     if (due.length > 0) await this.#search(due, signal);
 
     const retries = pending().map(({ dueAt }) => Math.max(0, dueAt - performance.now()));
-    const verify = this.#found.size > 0 ? [this.#options.verifyMs ?? 30_000] : [];
+    const verify = this.#found.size > 0 ? [Math.max(0, this.#verifyAt - performance.now())] : [];
     return retries.length + verify.length === 0 ? undefined : Math.min(...retries, ...verify);
   }
 
   /** The kernel takes a veth pair away with either end's namespace: a node end that is gone, or another, means the pod's end is gone too. */
-  #verify(node: NodeView): void {
-    for (const [uid, { containerId, host }] of this.#found) {
-      const now = node.links.get(host.index);
+  #verify(): void {
+    const isDue = this.#verifyAt <= performance.now();
+    const suspects = [...this.#found].filter(([, { host }]) => isDue || this.#changed.has(host.index));
+    this.#changed.clear();
+    if (isDue) this.#verifyAt = performance.now() + (this.#options.verifyMs ?? 30_000);
+    if (suspects.length === 0) return;
+    const node = isDue ? viewNode(this.#netns) : askNode(this.#netns);
+    for (const [uid, { containerId, host }] of suspects) {
+      const now = node.link(host.index);
       if (now?.kind === "veth" && now.peerIndex === host.peerIndex && now.peerNetnsId === host.peerNetnsId) continue;
       this.#found.delete(uid);
       const search = this.#searches.get(uid);

@@ -1,10 +1,10 @@
 import { canonicalJson, type EventInput, errorMessage, inputs } from "@millrace/core";
-import { links, type Netns, type RtEvent, RtnetlinkMonitor } from "linux-ts";
+import { addresses, links, type Netns, type RtEvent, RtnetlinkMonitor } from "linux-ts";
 import type { WatcherLog } from "../log.ts";
 import { type NodeNetns, openNodeNetns } from "../netns/node-view.ts";
 import { RefreshLoop } from "../refresh-loop.ts";
 import type { Sink, Watcher } from "../watcher.ts";
-import { hostAddresses } from "./host-addresses.ts";
+import { HostAddresses } from "./host-addresses.ts";
 import { VethLinks } from "./veth-links.ts";
 
 export interface LinksOptions extends NodeNetns {
@@ -37,7 +37,8 @@ class KernelLinks implements AsyncDisposable {
   readonly #sink: Sink;
   readonly #veths = new VethLinks();
   readonly #loop: RefreshLoop;
-  #addresses: string | undefined;
+  readonly #addresses = new HostAddresses();
+  #told: string | undefined;
   #relist = false;
 
   constructor(netns: Netns, options: LinksOptions, sink: Sink) {
@@ -70,25 +71,35 @@ class KernelLinks implements AsyncDisposable {
 
   list(): undefined {
     this.#tell(this.#veths.reconcile(links(this.#netns.fd)));
+    this.#addresses.reset(addresses(this.#netns.fd));
     this.#relist = false;
     this.#tellAddresses();
   }
 
   #apply(events: readonly RtEvent[]): void {
     for (const event of events) {
-      if (event.type === "address") this.#loop.within(this.#options.settleMs ?? 50);
-      if (event.type !== "link") continue;
-      const { change, link } = event;
-      this.#tell(change === "set" ? this.#veths.add(link) : this.#veths.remove(link.index));
+      if (event.type === "address") this.#applyAddress(event);
+      if (event.type === "link") this.#applyLink(event);
     }
   }
 
+  #applyAddress({ change, address }: Extract<RtEvent, { type: "address" }>): void {
+    if (change === "set") this.#addresses.set(address);
+    else this.#addresses.remove(address);
+    this.#loop.within(this.#options.settleMs ?? 50);
+  }
+
+  #applyLink({ change, link }: Extract<RtEvent, { type: "link" }>): void {
+    if (change === "removed") this.#addresses.removeLink(link);
+    this.#tell(change === "set" ? this.#veths.add(link) : this.#veths.remove(link.index));
+  }
+
   #tellAddresses(): undefined {
-    const addresses = hostAddresses(this.#netns);
-    const text = canonicalJson(addresses);
-    if (text === this.#addresses) return;
-    this.#addresses = text;
-    this.#sink(inputs.hostAddresses(addresses));
+    const present = this.#addresses.list();
+    const text = canonicalJson(present);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#sink(inputs.hostAddresses(present));
   }
 
   #tell(events: readonly EventInput[]): void {

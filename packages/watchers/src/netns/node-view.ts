@@ -1,4 +1,4 @@
-import { currentNetns, type Link, links, type Netns, openNetns, type Route, routes } from "linux-ts";
+import { currentNetns, type Link, link, links, type Netns, openNetns, type Route, routes } from "linux-ts";
 
 /** `RT_TABLE_MAIN`, include/uapi/linux/rtnetlink.h. */
 const MAIN_TABLE = 254;
@@ -13,10 +13,17 @@ export function openNodeNetns({ nodeNetns }: NodeNetns): Netns {
   return nodeNetns === undefined ? currentNetns() : openNetns(nodeNetns);
 }
 
-/** The node's side of every veth pair, as the kernel had it at one moment. */
-export interface NodeView {
+/** The node's links. */
+export interface NodeLinks {
   readonly netns: Netns;
-  readonly links: ReadonlyMap<number, Link>;
+  link(index: number): Link | undefined;
+}
+
+/** Asks the kernel for each link that is asked for: for one pod, when a list would be one of all pods' links. */
+export const askNode = (netns: Netns): NodeLinks => ({ netns, link: (index) => link(netns.fd, index) });
+
+/** The node's side of every veth pair, as the kernel had it at one moment. */
+export interface NodeView extends NodeLinks {
   /** The main routing table, both families. Read on first use. */
   readonly mainRoutes: readonly Route[];
 }
@@ -26,7 +33,7 @@ export function viewNode(netns: Netns): NodeView {
   let main: readonly Route[] | undefined;
   return {
     netns,
-    links: byIndex,
+    link: (index) => byIndex.get(index),
     get mainRoutes() {
       main ??= routes(netns.fd, { table: MAIN_TABLE });
       return main;

@@ -1,7 +1,7 @@
 import { errorMessage } from "@millrace/core";
 import { type Address, addresses, type Link, links, netnsId, openNetns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
-import type { NodeView } from "./node-view.ts";
+import type { NodeLinks } from "./node-view.ts";
 
 /** One pod's network namespace, as the kernel had it at one moment. Holds no file descriptor. */
 export interface PodNetns {
@@ -17,7 +17,7 @@ export interface PodNetns {
  * Reads a pod's network namespace.
  * @throws {WatcherError} `ERR_NETNS_GONE`, or `ERR_NETNS_IS_NODE` when the path leads to the node's own namespace.
  */
-export function readPodNetns(path: string, node: NodeView): PodNetns {
+export function readPodNetns(path: string, node: Pick<NodeLinks, "netns">): PodNetns {
   try {
     using netns = openNetns(path);
     if (netns.inode === node.netns.inode)

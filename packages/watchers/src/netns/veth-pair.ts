@@ -1,7 +1,7 @@
 import type { EventData } from "@millrace/core";
 import type { Link } from "linux-ts";
 import { WatcherError } from "../errors.ts";
-import type { NodeView } from "./node-view.ts";
+import type { NodeLinks } from "./node-view.ts";
 import { type PodNetns, reachableAddresses } from "./pod-netns.ts";
 
 /** Both ends of a pod's veth pair, each checked against the kernel. */
@@ -37,13 +37,13 @@ export function describePair({ netns, inner, host }: VethPair): InterfaceFacts {
  * are ambiguous, since every namespace counts its own.
  * @throws {WatcherError} `ERR_NOT_VETH`, `ERR_PEER_ELSEWHERE`
  */
-export function findVethPair(inner: Link, netns: PodNetns, node: NodeView): VethPair {
+export function findVethPair(inner: Link, netns: PodNetns, node: NodeLinks): VethPair {
   const where = `interface ${inner.name} in ${netns.path}`;
   if (inner.kind !== "veth") {
     const kind = inner.kind ?? "device without a kind";
     throw new WatcherError("ERR_NOT_VETH", `${where} is a ${kind}, not a veth; only veth pairs can be redirected`);
   }
-  const host = inner.peerIndex === undefined ? undefined : node.links.get(inner.peerIndex);
+  const host = inner.peerIndex === undefined ? undefined : node.link(inner.peerIndex);
   if (
     host?.kind !== "veth" ||
     host.peerIndex !== inner.index ||
