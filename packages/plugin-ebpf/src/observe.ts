@@ -21,7 +21,7 @@ import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
 /** So many workloads are read at a time. Between, the event loop turns and other verbs have theirs: a pod is not kept waiting by this. */
-const WORKLOADS_AT_A_TIME = 8;
+const WORKLOADS_AT_A_TIME = 4;
 
 /** Does a part of a reading while no other verb runs. */
 export type Section = <T>(read: () => T | Promise<T>) => Promise<T>;
@@ -54,37 +54,50 @@ export async function observe(
     byUid: Map.groupBy(pins.workloads(), ({ uid }) => uid),
     tables: readTables(maps, links()),
   }));
+  const workloads = await readWorkloads(kernel, tables, [...byUid], wanted, section);
+  for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
+  const node = await section(() => observeNode(kernel, slots));
+  return { ...node, workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)) };
+}
+
+/** The same of these workloads alone. Of the maps all is read, at so many entries a call: cheaper than anything that grows with pods. */
+export async function observeWorkloads(
+  kernel: NodeKernel,
+  wanted: ReadonlyMap<string, Workload>,
+  uids: ReadonlySet<string>,
+  section: Section,
+): Promise<WorkloadObservation[]> {
+  const { maps, pins } = kernel;
+  const { pinned, tables } = await section(() => {
+    const pinned = [...uids].map((uid) => [uid, pins.workloadsOf(uid)] as const);
+    const interfaces = pinned.flatMap(([, enrolled]) =>
+      enrolled.flatMap(({ ifindex }) => link(undefined, ifindex) ?? []),
+    );
+    return { pinned, tables: readTables(maps, interfaces) };
+  });
+  const present = pinned.filter(([, enrolled]) => enrolled.length > 0);
+  const workloads = await readWorkloads(kernel, tables, present, wanted, section);
+  const missing = pinned.filter(([, enrolled]) => enrolled.length === 0);
+  return [...workloads, ...missing.flatMap(([uid]) => wanted.get(uid) ?? []).map(vanished)];
+}
+
+async function readWorkloads(
+  kernel: NodeKernel,
+  tables: Tables,
+  pinned: readonly (readonly [uid: string, enrolled: readonly WorkloadPin[]])[],
+  wanted: ReadonlyMap<string, Workload>,
+  section: Section,
+): Promise<WorkloadObservation[]> {
   const workloads: WorkloadObservation[] = [];
-  for (const some of chunks([...byUid], WORKLOADS_AT_A_TIME)) {
+  for (const some of chunks(pinned, WORKLOADS_AT_A_TIME)) {
     await turn();
     await section(() => {
       for (const [uid, enrolled] of some)
         workloads.push(observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
     });
   }
-  for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
   await turn();
-  const node = await section(() => observeNode(kernel, slots));
-  return { ...node, workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)) };
-}
-
-/** The same of these workloads alone. Of the maps all is read, at so many entries a call: cheaper than anything that grows with pods. */
-export function observeWorkloads(
-  kernel: NodeKernel,
-  wanted: ReadonlyMap<string, Workload>,
-  uids: ReadonlySet<string>,
-): WorkloadObservation[] {
-  const { maps, pins } = kernel;
-  const pinned = [...uids].map((uid) => ({ uid, enrolled: pins.workloadsOf(uid) }));
-  const interfaces = pinned.flatMap(({ enrolled }) =>
-    enrolled.flatMap(({ ifindex }) => link(undefined, ifindex) ?? []),
-  );
-  const tables = readTables(maps, interfaces);
-  return pinned.flatMap(({ uid, enrolled }) => {
-    const workload = wanted.get(uid);
-    if (enrolled.length > 0) return [observeWorkload(kernel, tables, uid, enrolled, workload)];
-    return workload === undefined ? [] : [vanished(workload)];
-  });
+  return workloads;
 }
 
 /** What is no workload's. */

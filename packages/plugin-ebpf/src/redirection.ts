@@ -93,7 +93,8 @@ export class EbpfRedirection implements Redirection {
   }
 
   observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]> {
-    return this.#run("observing workloads", async () => observeWorkloads(this.#kernel, this.#wanted, uids));
+    const section: Section = (read) => this.#run("observing workloads", async () => read());
+    return observeWorkloads(this.#kernel, this.#wanted, uids, section);
   }
 
   async uninstall(): Promise<void> {

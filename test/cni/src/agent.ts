@@ -8,6 +8,7 @@ export function scriptedEngine() {
   return {
     enrolment: vi.fn<CniEngine["enrolment"]>().mockResolvedValue({ kind: "applied" }),
     check: vi.fn<CniEngine["check"]>().mockResolvedValue([]),
+    attachment: vi.fn<CniEngine["attachment"]>(),
     attachments: vi.fn<CniEngine["attachments"]>().mockReturnValue([]),
     status: vi.fn<CniEngine["status"]>().mockReturnValue(undefined),
   };

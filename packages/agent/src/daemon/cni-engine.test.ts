@@ -46,4 +46,6 @@ test("attachments are the interfaces that CNI told of, not those that were found
   expect(engine.attachments()).toMatchObject([
     { containerId: "by-cni", uid, ifName: "eth0", netns: "/run/netns/by-cni", netnsInode: 7 },
   ]);
+  expect(engine.attachment("by-cni")).toMatchObject({ containerId: "by-cni", ifName: "eth0" });
+  for (const containerId of ["found", "unknown"]) expect(engine.attachment(containerId)).toBeUndefined();
 });

@@ -18,6 +18,11 @@ export function cniEngine(engine: EnginePart, reconciling: ReconcilingPart, view
       return found.state === "complete" ? [] : [...found.problems, ...shadows];
     },
 
+    attachment(containerId) {
+      const found = engine.engine.state.interfaces.get(containerId);
+      return found?.source === "cni" ? found : undefined;
+    },
+
     attachments: () => [...engine.engine.state.interfaces.values()].filter(({ source }) => source === "cni"),
 
     // The socket is opened last and closed first: while it answers, an ADD would work.

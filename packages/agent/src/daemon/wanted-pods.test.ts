@@ -61,6 +61,7 @@ test.each<[string, EventInput[]]>([
   ["a proxy of another node", [pod("z", { ...ztunnel, nodeName: "n2" })]],
   ["a pod of the host's network", [pod("web", { hostNetwork: true })]],
   ["a proxy of the host's network", [pod("z", { ...ztunnel, hostNetwork: true })]],
+  ["a pod that has no address yet", [pod("web", { addresses: [] })]],
   ["a pod that has ended", [pod("web", { phase: "Succeeded" })]],
 ])("%s is not sought", (_name, events) => {
   expect(names(...events)).toEqual([]);
@@ -76,8 +77,8 @@ test("told at once, then only when the list changes, and a burst once", () => {
   const subscription = wantedPods(state$).subscribe((pods) => told.push(pods.map(({ name }) => name)));
   expect(told).toEqual([[]]);
   for (let index = 0; index < 10; index += 1) state$.next(after(...base, pod("web"), pod("api")));
-  vi.advanceTimersByTime(200);
+  vi.advanceTimersByTime(500);
   state$.next(after(...base, pod("web"), pod("api"), inputs.hostAddresses(["198.19.0.1"])));
-  vi.advanceTimersByTime(200);
+  vi.advanceTimersByTime(500);
   expect(told).toEqual([[], ["api", "web"]]);
 });

@@ -38,12 +38,14 @@ afterEach(() => cleanup.disposeAsync());
 const engine = {
   enrolment: vi.fn<(uid: string, signal: AbortSignal) => Promise<Enrolment>>(),
   check: vi.fn<(uid: string, signal: AbortSignal) => Promise<readonly string[]>>(),
+  attachment: vi.fn<CniEngine["attachment"]>(),
   attachments: vi.fn<CniEngine["attachments"]>(),
   status: vi.fn<() => string | undefined>(),
 };
 beforeEach(() => {
   engine.enrolment.mockReset().mockResolvedValue({ kind: "applied" });
   engine.check.mockReset().mockResolvedValue([]);
+  engine.attachment.mockReset().mockReturnValue(undefined);
   engine.attachments.mockReset().mockReturnValue([]);
   engine.status.mockReset().mockReturnValue(undefined);
 });
@@ -140,7 +142,7 @@ test("a further interface of the container neither replaces the one that is redi
   await start();
   expect(await ask(add(a.path))).toEqual({ ok: true });
   const first = { containerId: "c1", uid: pod.uid, ifName: "eth0", netns: a.path, netnsInode: a.inode };
-  engine.attachments.mockReturnValue([first]);
+  engine.attachment.mockImplementation((containerId) => (containerId === first.containerId ? first : undefined));
   expect(await ask(add(a.path, { ifName: "net1" }))).toEqual({ ok: true });
   for (let i = 0; i < 2; i++) expect(await ask({ ...del, ifName: "net1" })).toEqual({ ok: true });
   expect(recorder.events.map(({ type }) => type)).toEqual(["interface.added"]);

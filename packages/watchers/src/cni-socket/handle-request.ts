@@ -17,7 +17,9 @@ export interface CniEngine {
   enrolment(uid: string, signal: AbortSignal): Promise<Enrolment>;
   /** What is wrong with this workload's redirection, one phrase each; nothing when all is as it should be or it is not a member. */
   check(uid: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** The interfaces that ADD told of, and nobody has told the end of. */
+  /** The interface of this container that ADD told of, if nobody has told its end. */
+  attachment(containerId: string): Attachment | undefined;
+  /** All of these. */
   attachments(): readonly Attachment[];
   /** Why an ADD would fail now; undefined when it would not. */
   status(): string | undefined;
@@ -97,7 +99,7 @@ function otherInterface(
   { containerId, ifName }: Request<"ADD" | "DEL">,
   { engine }: RequestContext,
 ): string | undefined {
-  const known = engine.attachments().find((attachment) => attachment.containerId === containerId);
+  const known = engine.attachment(containerId);
   return known?.ifName === ifName ? undefined : known?.ifName;
 }
 
