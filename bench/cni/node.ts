@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Agent, Lab, type LabNode, Namespace, podManifest, runChecked } from "@millrace/conformance";
 import type { Variant } from "../variants.ts";
 import type { Attachment, NetworkList, Times } from "./chain.ts";
+import { CpuGroups } from "./cpu-groups.ts";
 import { CNI_PATH, CNI_VERSION, ownEntry } from "./plugins.ts";
 import { Runtime } from "./runtime.ts";
 
@@ -12,14 +13,19 @@ const PROXY = "z1";
 export class BenchNode implements AsyncDisposable {
   readonly #lab: Lab;
   readonly #agent: Agent;
+  readonly #groups: CpuGroups;
+  readonly #resources: AsyncDisposableStack;
 
-  private constructor(lab: Lab, agent: Agent) {
+  private constructor(lab: Lab, agent: Agent, groups: CpuGroups, resources: AsyncDisposableStack) {
     this.#lab = lab;
     this.#agent = agent;
+    this.#groups = groups;
+    this.#resources = resources;
   }
 
   static async create({ plugin, config }: Variant): Promise<BenchNode> {
     await using starting = new AsyncDisposableStack();
+    const groups = starting.use(new CpuGroups());
     const lab = starting.use(await Lab.create({ prefix: "bench", nodes: [{ proxies: [PROXY] }] }));
     const node = lab.node(1);
     node.applyNode();
@@ -31,14 +37,14 @@ export class BenchNode implements AsyncDisposable {
       backends: { [plugin]: { ...config } },
       settings: { log: { level: "info", format: "json" } },
     });
+    groups.add("agent", agent.pid);
     await agent.untilActive(lab.pod(PROXY));
-    starting.move();
-    return new BenchNode(lab, agent);
+    return new BenchNode(lab, agent, groups, starting.move());
   }
 
   /** The lab stops the agent too, which is a program of its node. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#lab[Symbol.asyncDispose]();
+    return this.#resources.disposeAsync();
   }
 
   /** Starts `count` members, `atOnce` at a time, ends them again, and tells how long each took to start. */
@@ -49,6 +55,7 @@ export class BenchNode implements AsyncDisposable {
       network: this.#network(node),
       cniPath: CNI_PATH,
     });
+    for (const pid of runtime.pids) this.#groups.add("runtime", pid);
     const times = await runtime.run("ADD", pods.attachments);
     await runtime.run("DEL", pods.attachments);
     return times;

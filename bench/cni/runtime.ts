@@ -29,6 +29,10 @@ export class Runtime implements AsyncDisposable {
     return runtime;
   }
 
+  get pids(): readonly number[] {
+    return this.#processes.map(({ pid }) => pid);
+  }
+
   /** Every attachment once, each process one after the other. An attachment always comes to the same process. */
   async run(command: Command, attachments: readonly Attachment[]): Promise<Times[]> {
     const times = await Promise.all(
@@ -56,6 +60,10 @@ class RuntimeProcess implements AsyncDisposable {
       onErrorLine: (line) => console.error(line),
     });
     this.#program.write(`${JSON.stringify(settings)}\n`);
+  }
+
+  get pid(): number {
+    return this.#program.pid;
   }
 
   /** The line that it writes next, or has written since the last one was asked for. */

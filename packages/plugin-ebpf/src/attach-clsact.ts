@@ -33,7 +33,8 @@ export class ClsactAttachment implements Attachment {
 
   async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
     try {
-      const filters = tcFilters(targetOf(hook));
+      const hadQdisc = hasQdisc(hook);
+      const filters = hadQdisc ? tcFilters(targetOf(hook)) : [];
       const ours = this.#find(hook, filters);
       if (ours?.programId === program.info.id) {
         this.#note(hook, ours);
@@ -44,6 +45,7 @@ export class ClsactAttachment implements Attachment {
         attachClsact({ ...targetOf(hook), program, priority: ours.priority, handle: ours.handle, replace: true });
         return "updated";
       }
+      if (!hadQdisc) writeNote(ownQdiscOf(hook), "clsact");
       this.#attach(hook, program, filters);
       return "attached";
     } catch (error) {
@@ -87,7 +89,6 @@ export class ClsactAttachment implements Attachment {
 
   #attach(hook: Hook, program: BpfProgram, filters: readonly TcFilter[]): void {
     const { handle, priority: first } = this.#place;
-    if (!hasClsact(targetOf(hook))) writeNote(ownQdiscOf(hook), "clsact");
     for (let priority = first; priority < first + PRIORITY_TRIES; priority++) {
       const holder = filters.find((filter) => filter.priority === priority && filter.handle === handle);
       if (holder) throw foreignHandle(hook, holder);
@@ -133,6 +134,11 @@ export function filterProgram({ kind, name }: TcFilter): string | undefined {
 export function describeFilter(filter: TcFilter): string {
   const id = filter.programId === undefined ? "" : `, program id ${filter.programId}`;
   return `${filter.name ?? filter.kind}, handle 0x${filter.handle.toString(16)}${id}`;
+}
+
+/** Where the qdisc is ours the kernel need not be asked: should somebody have removed it, it is made again, and ours again. */
+function hasQdisc(hook: Hook): boolean {
+  return readNote(ownQdiscOf(hook)) !== undefined || hasClsact(targetOf(hook));
 }
 
 /** Present when the interface had no clsact qdisc before us. Written before the qdisc is made. */

@@ -9,7 +9,7 @@ const READ_BACK_MS = 500;
  * The node's addresses change with every pod whose host interface has one of its own (fe80::/10): reading everything for that takes no more
  * than one part in so many of the time.
  */
-const REST = 20;
+const REST = 50;
 
 export interface ReadingBackOptions {
   readonly records$: Observable<EventRecord>;

@@ -11,6 +11,8 @@ export interface LinksOptions extends NodeNetns {
   readonly log: WatcherLog;
   /** How long changes of addresses are gathered into one event. Default 50 ms: interfaces get theirs one by one. */
   readonly settleMs?: number;
+  /** Least time between two such events, which name all addresses: every pod that starts may bring one. Default 250 ms. */
+  readonly pauseMs?: number;
 }
 
 /**
@@ -39,6 +41,7 @@ class KernelLinks implements AsyncDisposable {
   readonly #loop: RefreshLoop;
   readonly #addresses = new HostAddresses();
   #told: string | undefined;
+  #toldAt = 0;
   #relist = false;
 
   constructor(netns: Netns, options: LinksOptions, sink: Sink) {
@@ -86,7 +89,8 @@ class KernelLinks implements AsyncDisposable {
   #applyAddress({ change, address }: Extract<RtEvent, { type: "address" }>): void {
     if (change === "set") this.#addresses.set(address);
     else this.#addresses.remove(address);
-    this.#loop.within(this.#options.settleMs ?? 50);
+    const { settleMs = 50, pauseMs = 250 } = this.#options;
+    this.#loop.within(Math.max(settleMs, this.#toldAt + pauseMs - performance.now()));
   }
 
   #applyLink({ change, link }: Extract<RtEvent, { type: "link" }>): void {
@@ -99,6 +103,7 @@ class KernelLinks implements AsyncDisposable {
     const text = canonicalJson(present);
     if (text === this.#told) return;
     this.#told = text;
+    this.#toldAt = performance.now();
     this.#sink(inputs.hostAddresses(present));
   }
 
