@@ -22,15 +22,14 @@ export interface StrayFilter {
 export function strayFilters({ config, pins }: NodeKernel, slots: readonly Slot[]): StrayFilter[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
   const proxies = new Set(slots.map(({ identity }) => identity?.hostIndex));
-  const others = links().filter(({ index }) => !enrolled.has(index));
-  return others.flatMap(({ index: ifindex, name: ifName }) =>
+  return links().flatMap(({ index: ifindex, name: ifName }) =>
     (["ingress", "egress"] as const).flatMap((direction) =>
       tcFilters({ ifindex, direction }).flatMap((filter) => {
         const program = PROGRAMS.find((name) => filterProgram(filter) === name);
         if (program === undefined || filter.handle !== config.clsact.handle) return [];
-        if (program === "ztunnel_host_in" && proxies.has(ifindex)) return [];
+        const isAccountedFor = program === "ztunnel_host_in" ? proxies.has(ifindex) : enrolled.has(ifindex);
         const { priority, handle } = filter;
-        return [{ ifindex, ifName, direction, priority, handle, program }];
+        return isAccountedFor ? [] : [{ ifindex, ifName, direction, priority, handle, program }];
       }),
     ),
   );
