@@ -102,7 +102,10 @@ static bool get_object(napi_env env, napi_value v, char c, struct object **out)
 
 static bool get_handle(napi_env env, napi_value v, char c, struct handle **out)
 {
-	static const char *const names[] = { [KIND_MAP] = "map", [KIND_PROGRAM] = "program", [KIND_LINK] = "link" };
+	static const char *const names[] = { [KIND_MAP] = "map",
+					     [KIND_PROGRAM] = "program",
+					     [KIND_LINK] = "link",
+					     [KIND_STATISTICS] = "statistics switch" };
 	enum kind kind = c == 'p' ? KIND_PROGRAM : c == 'l' ? KIND_LINK : KIND_MAP;
 
 	if (c == 'h' || c == 'H')

@@ -4,6 +4,7 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct filter {
@@ -97,27 +98,73 @@ static bool absent(int err)
 	       strstr(log->data, "Cannot find specified filter chain");
 }
 
+/* Which descriptor of a job is which. */
+enum { PROGRAM, NETNS };
+
+/* All that an attachment needs and yields, so that it can be made on this thread or on a pool thread. */
+struct attach_job {
+	struct job job;
+	struct filter filter;
+};
+
+static void run_attach(struct job *job)
+{
+	struct filter *f = &((struct attach_job *)job)->filter;
+
+	f->netns = job->fds[NETNS];
+	f->opts.prog_fd = job->fds[PROGRAM];
+	job->result = in_netns(f, attach);
+	job->step = f->step;
+}
+
+static napi_value attached(napi_env env, const struct job *job)
+{
+	const struct bpf_tc_opts *opts = &((const struct attach_job *)job)->filter.opts;
+	napi_value out;
+
+	napi_create_object(env, &out);
+	set_num(env, out, "priority", opts->priority);
+	set_num(env, out, "handle", opts->handle);
+	set_num(env, out, "programId", opts->prog_id);
+	return out;
+}
+
+static bool read_attach(napi_env env, napi_callback_info info, struct attach_job *a)
+{
+	struct handle *prog;
+	bool replace;
+
+	*a = (struct attach_job){ .job = { .run = run_attach, .value = attached, .fds = { -1, -1, -1, -1 } } };
+	if (!read_filter(env, info, &a->filter, &prog, &replace))
+		return false;
+	a->filter.opts.flags = replace ? BPF_TC_F_REPLACE : 0;
+	a->job.fds[PROGRAM] = prog->fd;
+	a->job.fds[NETNS] = a->filter.netns;
+	return true;
+}
+
 /* clsactAttach(ifindex, attachPoint, priority, handle, netnsFd, program, replace) */
 napi_value clsact_attach(napi_env env, napi_callback_info info)
 {
-	struct handle *prog;
-	struct filter f;
-	napi_value out;
-	bool replace;
-	int err;
+	struct attach_job a;
 
-	if (!read_filter(env, info, &f, &prog, &replace))
+	if (!read_attach(env, info, &a))
 		return NULL;
-	f.opts.prog_fd = prog->fd;
-	f.opts.flags = replace ? BPF_TC_F_REPLACE : 0;
-	err = in_netns(&f, attach);
-	if (err)
-		return fail(env, f.step, err);
-	napi_create_object(env, &out);
-	set_num(env, out, "priority", f.opts.priority);
-	set_num(env, out, "handle", f.opts.handle);
-	set_num(env, out, "programId", f.opts.prog_id);
-	return out;
+	run_attach(&a.job);
+	return a.job.result ? fail(env, a.job.step, a.job.result) : attached(env, &a.job);
+}
+
+/* clsactAttachAsync(…as clsactAttach): a promise of the same */
+napi_value clsact_attach_async(napi_env env, napi_callback_info info)
+{
+	struct attach_job *a = malloc(sizeof(*a));
+
+	if (!a)
+		return fail(env, "malloc", ENOMEM);
+	if (read_attach(env, info, a))
+		return job_start(env, &a->job, "libbpf-ts.clsact");
+	free(a);
+	return NULL;
 }
 
 /* clsactDetach(ifindex, attachPoint, priority, handle, netnsFd): whether it was there */

@@ -14,36 +14,55 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Random, made once for this library. */
+/*
+ * Random, made once for this library. Its place in memory is part of them: another copy of it in the same process, perhaps of another
+ * version, has other structs behind its externals.
+ */
 static const napi_type_tag tags[] = {
 	[KIND_OBJECT] = { 0x6b1c6b9a3f7e4d11, 0x9f0a52c1de8873b0 },
 	[KIND_RING] = { 0x6b1c6b9a3f7e4d12, 0xa41be7305c96d8f1 },
 	[KIND_MAP] = { 0x6b1c6b9a3f7e4d13, 0xb7d4930e1f62c5a2 },
 	[KIND_PROGRAM] = { 0x6b1c6b9a3f7e4d14, 0xc8e5a41f2073d6b3 },
 	[KIND_LINK] = { 0x6b1c6b9a3f7e4d15, 0xd9f6b5203184e7c4 },
+	[KIND_STATISTICS] = { 0x6b1c6b9a3f7e4d16, 0xeaf7c6314295f8d5 },
 };
 
 static const char *const kind_names[] = {
-	[KIND_OBJECT] = "object",   [KIND_RING] = "ring buffer", [KIND_MAP] = "map",
-	[KIND_PROGRAM] = "program", [KIND_LINK] = "link",	 [KIND_ANY] = "map, program or link",
+	[KIND_OBJECT] = "object",
+	[KIND_RING] = "ring buffer",
+	[KIND_MAP] = "map",
+	[KIND_PROGRAM] = "program",
+	[KIND_LINK] = "link",
+	[KIND_STATISTICS] = "statistics switch",
+	[KIND_ANY] = "map, program or link",
 };
+
+static napi_type_tag tag_of(enum kind kind)
+{
+	napi_type_tag tag = tags[kind];
+
+	tag.upper ^= (uintptr_t)tags;
+	return tag;
+}
 
 napi_value external_new(napi_env env, enum kind kind, void *data, napi_finalize finalize)
 {
+	napi_type_tag tag = tag_of(kind);
 	napi_value out;
 
 	if (napi_create_external(env, data, finalize, NULL, &out) != napi_ok)
 		return NULL;
-	if (napi_type_tag_object(env, out, &tags[kind]) != napi_ok)
+	if (napi_type_tag_object(env, out, &tag) != napi_ok)
 		return NULL;
 	return out;
 }
 
 static bool has_tag(napi_env env, napi_value value, enum kind kind)
 {
+	napi_type_tag tag = tag_of(kind);
 	bool same = false;
 
-	return napi_check_object_type_tag(env, value, &tags[kind], &same) == napi_ok && same;
+	return napi_check_object_type_tag(env, value, &tag, &same) == napi_ok && same;
 }
 
 void *external_get(napi_env env, napi_value value, enum kind kind)
@@ -57,7 +76,7 @@ void *external_get(napi_env env, napi_value value, enum kind kind)
 	napi_typeof(env, value, &type);
 	if (type == napi_external && any)
 		good = has_tag(env, value, KIND_MAP) || has_tag(env, value, KIND_PROGRAM) ||
-		       has_tag(env, value, KIND_LINK);
+		       has_tag(env, value, KIND_LINK) || has_tag(env, value, KIND_STATISTICS);
 	else if (type == napi_external)
 		good = has_tag(env, value, kind);
 	if (good && napi_get_value_external(env, value, &data) == napi_ok)
@@ -111,7 +130,10 @@ static int map_shape(struct handle *h)
 static bool right_kind(napi_env env, enum kind kind, int fd)
 {
 	static const char *const marks[] = {
-		[KIND_MAP] = "bpf-map", [KIND_PROGRAM] = "bpf-prog", [KIND_LINK] = "bpf_link"
+		[KIND_MAP] = "bpf-map",
+		[KIND_PROGRAM] = "bpf-prog",
+		[KIND_LINK] = "bpf_link",
+		[KIND_STATISTICS] = "bpf-stats",
 	};
 	char path[64], target[128], message[256];
 	ssize_t n;
@@ -187,6 +209,29 @@ napi_value handle_open_by_id(napi_env env, napi_callback_info info)
 	else
 		fd = bpf_link_get_fd_by_id(id);
 	return fd < 0 ? fail(env, "bpf_get_fd_by_id", fd) : handle_new(env, kind, fd);
+}
+
+/*
+ * nextId(kind, id): the next greater id that the kernel has, whoever holds it, or undefined (BPF_*_GET_NEXT_ID,
+ * kernel/bpf/syscall.c, bpf_obj_get_next_id())
+ */
+napi_value handle_next_id(napi_env env, napi_callback_info info)
+{
+	uint32_t id, next;
+	enum kind kind;
+	int err;
+
+	if (!get_args(env, info, "ku", &kind, &id))
+		return NULL;
+	if (kind == KIND_MAP)
+		err = bpf_map_get_next_id(id, &next);
+	else if (kind == KIND_PROGRAM)
+		err = bpf_prog_get_next_id(id, &next);
+	else
+		err = bpf_link_get_next_id(id, &next);
+	if (err == -ENOENT)
+		return js_undefined(env);
+	return err ? fail(env, "bpf_get_next_id", err) : js_num(env, next);
 }
 
 /* fd(handle) */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls that wait in the kernel (tcx waits for RCU grace periods, 10 ms and more), on a thread of libuv's pool. The thread
- * touches no JavaScript, works on duplicates of the caller's descriptors, and is home in its namespace when it returns.
+ * Calls that wait in the kernel (tcx for RCU grace periods, 10 ms and more; clsact for whoever holds rtnetlink's lock), on a
+ * thread of libuv's pool. The thread touches no JavaScript, works on duplicates of the caller's descriptors, and is home in its
+ * namespace when it returns.
  */
 #include "addon.h"
 
@@ -15,6 +16,7 @@ static void job_free(struct job *job)
 	for (size_t i = 0; i < ARRAY_SIZE(job->fds); i++)
 		if (job->fds[i] >= 0)
 			close(job->fds[i]);
+	text_free(&job->log);
 	free(job);
 }
 
@@ -38,14 +40,22 @@ static void execute(napi_env env, void *data)
 	struct job *job = data;
 
 	(void)env;
+	log_reset();
 	job->run(job);
+	if (job->result < 0)
+		text_copy(&job->log, log_current());
 }
 
 static napi_value job_value(napi_env env, const struct job *job)
 {
 	if (job->result < 0)
 		return NULL;
-	return job->makes_link ? handle_new(env, KIND_LINK, job->result) : js_undefined(env);
+	return job->value ? job->value(env, job) : js_undefined(env);
+}
+
+napi_value job_link(napi_env env, const struct job *job)
+{
+	return handle_new(env, KIND_LINK, job->result);
 }
 
 static void complete(napi_env env, napi_status status, void *data)
@@ -62,7 +72,7 @@ static void complete(napi_env env, napi_status status, void *data)
 		/* Either the call failed, or wrapping its result did and left an exception. */
 		napi_get_and_clear_last_exception(env, &error);
 		if (job->result < 0)
-			error = error_value(env, job->step, job->result, NULL);
+			error = error_value(env, job->step, job->result, &job->log);
 		napi_reject_deferred(env, job->deferred, error);
 	}
 	napi_delete_async_work(env, job->work);

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdlib.h>
 
 /*
@@ -26,6 +27,16 @@ struct link_info {
 		struct {
 			uint32_t ifindex;
 		} xdp;
+		struct {
+			uint64_t cgroup_id;
+			uint32_t attach_type;
+		} cgroup;
+		struct {
+			uint32_t pf;
+			uint32_t hooknum;
+			int32_t priority;
+			uint32_t flags;
+		} netfilter;
 		uint64_t raw[8];
 	};
 };
@@ -33,14 +44,25 @@ struct link_info {
 _Static_assert(offsetof(struct link_info, netns) == 16, "the union of bpf_link_info starts at byte 16");
 
 /* enum bpf_link_type */
+#define LINK_CGROUP 3
 #define LINK_NETNS 5
 #define LINK_XDP 6
+#define LINK_NETFILTER 10
 #define LINK_TCX 11
 #define LINK_NETKIT 13
 
 static void set_details(napi_env env, napi_value out, const struct link_info *link)
 {
 	switch (link->type) {
+	case LINK_CGROUP:
+		set_big(env, out, "cgroupId", link->cgroup.cgroup_id);
+		set_num(env, out, "attachType", link->cgroup.attach_type);
+		break;
+	case LINK_NETFILTER:
+		set_num(env, out, "family", link->netfilter.pf);
+		set_num(env, out, "hook", link->netfilter.hooknum);
+		set_num(env, out, "priority", link->netfilter.priority);
+		break;
 	case LINK_NETNS:
 		set_num(env, out, "netnsInode", link->netns.netns_ino);
 		set_num(env, out, "attachType", link->netns.attach_type);
@@ -76,15 +98,20 @@ napi_value link_info(napi_env env, napi_callback_info info)
 	return out;
 }
 
-/* linkUpdate(link, program) */
+/* linkUpdate(link, program, expectedFd or -1): with a descriptor only if it is of the program that is there */
 napi_value link_update(napi_env env, napi_callback_info info)
 {
+	LIBBPF_OPTS(bpf_link_update_opts, opts);
 	struct handle *link, *prog;
-	int err;
+	int err, expected;
 
-	if (!get_args(env, info, "lp", &link, &prog))
+	if (!get_args(env, info, "lpi", &link, &prog, &expected))
 		return NULL;
-	err = bpf_link_update(link->fd, prog->fd, NULL);
+	if (expected >= 0) {
+		opts.flags = BPF_F_REPLACE;
+		opts.old_prog_fd = (uint32_t)expected;
+	}
+	err = bpf_link_update(link->fd, prog->fd, &opts);
 	return err ? fail(env, "bpf_link_update", err) : NULL;
 }
 
@@ -117,44 +144,6 @@ napi_value link_detach_async(napi_env env, napi_callback_info info)
 	job = malloc(sizeof(*job));
 	if (!job)
 		return fail(env, "malloc", ENOMEM);
-	*job = (struct job){ .run = detach, .fds = { link->fd, -1 } };
+	*job = (struct job){ .run = detach, .fds = { link->fd, -1, -1, -1 } };
 	return job_start(env, job, "libbpf-ts.detach");
-}
-
-/* linkAttachNetns(program, netnsFd, attachType): the namespace is the link's target, so nobody has to go there */
-napi_value link_attach_netns(napi_env env, napi_callback_info info)
-{
-	struct handle *prog;
-	uint32_t type;
-	int netns, fd;
-
-	if (!get_args(env, info, "piu", &prog, &netns, &type))
-		return NULL;
-	fd = bpf_link_create(prog->fd, netns, type, NULL);
-	return fd < 0 ? fail(env, "bpf_link_create", fd) : handle_new(env, KIND_LINK, fd);
-}
-
-/* A namespace holds at most 64 programs of one attach type (kernel/bpf/net_namespace.c, netns_bpf_max_progs()). */
-#define MAX_NETNS_PROGRAMS 64
-
-/* linkQueryNetns(netnsFd, attachType): ids of the programs there, in running order */
-napi_value link_query_netns(napi_env env, napi_callback_info info)
-{
-	uint32_t ids[MAX_NETNS_PROGRAMS], count = MAX_NETNS_PROGRAMS, type;
-	napi_value list;
-	int netns, err;
-
-	if (!get_args(env, info, "iu", &netns, &type))
-		return NULL;
-	err = bpf_prog_query(netns, type, 0, NULL, ids, &count);
-	if (err)
-		return fail(env, "bpf_prog_query", err);
-	napi_create_array_with_length(env, count, &list);
-	for (uint32_t i = 0; i < count; i++) {
-		napi_value id;
-
-		napi_create_uint32(env, ids[i], &id);
-		napi_set_element(env, list, i, id);
-	}
-	return list;
 }

@@ -8,11 +8,19 @@
 #include <bpf/libbpf.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Kept between calls up to this size; a verifier log may have grown it to megabytes. */
 #define KEEP_BYTES (64 * 1024)
 
 static _Thread_local struct text current;
+static _Thread_local bool keeps_verifier;
+
+/* Of the words for debugging only the verifier's about a program that it let pass, and those only when they are wanted. */
+static bool is_wanted(enum libbpf_print_level level, const char *fmt)
+{
+	return level != LIBBPF_DEBUG || (keeps_verifier && strstr(fmt, "-- BEGIN PROG LOAD LOG --"));
+}
 
 static int collect(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -20,7 +28,7 @@ static int collect(enum libbpf_print_level level, const char *fmt, va_list ap)
 	char *end;
 	int n;
 
-	if (level == LIBBPF_DEBUG)
+	if (!is_wanted(level, fmt))
 		return 0;
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, fmt, again);
@@ -38,6 +46,11 @@ static int collect(enum libbpf_print_level level, const char *fmt, va_list ap)
 void log_install(void)
 {
 	libbpf_set_print(collect);
+}
+
+void log_keep_verifier(bool on)
+{
+	keeps_verifier = on;
 }
 
 void log_reset(void)

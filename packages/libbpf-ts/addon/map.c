@@ -49,7 +49,7 @@ napi_value map_info(napi_env env, napi_callback_info info)
 	return out;
 }
 
-static bool wrong_size(napi_env env, const char *what, size_t have, size_t need)
+bool wrong_size(napi_env env, const char *what, size_t have, size_t need)
 {
 	char message[96];
 
@@ -86,6 +86,23 @@ napi_value map_lookup(napi_env env, napi_callback_info info)
 	return err ? fail(env, "bpf_map_lookup_elem", err) : out;
 }
 
+/* mapLookupInto(map, key, value): whether it was there; `value` gets it */
+napi_value map_lookup_into(napi_env env, napi_callback_info info)
+{
+	struct bytes key, value;
+	struct handle *h;
+	int err;
+
+	if (!get_args(env, info, "myy", &h, &key, &value))
+		return NULL;
+	if (wrong_size(env, "key", key.len, h->key_size) || wrong_size(env, "buffer", value.len, h->value_len))
+		return NULL;
+	err = bpf_map_lookup_elem(h->fd, key_ptr(h, &key), value.data);
+	if (err && err != -ENOENT)
+		return fail(env, "bpf_map_lookup_elem", err);
+	return js_bool(env, !err);
+}
+
 /* mapUpdate(map, key, value, flags) */
 napi_value map_update(napi_env env, napi_callback_info info)
 {
@@ -102,6 +119,26 @@ napi_value map_update(napi_env env, napi_callback_info info)
 	return err ? fail(env, "bpf_map_update_elem", err) : NULL;
 }
 
+/* mapTake(map, key): the value, which is out of the map then, or undefined */
+napi_value map_take(napi_env env, napi_callback_info info)
+{
+	napi_value out;
+	struct handle *h;
+	struct bytes key;
+	void *value;
+	int err;
+
+	if (!get_args(env, info, "my", &h, &key) || wrong_size(env, "key", key.len, h->key_size))
+		return NULL;
+	out = js_buffer(env, h->value_len, &value);
+	if (!out)
+		return fail(env, "napi_create_arraybuffer", ENOMEM);
+	err = bpf_map_lookup_and_delete_elem(h->fd, key_ptr(h, &key), value);
+	if (err == -ENOENT)
+		return js_undefined(env);
+	return err ? fail(env, "bpf_map_lookup_and_delete_elem", err) : out;
+}
+
 /* mapDelete(map, key): whether it was there */
 napi_value map_delete(napi_env env, napi_callback_info info)
 {
@@ -115,51 +152,6 @@ napi_value map_delete(napi_env env, napi_callback_info info)
 	if (err && err != -ENOENT)
 		return fail(env, "bpf_map_delete_elem", err);
 	return js_bool(env, !err);
-}
-
-static napi_value batch_result(napi_env env, napi_value keys, napi_value values, uint32_t count, bool done)
-{
-	napi_value out;
-
-	napi_create_object(env, &out);
-	set(env, out, "keys", keys);
-	set(env, out, "values", values);
-	set_num(env, out, "count", count);
-	set(env, out, "done", js_bool(env, done));
-	return out;
-}
-
-/*
- * mapLookupBatch(map, cursor, first, count): up to `count` entries from where the cursor stands. null: this kind of map has
- * no batches (ENOTSUPP, kernel/bpf/syscall.c bpf_map_do_batch()), or the kernel has none (EINVAL before 5.6).
- * The cursor is the kernel's business: a bucket number of 4 bytes for hashes, a key for the others.
- */
-napi_value map_lookup_batch(napi_env env, napi_callback_info info)
-{
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	napi_value keys, values;
-	void *key_data, *value_data, *in;
-	struct bytes cursor;
-	struct handle *h;
-	uint32_t count;
-	bool first;
-	int err;
-
-	if (!get_args(env, info, "my?u", &h, &cursor, &first, &count))
-		return NULL;
-	if (wrong_size(env, "cursor", cursor.len, h->key_size < 4 ? 4 : h->key_size))
-		return NULL;
-	keys = js_buffer(env, (size_t)h->key_size * count, &key_data);
-	values = js_buffer(env, (size_t)h->value_len * count, &value_data);
-	if (!keys || !values)
-		return fail(env, "napi_create_arraybuffer", ENOMEM);
-	in = first ? NULL : cursor.data;
-	err = bpf_map_lookup_batch(h->fd, in, cursor.data, key_data, value_data, &count, &opts);
-	if (first && (err == -ENOTSUPP || err == -EOPNOTSUPP || err == -EINVAL))
-		return js_null(env);
-	if (err && err != -ENOENT)
-		return fail(env, "bpf_map_lookup_batch", err);
-	return batch_result(env, keys, values, count, err == -ENOENT);
 }
 
 /* Packs all keys; -EAGAIN when there are more than the map can hold: the walk restarted at a key deleted under it. */
@@ -195,6 +187,18 @@ napi_value map_keys(napi_env env, napi_callback_info info)
 	if (err == -EAGAIN)
 		return fail_own(env, "ERR_ITERATION", "the map changed while its keys were read; read again");
 	return err ? fail(env, "bpf_map_get_next_key", err) : out;
+}
+
+/* mapFreeze(map): no more writing from user space */
+napi_value map_freeze(napi_env env, napi_callback_info info)
+{
+	struct handle *h;
+	int err;
+
+	if (!get_args(env, info, "m", &h))
+		return NULL;
+	err = bpf_map_freeze(h->fd);
+	return err ? fail(env, "bpf_map_freeze", err) : NULL;
 }
 
 /* possibleCpus(): how many copies a per-CPU value has */

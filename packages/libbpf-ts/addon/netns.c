@@ -10,7 +10,12 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* include/uapi/asm-generic/socket.h, since 5.14; glibc has it later */
+#endif
 
 int netns_enter(int netns_fd, int *home)
 {
@@ -39,4 +44,37 @@ void netns_leave(int home)
 		abort();
 	}
 	close(home);
+}
+
+static int read_cookie(uint64_t *cookie)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*cookie);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/* netnsCookie(netnsFd or -1): a bigint */
+napi_value netns_cookie(napi_env env, napi_callback_info info)
+{
+	uint64_t cookie = 0;
+	int netns, home, err;
+	napi_value out;
+
+	if (!get_args(env, info, "i", &netns))
+		return NULL;
+	err = netns_enter(netns, &home);
+	if (err)
+		return fail(env, "setns", err);
+	err = read_cookie(&cookie);
+	netns_leave(home);
+	if (err)
+		return fail(env, "getsockopt(SO_NETNS_COOKIE)", err);
+	napi_create_bigint_uint64(env, cookie, &out);
+	return out;
 }

@@ -58,6 +58,44 @@ napi_value object_set_autoload(napi_env env, napi_callback_info info)
 	return err ? fail(env, "bpf_program__set_autoload", err) : NULL;
 }
 
+/* objectSetProgramType(object, program, type, attachType): where libbpf does not know the section */
+napi_value object_set_program_type(napi_env env, napi_callback_info info)
+{
+	uint32_t type, attach_type;
+	struct bpf_program *prog;
+	char name[NAME_LEN];
+	struct object *o;
+	int err;
+
+	if (!get_args(env, info, "osuu", &o, name, sizeof(name), &type, &attach_type))
+		return NULL;
+	prog = object_find_program(env, o, name);
+	if (!prog)
+		return NULL;
+	err = bpf_program__set_type(prog, type);
+	if (!err)
+		err = bpf_program__set_expected_attach_type(prog, attach_type);
+	return err ? fail(env, "bpf_program__set_type", err) : NULL;
+}
+
+/* objectSetValueSize(object, map, bytes) */
+napi_value object_set_value_size(napi_env env, napi_callback_info info)
+{
+	char name[NAME_LEN];
+	struct bpf_map *map;
+	struct object *o;
+	uint32_t size;
+	int err;
+
+	if (!get_args(env, info, "osu", &o, name, sizeof(name), &size))
+		return NULL;
+	map = object_find_map(env, o, name);
+	if (!map)
+		return NULL;
+	err = bpf_map__set_value_size(map, size);
+	return err ? fail(env, "bpf_map__set_value_size", err) : NULL;
+}
+
 /* objectInitialValue(object, map): undefined when the map has none (it is no data section) */
 napi_value object_initial_value(napi_env env, napi_callback_info info)
 {

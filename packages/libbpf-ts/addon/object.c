@@ -12,8 +12,10 @@ static void object_release(struct object *o)
 {
 	bpf_object__close(o->obj);
 	free(o->elf);
-	o->obj = NULL;
-	o->elf = NULL;
+	for (size_t i = 0; i < o->maps_len; i++)
+		free(o->maps[i].name);
+	free(o->maps);
+	*o = (struct object){ 0 };
 }
 
 static void object_free(napi_env env, void *data, void *hint)
@@ -22,6 +24,26 @@ static void object_free(napi_env env, void *data, void *hint)
 	(void)hint;
 	object_release(data);
 	free(data);
+}
+
+static bool list_maps(struct object *o)
+{
+	struct bpf_map *map;
+	size_t n = 0;
+
+	bpf_object__for_each_map(map, o->obj) n++;
+	o->maps = calloc(n ? n : 1, sizeof(*o->maps));
+	if (!o->maps)
+		return false;
+	bpf_object__for_each_map(map, o->obj)
+	{
+		char *name = strdup(bpf_map__name(map));
+
+		if (!name)
+			return false;
+		o->maps[o->maps_len++] = (struct declared_map){ map, name };
+	}
+	return true;
 }
 
 static napi_value object_new(napi_env env, struct bpf_object *obj, void *elf)
@@ -34,7 +56,11 @@ static napi_value object_new(napi_env env, struct bpf_object *obj, void *elf)
 		free(elf);
 		return fail(env, "malloc", ENOMEM);
 	}
-	*o = (struct object){ obj, elf };
+	*o = (struct object){ .obj = obj, .elf = elf };
+	if (!list_maps(o)) {
+		object_free(env, o, NULL);
+		return fail(env, "malloc", ENOMEM);
+	}
 	out = external_new(env, KIND_OBJECT, o, object_free);
 	if (!out)
 		object_free(env, o, NULL);
@@ -90,32 +116,34 @@ napi_value object_close(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static napi_value map_spec(napi_env env, const struct bpf_map *map)
+static napi_value map_spec(napi_env env, const struct declared_map *declared)
 {
+	const struct bpf_map *map = declared->map;
 	napi_value out;
 
 	napi_create_object(env, &out);
-	set_str(env, out, "name", bpf_map__name(map));
+	set_str(env, out, "name", declared->name);
 	set_num(env, out, "type", bpf_map__type(map));
 	set_num(env, out, "keySize", bpf_map__key_size(map));
 	set_num(env, out, "valueSize", bpf_map__value_size(map));
 	set_num(env, out, "maxEntries", bpf_map__max_entries(map));
 	set_num(env, out, "flags", bpf_map__map_flags(map));
+	set_num(env, out, "keyTypeId", bpf_map__btf_key_type_id(map));
+	set_num(env, out, "valueTypeId", bpf_map__btf_value_type_id(map));
 	return out;
 }
 
 /* objectMaps(object): what the ELF file declares, as changed since */
 napi_value object_maps(napi_env env, napi_callback_info info)
 {
-	struct bpf_map *map;
 	struct object *o;
 	napi_value list;
-	uint32_t n = 0;
 
 	if (!get_args(env, info, "o", &o))
 		return NULL;
 	napi_create_array(env, &list);
-	bpf_object__for_each_map(map, o->obj) napi_set_element(env, list, n++, map_spec(env, map));
+	for (size_t i = 0; i < o->maps_len; i++)
+		napi_set_element(env, list, (uint32_t)i, map_spec(env, &o->maps[i]));
 	return list;
 }
 
@@ -146,13 +174,13 @@ napi_value object_programs(napi_env env, napi_callback_info info)
 	return list;
 }
 
-struct bpf_map *object_find_map(napi_env env, struct object *o, const char *name)
+struct bpf_map *object_find_map(napi_env env, const struct object *o, const char *name)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(o->obj, name);
-
-	if (!map)
-		fail_own(env, "ERR_NOT_FOUND", name);
-	return map;
+	for (size_t i = 0; i < o->maps_len; i++)
+		if (strcmp(o->maps[i].name, name) == 0)
+			return o->maps[i].map;
+	fail_own(env, "ERR_NOT_FOUND", name);
+	return NULL;
 }
 
 struct bpf_program *object_find_program(napi_env env, struct object *o, const char *name)
@@ -164,19 +192,42 @@ struct bpf_program *object_find_program(napi_env env, struct object *o, const ch
 	return prog;
 }
 
+/* BPF_LOG_LEVEL1 | BPF_LOG_STATS of include/linux/bpf_verifier.h: the walk too, so that a refusal is explained as ever. */
+#define LOG_STATISTICS 5
+
+static int ask_statistics(const struct object *o)
+{
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, o->obj) if (!err) err = bpf_program__set_log_level(prog, LOG_STATISTICS);
+	return err;
+}
+
 /*
- * objectLoad(object). On a refused program libbpf loads it again with a log buffer of 16 MiB, the kernel's limit, so the
- * verifier's whole text comes through the print callback.
+ * objectLoad(object, statistics): what the verifier said, with statistics. On a refused program libbpf loads it again with a log
+ * buffer of 16 MiB, the kernel's limit, so the verifier's whole text comes through the print callback.
  */
 napi_value object_load(napi_env env, napi_callback_info info)
 {
+	const struct text *log = log_current();
 	struct object *o;
-	int err;
+	bool statistics;
+	napi_value out;
+	int err = 0;
 
-	if (!get_args(env, info, "o", &o))
+	if (!get_args(env, info, "o?", &o, &statistics))
 		return NULL;
-	err = bpf_object__load(o->obj);
-	return err ? fail(env, "bpf_object__load", err) : NULL;
+	if (statistics)
+		err = ask_statistics(o);
+	log_keep_verifier(statistics);
+	if (!err)
+		err = bpf_object__load(o->obj);
+	log_keep_verifier(false);
+	if (err)
+		return fail(env, "bpf_object__load", err);
+	napi_create_string_utf8(env, log->len ? log->data : "", log->len, &out);
+	return out;
 }
 
 /* A descriptor of our own for what the object holds: each of the two is closed by its owner. */

@@ -124,6 +124,49 @@ napi_value probe_helper(napi_env env, napi_callback_info info)
 	return js_bool(env, fd >= 0 || !refuses_helper(log));
 }
 
+/* BPF_PROG_TYPE_NETFILTER and BPF_NETFILTER, since 6.4: newer than libbpf 1.1 and its probes */
+#define PROGRAM_TYPE_NETFILTER 32
+#define ATTACH_NETFILTER 45
+
+/* probeNetfilter(): loads a program that accepts everything */
+napi_value probe_netfilter(napi_env env, napi_callback_info info)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = ATTACH_NETFILTER);
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd;
+
+	if (!get_args(env, info, ""))
+		return NULL;
+	fd = bpf_prog_load((enum bpf_prog_type)PROGRAM_TYPE_NETFILTER, NULL, "GPL", insns, ARRAY_SIZE(insns), &opts);
+	if (fd == -EPERM || fd == -ENOSYS)
+		return fail(env, "bpf_prog_load", fd);
+	if (fd >= 0)
+		close(fd);
+	return js_bool(env, fd >= 0);
+}
+
+/* probeBatch(mapType): reads a batch of an empty map */
+napi_value probe_batch(napi_env env, napi_callback_info info)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	uint64_t cursor[2], key[2], value[64];
+	uint32_t type, count = 1;
+	int fd, err;
+
+	if (!get_args(env, info, "u", &type))
+		return NULL;
+	opts.map_flags = type == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0;
+	fd = bpf_map_create(type, "probe", type == BPF_MAP_TYPE_LPM_TRIE ? 8 : 4, 4, 1, &opts);
+	if (fd < 0)
+		return fail(env, "bpf_map_create", fd);
+	err = bpf_map_lookup_batch(fd, NULL, cursor, key, value, &count, NULL);
+	close(fd);
+	return js_bool(env, !err || err == -ENOENT);
+}
+
 /* typeName(kind, n): libbpf's own name of a map or program type, undefined when it knows none */
 napi_value type_name(napi_env env, napi_callback_info info)
 {

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -67,9 +68,43 @@ napi_value program_info(napi_env env, napi_callback_info info)
 	set_str(env, out, "name", prog.name);
 	set_tag(env, out, &prog);
 	set_map_ids(env, out, ids, n);
+	set_num(env, out, "instructions", prog.xlated_prog_len / sizeof(struct bpf_insn));
+	set_num(env, out, "verifiedInstructions", prog.verified_insns);
+	set_num(env, out, "machineCodeBytes", prog.jited_prog_len);
+	set_num(env, out, "createdByUid", prog.created_by_uid);
 	set_num(env, out, "loadedAt", now_ms(CLOCK_REALTIME) - now_ms(CLOCK_BOOTTIME) + prog.load_time / NS_PER_MS);
 	free(ids);
 	return out;
+}
+
+/* programStatistics(program): what it has run since statistics were switched on */
+napi_value program_statistics(napi_env env, napi_callback_info info)
+{
+	struct bpf_prog_info prog = {};
+	uint32_t len = sizeof(prog);
+	struct handle *h;
+	napi_value out;
+
+	if (!get_args(env, info, "p", &h))
+		return NULL;
+	if (bpf_obj_get_info_by_fd(h->fd, &prog, &len))
+		return fail(env, "bpf_obj_get_info_by_fd", errno);
+	napi_create_object(env, &out);
+	set_big(env, out, "runs", prog.run_cnt);
+	set_big(env, out, "runTimeNs", prog.run_time_ns);
+	set_big(env, out, "recursionMisses", prog.recursion_misses);
+	return out;
+}
+
+/* enableStatistics(): a handle; while one is open, the kernel counts and times the runs of all programs */
+napi_value enable_statistics(napi_env env, napi_callback_info info)
+{
+	int fd;
+
+	if (!get_args(env, info, ""))
+		return NULL;
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return fd < 0 ? fail(env, "bpf_enable_stats", fd) : handle_new(env, KIND_STATISTICS, fd);
 }
 
 /* What a program may add to a packet (bpf_skb_adjust_room(), bpf_skb_change_head()) fits in this. */

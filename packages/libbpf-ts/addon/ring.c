@@ -187,6 +187,23 @@ napi_value ring_consume(napi_env env, napi_callback_info info)
 	return r->batch.len ? js_bytes(env, r->batch.data, r->batch.len) : js_undefined(env);
 }
 
+/* ringPause(ring, on): while it is on, records wait in the kernel and nobody is woken */
+napi_value ring_pause(napi_env env, napi_callback_info info)
+{
+	struct ring *r;
+	bool on;
+
+	if (!get_args(env, info, "r?", &r, &on))
+		return NULL;
+	if (r->closed)
+		return NULL;
+	if (on)
+		uv_poll_stop(&r->poll);
+	else
+		uv_poll_start(&r->poll, UV_READABLE, readable);
+	return NULL;
+}
+
 /* ringRef(ring, on): whether it keeps the process alive */
 napi_value ring_ref(napi_env env, napi_callback_info info)
 {

@@ -2,6 +2,7 @@
 #include "addon.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 char *text_reserve(struct text *t, size_t extra)
 {
@@ -19,6 +20,16 @@ char *text_reserve(struct text *t, size_t extra)
 	t->data = data;
 	t->cap = cap;
 	return t->data + t->len;
+}
+
+void text_copy(struct text *to, const struct text *from)
+{
+	char *end = text_reserve(to, from->len);
+
+	if (!end)
+		return;
+	memcpy(end, from->data, from->len);
+	to->len += from->len;
 }
 
 void text_free(struct text *t)

@@ -74,6 +74,14 @@ void set_num(napi_env env, napi_value obj, const char *name, double v)
 	set(env, obj, name, js_num(env, v));
 }
 
+void set_big(napi_env env, napi_value obj, const char *name, uint64_t v)
+{
+	napi_value out;
+
+	napi_create_bigint_uint64(env, v, &out);
+	set(env, obj, name, out);
+}
+
 void set_str(napi_env env, napi_value obj, const char *name, const char *s)
 {
 	set(env, obj, name, js_str(env, s));

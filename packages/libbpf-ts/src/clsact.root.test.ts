@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { attachClsact, type ClsactFilter, detachClsact, queryClsact } from "./clsact.ts";
+import { attachClsact, attachClsactAsync, type ClsactFilter, detachClsact, queryClsact } from "./clsact.ts";
 import { BpfObject } from "./object.ts";
 import type { BpfProgram } from "./program.ts";
 import { currentNetns, testObject } from "./testing/kernel.ts";
@@ -78,6 +78,21 @@ test("0 lets the kernel choose priority and handle", () => {
   expect(chosen.priority).toBeGreaterThan(0);
   expect(chosen.handle).toBeGreaterThan(0);
   expect(queryClsact({ ...filter, ...chosen })).toEqual({ programId: count.info.id });
+});
+
+test("on a pool thread, in another namespace, with what the kernel said when it goes wrong", async () => {
+  using netns = new TestNetns();
+  const filter = filterIn(netns);
+  const both = (["ingress", "egress"] as const).map((direction) => ({ ...filter, direction }));
+  const attached = await Promise.all(both.map((place) => attachClsactAsync({ ...place, program: count })));
+  expect(attached).toEqual(both.map(({ priority, handle }) => ({ priority, handle, programId: count.info.id })));
+  for (const place of both) expect(queryClsact(place)).toEqual({ programId: count.info.id });
+  await expect(attachClsactAsync({ ...filter, program: remember })).rejects.toMatchObject({
+    code: "EEXIST",
+    log: expect.stringContaining("already exists"),
+  });
+  await attachClsactAsync({ ...filter, program: remember, replace: true });
+  expect(queryClsact(filter)).toEqual({ programId: remember.info.id });
 });
 
 test("a device that is gone has no filter", () => {

@@ -1,5 +1,5 @@
 import { HANDLE } from "./fd-owner.ts";
-import { native } from "./native.ts";
+import { type ClsactArguments, type ClsactAttached, native } from "./native.ts";
 import { type Direction, type NetnsFd, netnsArgument } from "./netns.ts";
 import type { BpfProgram } from "./program.ts";
 
@@ -26,12 +26,17 @@ const ATTACH_POINTS = { ingress: 1, egress: 2 } as const;
 
 /**
  * Attaches a program as a filter of the clsact qdisc, which is created when the device has none. Unlike a link the filter
- * belongs to the device, not to this process: it stays until it is detached or the device goes.
+ * belongs to the device, not to this process: it stays until it is detached or the device goes. Waits for whoever holds
+ * rtnetlink's lock, which may be many where pods are being made: {@link attachClsactAsync} does so on a pool thread.
  * @throws {LibbpfError} EEXIST, ENODEV, EINVAL, EPERM
  */
-export function attachClsact(attachment: ClsactAttachment): { priority: number; handle: number; programId: number } {
-  const { program, replace = false } = attachment;
-  return native.clsactAttach(...filterArguments(attachment), program[HANDLE], replace);
+export function attachClsact(attachment: ClsactAttachment): ClsactAttached {
+  return native.clsactAttach(...attachArguments(attachment));
+}
+
+/** {@link attachClsact} on a thread of libuv's pool. The program and the namespace may be closed as soon as this returns. */
+export async function attachClsactAsync(attachment: ClsactAttachment): Promise<ClsactAttached> {
+  return native.clsactAttachAsync(...attachArguments(attachment));
 }
 
 /**
@@ -49,6 +54,11 @@ export function detachClsact(filter: ClsactFilter): boolean {
 export function queryClsact(filter: ClsactFilter): { programId: number } | undefined {
   const programId = native.clsactQuery(...filterArguments(filter));
   return programId === undefined ? undefined : { programId };
+}
+
+function attachArguments(attachment: ClsactAttachment): ClsactArguments {
+  const { program, replace = false } = attachment;
+  return [...filterArguments(attachment), program[HANDLE], replace];
 }
 
 function filterArguments({ ifindex, direction, priority, handle, netns }: ClsactFilter) {

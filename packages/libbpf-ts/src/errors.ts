@@ -1,3 +1,4 @@
+import { getSystemErrorName } from "node:util";
 import { summarise } from "./log-summary.ts";
 
 /**
@@ -16,6 +17,7 @@ export const ERROR_CODES = {
   ERR_ITERATION: "the map changed so much while it was read that the reading did not end; read again",
   ERR_PIN_NAME: "the BPF file system refuses names with a dot",
   ERR_NOT_BPFFS: "the path is not on a BPF file system",
+  ERR_BTF: "the type information is missing, damaged, or has no such type",
   ERR_UNKNOWN_NAME: "no BPF helper of that name is known",
 } as const;
 
@@ -35,6 +37,8 @@ export class LibbpfError extends Error {
   readonly syscall: string;
   /** All that libbpf printed during that call, with the verifier's and the kernel's text; may be megabytes, may be empty. */
   readonly log: string;
+  /** Of a batch: how many entries were done before this one failed. Set by the native side. */
+  declare readonly count?: number;
 
   constructor(
     syscall: string,
@@ -57,4 +61,15 @@ export class LibbpfError extends Error {
 /** An error of this library's own. */
 export function ownError(code: OwnErrorCode, message: string, options?: { readonly cause?: unknown }): LibbpfError {
   return new LibbpfError("", code, 0, message, "", options);
+}
+
+/** Runs a call of node:fs; what it throws becomes a LibbpfError of the same code. */
+export function fileSystemCall<T>(syscall: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (cause instanceof LibbpfError || !(cause instanceof Error) || !("errno" in cause)) throw cause;
+    const errno = Number(cause.errno);
+    throw new LibbpfError(syscall, getSystemErrorName(errno), errno, cause.message, "", { cause });
+  }
 }

@@ -1,8 +1,14 @@
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { attachClsact, detachClsact } from "./clsact.ts";
+import { LibbpfError } from "./errors.ts";
 import { HANDLE } from "./fd-owner.ts";
 import { BpfMap } from "./map.ts";
-import { type MapHandle, native } from "./native.ts";
+import { type MapHandle, type Native, native } from "./native.ts";
 import { BpfObject } from "./object.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import { attachTcx, queryTcx } from "./tcx.ts";
@@ -10,6 +16,8 @@ import { frame, openFds, processStatus, testObject, u32, u64 } from "./testing/k
 import { runNode } from "./testing/run-node.ts";
 import { TestBpffs } from "./testing/test-bpffs.ts";
 import { TestNetns } from "./testing/test-netns.ts";
+
+const ADDON = process.env.LIBBPF_TS_ADDON ?? fileURLToPath(new URL("../build/bpf.node", import.meta.url));
 
 function load(name: string): BpfObject {
   const object = BpfObject.open(testObject(name));
@@ -58,10 +66,27 @@ test("handles of another kind, and things that are none, are refused", () => {
   expect(() => native.programInfo(map as never)).toThrow(wrong);
   expect(() => native.linkInfo(map as never)).toThrow(wrong);
   expect(() => native.ringConsume(map as never)).toThrow(wrong);
-  expect(() => native.objectLoad(map as never)).toThrow(wrong);
+  expect(() => native.objectLoad(map as never, false)).toThrow(wrong);
   for (const value of [undefined, null, 3, "map", {}, object, []]) {
     expect(() => native.mapInfo(value as never)).toThrow(wrong);
     expect(() => native.close(value as never)).toThrow(wrong);
+  }
+});
+
+test("handles of another copy of the addon are refused: what is behind them may be laid out otherwise", () => {
+  const directory = mkdtempSync(join(tmpdir(), "libbpf-ts-"));
+  try {
+    copyFileSync(ADDON, join(directory, "copy.node"));
+    const copy: Native = createRequire(import.meta.url)(join(directory, "copy.node"));
+    copy.setErrorClass(LibbpfError);
+    const theirs = copy.mapCreate(2, "theirs", 4, 4, 1, 0, -1);
+    expect(copy.mapInfo(theirs).name).toBe("theirs");
+    expect(() => native.mapInfo(theirs)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARG_TYPE" }));
+    using ours = BpfMap.create({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1 });
+    expect(() => copy.close(ours[HANDLE])).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARG_TYPE" }));
+    copy.close(theirs);
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
 

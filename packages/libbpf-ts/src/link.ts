@@ -1,6 +1,7 @@
 import { FdOwner, HANDLE } from "./fd-owner.ts";
 import { ATTACH_TYPES, type AttachType, LINK_TYPES, type LinkType, nameOf, type UnknownType } from "./kernel-names.ts";
 import { KIND, type LinkHandle, native } from "./native.ts";
+import { NETFILTER_FAMILIES, NETFILTER_HOOKS, type NetfilterFamily, type NetfilterHook } from "./netfilter-names.ts";
 import type { BpfProgram } from "./program.ts";
 
 /** What the kernel says about a link. */
@@ -10,10 +11,16 @@ export interface LinkInfo {
   readonly programId: number;
   /** tcx, netkit, xdp: the device, numbered in its own network namespace; 0: the device is gone, or the link was detached. */
   readonly ifindex?: number;
-  /** tcx, netkit, netns. */
+  /** tcx, netkit, netns, cgroup. */
   readonly attachType?: AttachType | UnknownType;
   /** netns: inode number of the namespace; 0: it is gone, or the link was detached. */
   readonly netnsInode?: number;
+  /** cgroup: its id, the inode number of its directory; 0: the link was detached. */
+  readonly cgroupId?: bigint;
+  /** netfilter. */
+  readonly family?: NetfilterFamily | UnknownType;
+  readonly hook?: NetfilterHook | UnknownType;
+  readonly priority?: number;
 }
 
 /**
@@ -42,23 +49,30 @@ export class BpfLink extends FdOwner<LinkHandle> {
    * @throws {LibbpfError} ERR_CLOSED
    */
   info(): LinkInfo {
-    const { attachType, type, ...rest } = native.linkInfo(this[HANDLE]);
-    const named = { ...rest, type: nameOf(LINK_TYPES, type) };
-    return attachType === undefined ? named : { ...named, attachType: nameOf(ATTACH_TYPES, attachType) };
+    const { attachType, type, family, hook, ...rest } = native.linkInfo(this[HANDLE]);
+    return {
+      ...rest,
+      type: nameOf(LINK_TYPES, type),
+      ...(attachType === undefined ? {} : { attachType: nameOf(ATTACH_TYPES, attachType) }),
+      ...(family === undefined ? {} : { family: nameOf(NETFILTER_FAMILIES, family) }),
+      ...(hook === undefined ? {} : { hook: nameOf(NETFILTER_HOOKS, hook) }),
+    };
   }
 
   /**
    * Puts another program in this one's place, atomically: no packet meets neither or both.
-   * @throws {LibbpfError} ENOLINK (device gone), EINVAL (other program type), ERR_CLOSED
+   * @param expected only if this is the program that is there
+   * @throws {LibbpfError} EPERM (not the expected one), ENOLINK (device gone), EINVAL (other program type), ENOTSUP (links of this type
+   * keep their program), ERR_CLOSED
    */
-  update(program: BpfProgram): void {
-    native.linkUpdate(this[HANDLE], program[HANDLE]);
+  update(program: BpfProgram, expected?: BpfProgram): void {
+    native.linkUpdate(this[HANDLE], program[HANDLE], expected === undefined ? -1 : expected.fd);
   }
 
   /**
    * Takes the program off its hook at once, whoever else refers to the link; the link itself stays, defunct. A tcx link waits
    * for an RCU grace period: 10 ms and more. Again is harmless.
-   * @throws {LibbpfError} EOPNOTSUPP (links of this type cannot be detached), ERR_CLOSED
+   * @throws {LibbpfError} ENOTSUP (links of this type cannot be detached), ERR_CLOSED
    */
   detach(): void {
     native.linkDetach(this[HANDLE]);

@@ -1,3 +1,5 @@
+import { layoutDifferences, type TypeLayout } from "./btf-layout.ts";
+
 /** The parts of a map that an existing one must share with the declared one to be used in its place. */
 export interface MapShape {
   readonly type: string;
@@ -5,6 +7,12 @@ export interface MapShape {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+}
+
+/** What lies where in keys and values. */
+export interface MapLayout {
+  readonly key: TypeLayout;
+  readonly value: TypeLayout;
 }
 
 /** `BPF_F_RDONLY_PROG`: the kernel adds it to device maps by itself (dev_map_init_map() in kernel/bpf/devmap.c). */
@@ -20,4 +28,9 @@ export function mapMismatch(declared: MapShape, existing: MapShape): string[] {
   return fields
     .filter((field) => declared[field] !== real[field])
     .map((field) => `${field} is ${real[field]}, declared ${declared[field]}`);
+}
+
+/** The same of what lies in keys and values. libbpf compares sizes only, and a program would read a member where another one is. */
+export function layoutMismatch(declared: MapLayout, existing: MapLayout): string[] {
+  return (["key", "value"] as const).flatMap((part) => layoutDifferences(declared[part], existing[part], part));
 }

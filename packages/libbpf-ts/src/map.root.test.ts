@@ -41,6 +41,22 @@ test("a value is a copy: changing it changes no map", () => {
   expect(map.lookup(u32(1))).toEqual(u64(1));
 });
 
+test("a value is read into a buffer of the caller's, which stays as it was when there is none", () => {
+  using map = create("hash");
+  map.update(u32(1), u64(10));
+  const large = new Uint8Array(24).fill(7);
+  const into = large.subarray(8, 16);
+  expect(map.lookup(u32(1), into)).toBe(into);
+  expect(large).toEqual(Uint8Array.from([...Array(8).fill(7), ...u64(10), ...Array(8).fill(7)]));
+  expect(map.lookup(u32(2), into)).toBeUndefined();
+  expect(into).toEqual(u64(10));
+  for (const size of [0, 7, 9]) {
+    expect(() => map.lookup(u32(1), new Uint8Array(size))).toThrow(
+      expect.objectContaining({ code: "ERR_OUT_OF_RANGE" }),
+    );
+  }
+});
+
 test("array: all entries are there, none can be deleted, none added", () => {
   using map = create("array");
   map.update(u32(7), u64(70));

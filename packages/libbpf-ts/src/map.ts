@@ -1,7 +1,7 @@
 import { LibbpfError, ownError } from "./errors.ts";
 import { FdOwner, HANDLE } from "./fd-owner.ts";
 import { MAP_TYPES, type MapType, nameOf, type UnknownType } from "./kernel-names.ts";
-import { readEntries, readKeys } from "./map-iteration.ts";
+import { readEntries, readKeys, takeEntries } from "./map-iteration.ts";
 import { KIND, type MapHandle, native } from "./native.ts";
 import { isPerCpu, joinPerCpu, perCpuStride, splitPerCpu } from "./per-cpu.ts";
 
@@ -85,11 +85,13 @@ export class BpfMap extends FdOwner<MapHandle> {
 
   /**
    * The value of a key, as a copy; undefined when there is none.
+   * @param into a buffer of the value's size, which gets it and is returned: many lookups in a row need no new one each
    * @throws {LibbpfError} ERR_PER_CPU (use {@link lookupPerCpu}), ERR_CLOSED, ENOTSUPP (the map cannot be read from user space)
    */
-  lookup(key: Uint8Array): Uint8Array | undefined {
+  lookup(key: Uint8Array, into?: Uint8Array): Uint8Array | undefined {
     this.#expectPerCpu(false, "lookupPerCpu()");
-    return native.mapLookup(this[HANDLE], key);
+    if (into === undefined) return native.mapLookup(this[HANDLE], key);
+    return native.mapLookupInto(this[HANDLE], key, into) ? into : undefined;
   }
 
   /**
@@ -137,6 +139,53 @@ export class BpfMap extends FdOwner<MapHandle> {
   }
 
   /**
+   * Sets many values by one call, a third of the time of as many {@link update}s. When one is refused, those before it are set.
+   * @param keys packed: one behind the other
+   * @param values packed, as many; of a per-CPU map each is the values of all possible CPUs, padded to 8 bytes each
+   * @throws {LibbpfError} as {@link update}; `count` tells how many were set
+   */
+  updateBatch(keys: Uint8Array, values: Uint8Array, mode: UpdateMode = "any"): void {
+    native.mapUpdateBatch(this[HANDLE], keys, values, UPDATE_MODES[mode]);
+  }
+
+  /**
+   * Deletes many keys by one call; those that are not there are passed over.
+   * @param keys packed: one behind the other
+   * @returns how many were there
+   * @throws {LibbpfError} EINVAL (entries of arrays cannot be deleted), ERR_CLOSED; `count` tells how many were deleted
+   */
+  deleteBatch(keys: Uint8Array): number {
+    return native.mapDeleteBatch(this[HANDLE], keys);
+  }
+
+  /**
+   * Takes a value out of the map in one step; undefined when there is none. Of a queue or stack, whose key is empty, the next one.
+   * @throws {LibbpfError} ENOTSUPP (not this kind of map, or hashes before Linux 5.14), ERR_PER_CPU, ERR_CLOSED
+   */
+  take(key: Uint8Array): Uint8Array | undefined {
+    this.#expectPerCpu(false, "drainPerCpu()");
+    return native.mapTake(this[HANDLE], key);
+  }
+
+  /**
+   * Takes all entries out of the map. Hashes do it in one step each (Linux 5.6), so that nothing a program writes meanwhile is lost;
+   * other maps are read and then deleted.
+   * @throws {LibbpfError} EINVAL (entries of arrays cannot be deleted), ERR_PER_CPU (use {@link drainPerCpu}), ERR_CLOSED
+   */
+  drain(): [key: Uint8Array, value: Uint8Array][] {
+    this.#expectPerCpu(false, "drainPerCpu()");
+    return takeEntries(this[HANDLE], this.#info, this.#info.valueSize);
+  }
+
+  /** All entries of a per-CPU map, taken out of it: see {@link drain}. */
+  drainPerCpu(): [key: Uint8Array, values: Uint8Array[]][] {
+    this.#expectPerCpu(true, "drain()");
+    const { valueSize } = this.#info;
+    const taken = takeEntries(this[HANDLE], this.#info, perCpuStride(valueSize) * possibleCpus());
+    return taken.map(([key, values]) => [key, splitPerCpu(values, valueSize)]);
+  }
+
+  /**
    * All entries, read in batches where the kernel has them for this kind of map, else key by key. What changes meanwhile may
    * or may not be seen; what does not change is seen once.
    * @throws {LibbpfError} ERR_PER_CPU (use {@link entriesPerCpu}), ERR_ITERATION, ERR_CLOSED
@@ -161,6 +210,14 @@ export class BpfMap extends FdOwner<MapHandle> {
    */
   *keys(): Generator<Uint8Array, void, undefined> {
     yield* readKeys(this[HANDLE], this.#info.keySize);
+  }
+
+  /**
+   * Ends writing from user space, for good; programs go on. Not with a writable mapping of it.
+   * @throws {LibbpfError} EBUSY, EPERM, ENOTSUPP, ERR_CLOSED
+   */
+  freeze(): void {
+    native.mapFreeze(this[HANDLE]);
   }
 
   #expectPerCpu(expected: boolean, instead: string): void {

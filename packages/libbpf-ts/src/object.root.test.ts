@@ -141,3 +141,41 @@ test("disposal closes object, maps and programs, and again is harmless", () => {
   expect(() => program.testRun({ data: new Uint8Array(64) })).toThrow(closed);
   expect(() => object.mapSpecs).toThrow(closed);
 });
+
+test("the verifier tells what each program took it, and explains a refusal as well", () => {
+  using object = BpfObject.open(testObject("maps"));
+  object.setAutoload("remember", false);
+  expect(() => object.verifierStatistics).toThrow(expect.objectContaining({ code: "ERR_NOT_LOADED" }));
+  object.load({ statistics: true });
+  const { verifierStatistics } = object;
+  expect([...verifierStatistics.keys()]).toEqual(["count"]);
+  expect(verifierStatistics.get("count")).toMatchObject({
+    instructions: object.program("count").info.verifiedInstructions,
+    limit: 1_000_000,
+    stackDepths: [8],
+  });
+  using plain = BpfObject.open(testObject("maps"));
+  plain.load();
+  expect(plain.verifierStatistics.size).toBe(0);
+  using bad = BpfObject.open(testObject("bad"));
+  expect(() => bad.load({ statistics: true })).toThrow(
+    expect.objectContaining({ code: "EACCES", log: expect.stringContaining("invalid access to packet") }),
+  );
+});
+
+test("a reused map keeps the name that the object gives it", () => {
+  using other = BpfMap.create({ type: "hash", name: "of_another_name", keySize: 4, valueSize: 8, maxEntries: 16 });
+  using object = BpfObject.open(testObject("maps"));
+  object.reuseMap("a_hash", other);
+  expect(object.mapSpecs.map(({ name }) => name)).toContain("a_hash");
+  object.load();
+  expect(object.map("a_hash").info).toMatchObject({ id: other.info.id, name: "of_another_name" });
+});
+
+test("the size of values is set before load()", () => {
+  using object = BpfObject.open(testObject("types"));
+  object.setValueSize("untyped", 12);
+  object.load();
+  expect(object.map("untyped").info.valueSize).toBe(12);
+  expect(() => object.setValueSize("untyped", 4)).toThrow(expect.objectContaining({ code: "ERR_ALREADY_LOADED" }));
+});

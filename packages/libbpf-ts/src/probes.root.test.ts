@@ -6,10 +6,13 @@ import { LINK_TYPES, MAP_TYPES, PROGRAM_TYPES } from "./kernel-names.ts";
 import { KIND, native } from "./native.ts";
 import {
   libbpfVersion,
+  probeBatch,
   probeBpf,
   probeBpffs,
   probeHelper,
   probeMapType,
+  probeNetfilter,
+  probeNetnsCookie,
   probeProgramType,
   probeRingBuffer,
   probeTcx,
@@ -41,6 +44,13 @@ test("what no kernel has", () => {
     expect.objectContaining({ code: "ERR_UNKNOWN_NAME" }),
   );
   expect(native.probeTcx(4711)).toBe(false); // an attach type of the future, as tcx is one for kernels before 6.6
+});
+
+test("batches, netfilter links and cookies of namespaces are there on a kernel that has them", () => {
+  expect(probeBatch("hash")).toEqual({ available: true });
+  expect(probeBatch("stack_trace").available).toBe(false);
+  expect(probeNetfilter().error).toBeUndefined();
+  expect(probeNetnsCookie()).toEqual({ available: true });
 });
 
 test("the libbpf in use says its version", () => {

@@ -1,6 +1,5 @@
 import { accessSync, constants, statfsSync } from "node:fs";
-import { getSystemErrorName } from "node:util";
-import { LibbpfError, ownError } from "./errors.ts";
+import { fileSystemCall, LibbpfError, ownError } from "./errors.ts";
 import { helperNumber } from "./helper-names.ts";
 import { ATTACH_TYPES, MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "./kernel-names.ts";
 import { native } from "./native.ts";
@@ -52,6 +51,21 @@ export function probeTcx(): ProbeResult {
   return probe(() => native.probeTcx(ATTACH_TYPES.tcx_ingress));
 }
 
+/** Does the kernel have netfilter programs (Linux 6.4, and `CONFIG_NETFILTER_BPF_LINK`)? Loads one that accepts everything. */
+export function probeNetfilter(): ProbeResult {
+  return probe(() => native.probeBpf() && native.probeNetfilter());
+}
+
+/** Does the kernel read this type of map in batches (hashes since Linux 5.6)? Without, `entries()` reads key by key. */
+export function probeBatch(type: MapType): ProbeResult {
+  return probe(() => native.probeBpf() && native.probeBatch(MAP_TYPES[type]));
+}
+
+/** Do network namespaces have cookies (Linux 5.14)? */
+export function probeNetnsCookie(): ProbeResult {
+  return probe(() => native.netnsCookie(-1) > 0n);
+}
+
 /** Does the kernel have ring buffers (Linux 5.8)? */
 export function probeRingBuffer(): ProbeResult {
   return probeMapType("ringbuf");
@@ -71,16 +85,6 @@ export function probeBpffs(path = "/sys/fs/bpf"): ProbeResult {
     fileSystemCall("access", () => accessSync(path, constants.W_OK));
     return true;
   });
-}
-
-function fileSystemCall(syscall: string, call: () => void): void {
-  try {
-    call();
-  } catch (cause) {
-    if (cause instanceof LibbpfError || !(cause instanceof Error)) throw cause;
-    const errno = (cause as NodeJS.ErrnoException).errno ?? 0;
-    throw new LibbpfError(syscall, getSystemErrorName(errno), errno, cause.message, "", { cause });
-  }
 }
 
 function probe(ask: () => boolean): ProbeResult {

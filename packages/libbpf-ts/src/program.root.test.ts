@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { BpfMap } from "./map.ts";
 import { BpfObject } from "./object.ts";
 import { BpfProgram } from "./program.ts";
+import { RunStatistics } from "./run-statistics.ts";
 import { frame, readU32, readU64, testObject, u32, u64 } from "./testing/kernel.ts";
 import { TestBpffs } from "./testing/test-bpffs.ts";
 
@@ -89,6 +90,9 @@ test("info tells id, type, name, tag, maps and time", () => {
   const used = ["an_array", "a_percpu_array", "maps.rodata"].map((name) => object.map(name).info.id);
   expect([...info.mapIds].sort()).toEqual(used.sort());
   expect(Math.abs(info.loadedAt.getTime() - Date.now())).toBeLessThan(5000);
+  expect(info.instructions).toBeGreaterThan(10);
+  expect(info.verifiedInstructions).toBeGreaterThan(10);
+  expect(info.createdByUid).toBe(0);
   expect(object.program("remember").info.tag).not.toBe(info.tag);
 });
 
@@ -105,4 +109,23 @@ test("pin, reopen, by id: the same program", () => {
   expect(byId.testRun({ data: frame() }).retval).toBe(0);
   expect(() => BpfProgram.byId(0x7fffffff)).toThrow(expect.objectContaining({ code: "ENOENT" }));
   expect(() => BpfMap.openPinned(bpffs.at("count"))).toThrow(expect.objectContaining({ code: "ERR_WRONG_KIND" }));
+});
+
+test("runs are counted and timed while statistics are on", () => {
+  using object = load("maps");
+  const program = object.program("count");
+  const run = () => program.testRun({ data: frame(), repeat: 10 });
+  run();
+  expect(program.statistics()).toMatchObject({ runs: 0n, runTimeNs: 0n });
+  {
+    using statistics = RunStatistics.enable();
+    run();
+    statistics[Symbol.dispose]();
+    statistics[Symbol.dispose]();
+  }
+  const { runs, runTimeNs, recursionMisses } = program.statistics();
+  expect([runs, recursionMisses]).toEqual([10n, 0n]);
+  expect(runTimeNs).toBeGreaterThan(0n);
+  run();
+  expect(program.statistics().runs).toBe(10n);
 });

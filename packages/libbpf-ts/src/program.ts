@@ -12,6 +12,13 @@ export interface ProgramInfo {
   readonly tag: string;
   /** Ids of the maps that it uses. */
   readonly mapIds: readonly number[];
+  /** Instructions as they run, after the verifier's rewriting. */
+  readonly instructions: number;
+  /** Instructions that the verifier has walked through, of at most a million; 0 before Linux 5.16. */
+  readonly verifiedInstructions: number;
+  /** Bytes of compiled machine code; 0 when it is interpreted. */
+  readonly machineCodeBytes: number;
+  readonly createdByUid: number;
   /** Reckoned from the kernel's time since boot: good to some milliseconds. */
   readonly loadedAt: Date;
 }
@@ -38,6 +45,14 @@ export interface TestRunResult {
   readonly context: Uint8Array;
   /** Mean time of one run, in nanoseconds. */
   readonly durationNs: number;
+}
+
+/** Counted while {@link RunStatistics} are on. */
+export interface ProgramStatistics {
+  readonly runs: bigint;
+  readonly runTimeNs: bigint;
+  /** Runs that did not take place, because the program would have run within itself. */
+  readonly recursionMisses: bigint;
 }
 
 const NOTHING = new Uint8Array();
@@ -72,6 +87,11 @@ export class BpfProgram extends FdOwner<ProgramHandle> {
       this.#info = Object.freeze({ ...rest, type: nameOf(PROGRAM_TYPES, type), loadedAt: new Date(loadedAt) });
     }
     return this.#info;
+  }
+
+  /** What it has run, asked anew each time. @throws {LibbpfError} ERR_CLOSED */
+  statistics(): ProgramStatistics {
+    return native.programStatistics(this[HANDLE]);
   }
 
   /**

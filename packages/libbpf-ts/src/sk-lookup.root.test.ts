@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { BpfLink } from "./link.ts";
 import { BpfMap } from "./map.ts";
 import { BpfObject } from "./object.ts";
 import { attachSkLookup, querySkLookup } from "./sk-lookup.ts";
 import { currentNetns, testObject } from "./testing/kernel.ts";
+import { CONNECT, listen } from "./testing/listener.ts";
 import { TestBpffs } from "./testing/test-bpffs.ts";
 import { TestNetns } from "./testing/test-netns.ts";
 
@@ -18,24 +17,8 @@ function load(): BpfObject {
   return object;
 }
 
-/** A listener on 127.0.0.1:7777 of a namespace, up when the promise resolves. */
-async function listen(netns: TestNetns) {
-  const server = "require('node:net').createServer(s => s.end()).listen(7777, '127.0.0.1', () => console.log('up'))";
-  const child = spawn("nsenter", [`--net=${netns.path}`, process.execPath, "-e", server], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(child.stdout, "data");
-  return {
-    async [Symbol.asyncDispose]() {
-      const exited = once(child, "exit");
-      child.kill();
-      await exited;
-    },
-  };
-}
-
 function connects(netns: TestNetns): boolean {
-  return netns.run("sh", "-c", "curl -s -m 2 telnet://127.0.0.1:7777 < /dev/null; echo $?").trim() === "0";
+  return netns.run("sh", "-c", `${CONNECT}; echo $?`).trim() === "0";
 }
 
 test("a program decides about new connections of that namespace, until its link is disposed", async () => {
@@ -82,7 +65,7 @@ test("what is no namespace, and a program of another type", () => {
   other.load();
   using netns = new TestNetns();
   using map = BpfMap.create({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1 });
-  const refused = expect.objectContaining({ code: "EINVAL", syscall: "bpf_link_create" });
+  const refused = expect.objectContaining({ code: "EINVAL", syscall: "bpf(BPF_LINK_CREATE)" });
   expect(() => attachSkLookup({ program: object.program("pass"), netns: map.fd })).toThrow(refused);
   expect(() => attachSkLookup({ program: other.program("count"), netns: netns.fd })).toThrow(refused);
   expect(() => querySkLookup({ netns: map.fd })).toThrow(expect.objectContaining({ code: "EINVAL" }));

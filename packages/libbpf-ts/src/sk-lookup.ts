@@ -1,6 +1,6 @@
-import { HANDLE } from "./fd-owner.ts";
+import { createLink, createLinkAsync } from "./attach.ts";
 import { ATTACH_TYPES } from "./kernel-names.ts";
-import { BpfLink } from "./link.ts";
+import type { BpfLink } from "./link.ts";
 import { native } from "./native.ts";
 import { type NetnsFd, netnsArgument } from "./netns.ts";
 import type { BpfProgram } from "./program.ts";
@@ -11,7 +11,18 @@ import type { BpfProgram } from "./program.ts";
  * @throws {LibbpfError} EINVAL (not a namespace, or a program of another type), E2BIG (64 programs are there), EPERM
  */
 export function attachSkLookup({ program, netns }: { program: BpfProgram; netns: NetnsFd }): BpfLink {
-  return new BpfLink(native.linkAttachNetns(program[HANDLE], netnsArgument(netns), ATTACH_TYPES.sk_lookup));
+  return createLink({ program, targetFd: netnsArgument(netns), attachType: "sk_lookup" });
+}
+
+/** {@link attachSkLookup} on a thread of libuv's pool. */
+export async function attachSkLookupAsync({
+  program,
+  netns,
+}: {
+  program: BpfProgram;
+  netns: NetnsFd;
+}): Promise<BpfLink> {
+  return createLinkAsync({ program, targetFd: netnsArgument(netns), attachType: "sk_lookup" });
 }
 
 /**
@@ -20,5 +31,5 @@ export function attachSkLookup({ program, netns }: { program: BpfProgram; netns:
  * @throws {LibbpfError} EINVAL (not a namespace), EPERM
  */
 export function querySkLookup({ netns }: { netns: NetnsFd }): number[] {
-  return native.linkQueryNetns(netnsArgument(netns), ATTACH_TYPES.sk_lookup);
+  return native.targetQuery(netnsArgument(netns), ATTACH_TYPES.sk_lookup, 0);
 }

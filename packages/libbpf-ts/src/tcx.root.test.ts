@@ -67,6 +67,40 @@ test("query lists programs and links in running order; first and last are what t
   expect(() => attachTcx({ ...hook, program: count })).toThrow(expect.objectContaining({ code: "EEXIST" }));
 });
 
+test("before and after a link or a program, and only at the expected revision", async () => {
+  using netns = new TestNetns();
+  const hook = hookIn(netns);
+  const others = ["first", "second", "third"].map(() => {
+    const object = BpfObject.open(testObject("maps"));
+    object.load();
+    return object;
+  });
+  const [one, two, three] = others.map((object) => object.program("count")) as [BpfProgram, BpfProgram, BpfProgram];
+  const order = () => queryTcx(hook).programs.map(({ programId }) => programId);
+  using a = attachTcx({ ...hook, program: count });
+  using _before = attachTcx({ ...hook, program: one, position: { before: a } });
+  using _after = await attachTcxAsync({ ...hook, program: two, position: { after: one } });
+  expect(order()).toEqual([one, two, count].map(({ info }) => info.id));
+  const { revision } = queryTcx(hook);
+  const late = { ...hook, program: three, position: { after: count }, expectedRevision: revision - 1n } as const;
+  expect(() => attachTcx(late)).toThrow(expect.objectContaining({ code: "ESTALE" }));
+  await expect(attachTcxAsync(late)).rejects.toMatchObject({ code: "ESTALE" });
+  using _last = attachTcx({ ...late, expectedRevision: revision });
+  expect(order()).toEqual([one, two, count, three].map(({ info }) => info.id));
+  expect(() => attachTcx({ ...hook, program: remember, position: { before: remember } })).toThrow(
+    expect.objectContaining({ code: "ENOENT" }),
+  );
+  for (const object of others) object[Symbol.dispose]();
+});
+
+test("update only if the expected program is there", () => {
+  using netns = new TestNetns();
+  using link = attachTcx({ ...hookIn(netns), program: count });
+  expect(() => link.update(count, remember)).toThrow(expect.objectContaining({ code: "EPERM" }));
+  link.update(remember, count);
+  expect(link.info().programId).toBe(remember.info.id);
+});
+
 test("update puts another program in the same link and place", () => {
   using netns = new TestNetns();
   const hook = hookIn(netns);

@@ -1,4 +1,4 @@
-import { HANDLE } from "./fd-owner.ts";
+import { createLink, createLinkAsync, type LinkRequest } from "./attach.ts";
 import { ATTACH_TYPES } from "./kernel-names.ts";
 import { BpfLink } from "./link.ts";
 import { native } from "./native.ts";
@@ -11,11 +11,16 @@ export interface TcxHook {
   readonly netns?: NetnsFd;
 }
 
+/** A link or program that is at the hook already. */
+export type TcxNeighbour = BpfLink | BpfProgram;
+
 export interface TcxAttachment extends TcxHook {
   /** Of type `sched_cls`. */
   readonly program: BpfProgram;
   /** Among the programs of the hook; without it the kernel appends, as `last` does. */
-  readonly position?: "first" | "last";
+  readonly position?: "first" | "last" | { readonly before: TcxNeighbour } | { readonly after: TcxNeighbour };
+  /** Attach only if the hook is still as {@link queryTcx} told with this revision. */
+  readonly expectedRevision?: bigint;
 }
 
 /** What stands at a tcx hook. */
@@ -26,21 +31,24 @@ export interface TcxPrograms {
   readonly programs: readonly { readonly programId: number; readonly linkId: number }[];
 }
 
-/** `BPF_F_BEFORE` and `BPF_F_AFTER` without a relative program: before, or after, all (kernel/bpf/mprog.c). */
-const POSITIONS = { first: 8, last: 16 } as const;
+/** include/uapi/linux/bpf.h. Without a relative one, before and after mean all (kernel/bpf/mprog.c). */
+const BPF_F_BEFORE = 8;
+const BPF_F_AFTER = 16;
+const BPF_F_LINK = 1 << 13;
 
 /**
  * Attaches a program to a device by a tcx link (Linux 6.6 or later): see {@link probeTcx}. Blocks for 15–20 ms, because the
  * kernel waits for an RCU grace period: {@link attachTcxAsync} does the same on a pool thread.
- * @throws {LibbpfError} ENODEV, EINVAL (no tcx in this kernel, or a program of another type), EEXIST, ERANGE (64 programs are there), EPERM
+ * @throws {LibbpfError} ENODEV, EINVAL (no tcx in this kernel, or a program of another type), EEXIST, ENOENT (the neighbour is not at this
+ * hook), ESTALE (not the expected revision), ERANGE (64 programs are there), EPERM
  */
 export function attachTcx(attachment: TcxAttachment): BpfLink {
-  return new BpfLink(native.tcxAttach(...attachArguments(attachment)));
+  return createLink(request(attachment));
 }
 
-/** {@link attachTcx} on a thread of libuv's pool. Program and namespace descriptor may be closed as soon as this returns. */
+/** {@link attachTcx} on a thread of libuv's pool. Programs, links and namespace may be closed as soon as this returns. */
 export async function attachTcxAsync(attachment: TcxAttachment): Promise<BpfLink> {
-  return new BpfLink(await native.tcxAttachAsync(...attachArguments(attachment)));
+  return createLinkAsync(request(attachment));
 }
 
 /**
@@ -48,14 +56,19 @@ export async function attachTcxAsync(attachment: TcxAttachment): Promise<BpfLink
  * @throws {LibbpfError} ENODEV, EINVAL (no tcx in this kernel), EPERM
  */
 export function queryTcx({ ifindex, direction, netns }: TcxHook): TcxPrograms {
-  return native.tcxQuery(ifindex, attachType(direction), netnsArgument(netns));
+  return native.tcxQuery(ifindex, ATTACH_TYPES[`tcx_${direction}`], netnsArgument(netns));
 }
 
-function attachArguments({ program, ifindex, direction, netns, position }: TcxAttachment) {
-  const flags = position === undefined ? 0 : POSITIONS[position];
-  return [program[HANDLE], ifindex, attachType(direction), flags, netnsArgument(netns)] as const;
+function request({ program, ifindex, direction, netns, position, expectedRevision = 0n }: TcxAttachment): LinkRequest {
+  // link_create.tcx: relative_fd, a gap, expected_revision
+  const detail = new Uint8Array(BigUint64Array.of(0n, expectedRevision).buffer);
+  return { program, ifindex, attachType: `tcx_${direction}`, netns, detail, ...place(position) };
 }
 
-function attachType(direction: Direction): number {
-  return ATTACH_TYPES[`tcx_${direction}`];
+function place(position: TcxAttachment["position"]): Pick<LinkRequest, "flags" | "relativeFd"> {
+  if (position === undefined) return {};
+  if (position === "first") return { flags: BPF_F_BEFORE };
+  if (position === "last") return { flags: BPF_F_AFTER };
+  const [flag, neighbour] = "before" in position ? [BPF_F_BEFORE, position.before] : [BPF_F_AFTER, position.after];
+  return { flags: flag | (neighbour instanceof BpfLink ? BPF_F_LINK : 0), relativeFd: neighbour.fd };
 }

@@ -11,7 +11,7 @@ export function runNode(source: string, ...wrap: string[]) {
   const [command = "", ...args] = [...wrap, process.execPath, "--conditions=source", "--expose-gc"];
   const { status, signal, stdout, stderr } = spawnSync(command, [...args, "--input-type=module", "-e", program], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 280_000,
   });
   return { status, signal, stdout: stdout.trim(), stderr };
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { PLAIN } from "./environment.ts";
 
 let made = 0;
 
@@ -11,13 +12,17 @@ export class TestNetns implements Disposable {
   #gone = false;
 
   constructor() {
-    execFileSync("ip", ["netns", "add", this.name]);
+    execFileSync("ip", ["netns", "add", this.name], { env: PLAIN });
     this.fd = openSync(this.path, "r");
   }
 
   /** Runs a command inside and returns what it prints. */
   run(command: string, ...args: string[]): string {
-    return execFileSync("nsenter", [`--net=${this.path}`, command, ...args], { encoding: "utf8", timeout: 10_000 });
+    return execFileSync("nsenter", [`--net=${this.path}`, command, ...args], {
+      encoding: "utf8",
+      timeout: 10_000,
+      env: PLAIN,
+    });
   }
 
   /** A veth pair with 198.18.0.1/24 on the first end, both up; returns the first end's index. */
@@ -37,6 +42,6 @@ export class TestNetns implements Disposable {
     if (this.#gone) return;
     this.#gone = true;
     closeSync(this.fd);
-    execFileSync("ip", ["netns", "del", this.name]);
+    execFileSync("ip", ["netns", "del", this.name], { env: PLAIN });
   }
 }

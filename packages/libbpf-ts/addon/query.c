@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tcx, the tc hooks of 6.6 and later, by bpf(2) itself: libbpf has them since 1.3 only, and headers older than 6.6 lack the
- * fields. The structs are union bpf_attr's members `link_create` and `query` of include/uapi/linux/bpf.h.
+ * What stands at hooks. tcx, the tc hooks of 6.6 and later, by bpf(2) itself: libbpf has them since 1.3 only, and headers older than
+ * 6.6 lack the fields. The struct is union bpf_attr's member `query` of include/uapi/linux/bpf.h.
  */
 #include "addon.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-struct link_create_tcx {
-	uint32_t prog_fd;
-	uint32_t target_ifindex;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint32_t relative_fd;
-	uint32_t pad;
-	uint64_t expected_revision;
-};
 
 struct prog_query {
 	uint32_t target_ifindex;
@@ -35,80 +23,10 @@ struct prog_query {
 	uint64_t revision;
 };
 
-_Static_assert(sizeof(struct link_create_tcx) == 32, "union bpf_attr: link_create.tcx");
 _Static_assert(sizeof(struct prog_query) == 64 && offsetof(struct prog_query, revision) == 56, "union bpf_attr: query");
 
 /* One hook holds at most this many: BPF_MPROG_MAX of include/linux/bpf_mprog.h is 64. More is ENOSPC. */
 #define MAX_PROGRAMS 256
-
-int sys_bpf(int cmd, void *attr, unsigned int size)
-{
-	return (int)syscall(__NR_bpf, cmd, attr, size);
-}
-
-/* Which descriptor of a job is which. */
-enum { PROGRAM, NETNS };
-
-/* All that an attach needs and yields, so that it can run on this thread or on a pool thread. */
-struct attach_job {
-	struct job job;
-	struct link_create_tcx attr;
-};
-
-static void attach(struct job *job)
-{
-	struct attach_job *a = (struct attach_job *)job;
-	int home, err;
-
-	job->step = "setns";
-	job->result = netns_enter(job->fds[NETNS], &home);
-	if (job->result < 0)
-		return;
-	job->step = "bpf(BPF_LINK_CREATE)";
-	a->attr.prog_fd = (uint32_t)job->fds[PROGRAM];
-	job->result = sys_bpf(BPF_LINK_CREATE, &a->attr, sizeof(a->attr));
-	err = errno;
-	netns_leave(home);
-	if (job->result < 0)
-		job->result = -err;
-}
-
-static bool read_job(napi_env env, napi_callback_info info, struct attach_job *a)
-{
-	struct handle *prog;
-	int netns;
-
-	*a = (struct attach_job){ .job = { .run = attach, .makes_link = true } };
-	if (!get_args(env, info, "puuui", &prog, &a->attr.target_ifindex, &a->attr.attach_type, &a->attr.flags, &netns))
-		return false;
-	a->job.fds[PROGRAM] = prog->fd;
-	a->job.fds[NETNS] = netns;
-	return true;
-}
-
-/* tcxAttach(program, ifindex, attachType, flags, netnsFd or -1) */
-napi_value tcx_attach(napi_env env, napi_callback_info info)
-{
-	struct attach_job a;
-
-	if (!read_job(env, info, &a))
-		return NULL;
-	attach(&a.job);
-	return a.job.result < 0 ? fail(env, a.job.step, a.job.result) : handle_new(env, KIND_LINK, a.job.result);
-}
-
-/* tcxAttachAsync(…as tcxAttach): a promise of the link handle */
-napi_value tcx_attach_async(napi_env env, napi_callback_info info)
-{
-	struct attach_job *a = malloc(sizeof(*a));
-
-	if (!a)
-		return fail(env, "malloc", ENOMEM);
-	if (read_job(env, info, a))
-		return job_start(env, &a->job, "libbpf-ts.attachTcx");
-	free(a);
-	return NULL;
-}
 
 static napi_value query_result(napi_env env, const struct prog_query *q, const uint32_t *progs, const uint32_t *links)
 {
@@ -166,4 +84,26 @@ napi_value probe_tcx(napi_env env, napi_callback_info info)
 	if (sys_bpf(BPF_PROG_QUERY, &q, sizeof(q)) == 0 || errno == ENOENT || errno == ENODEV)
 		return js_bool(env, true);
 	return errno == EINVAL ? js_bool(env, false) : fail(env, "bpf(BPF_PROG_QUERY)", errno);
+}
+
+/* A namespace holds at most 64 programs of one attach type (kernel/bpf/net_namespace.c, netns_bpf_max_progs()), a cgroup too
+ * (BPF_CGROUP_MAX_PROGS of include/linux/bpf-cgroup-defs.h); a cgroup's effective ones are its ancestors' too. */
+#define MAX_AT_TARGET 1024
+
+/* targetQuery(targetFd, attachType, flags): ids of the programs of a namespace or cgroup, in running order */
+napi_value target_query(napi_env env, napi_callback_info info)
+{
+	uint32_t ids[MAX_AT_TARGET], count = MAX_AT_TARGET, type, flags;
+	napi_value list;
+	int target, err;
+
+	if (!get_args(env, info, "iuu", &target, &type, &flags))
+		return NULL;
+	err = bpf_prog_query(target, type, flags, NULL, ids, &count);
+	if (err)
+		return fail(env, "bpf_prog_query", err);
+	napi_create_array_with_length(env, count, &list);
+	for (uint32_t i = 0; i < count; i++)
+		napi_set_element(env, list, i, js_num(env, ids[i]));
+	return list;
 }
