@@ -60,6 +60,30 @@ describe("local routing", () => {
     removeRouting(netns, ONE);
   });
 
+  it("finds what was changed, and puts it right", () => {
+    const place = { netns, ifNames: ["eth0"] };
+    ensureRouting(place, ONE);
+    const before = all();
+    for (const family of ["-4", "-6"]) {
+      const ip = (...args: string[]) => runIn(name, "ip", family, ...args);
+      ip("rule", "del", "priority", "20000");
+      ip("rule", "add", "priority", "20000", "iif", "eth0", "lookup", "7", "protocol", "77");
+      ip("rule", "add", "priority", "20000", "iif", "eth0", "fwmark", "1", "lookup", "15001", "protocol", "77");
+      ip("route", "flush", "table", "15001");
+      ip("route", "add", "unreachable", "default", "table", "15001", "protocol", "77");
+    }
+    expect(routingProblems(place, ONE).filter((problem) => problem.startsWith("IPv6"))).toEqual([
+      "IPv6 rule 20000 of eth0 is missing",
+      "IPv6 local route in table 15001 is missing",
+      "IPv6 rule 20000 (iif eth0 lookup 7) is left over",
+      "IPv6 rule 20000 (iif eth0 fwmark 0x1 lookup 15001) is left over",
+      "IPv6 route unreachable ::/0 in table 15001 is left over",
+    ]);
+    ensureRouting(place, ONE);
+    expect(all().sort()).toEqual(before.sort());
+    expect(routingProblems(place, ONE)).toEqual([]);
+  });
+
   it("leaves to others what is theirs, and says so", () => {
     runIn(name, "ip", "rule", "add", "iif", "eth1", "lookup", "7", "priority", "20000");
     runIn(name, "ip", "-6", "route", "add", "blackhole", "2001:2::/48", "table", "15001");

@@ -43,7 +43,7 @@ export interface LocalRouting {
  */
 export function ensureRouting(place: RoutingPlace, routing: LocalRouting): void {
   for (const family of familiesOf(place)) {
-    const { missing, route, foreign } = inspectFamily(place, family, routing);
+    const { missing, route, stale, foreign } = inspectFamily(place, family, routing);
     if (foreign.length > 0) {
       throw new HostError(
         "ERR_FOREIGN_OBJECT",
@@ -51,9 +51,12 @@ export function ensureRouting(place: RoutingPlace, routing: LocalRouting): void 
           "set the backend's routing table and rule priority to values that nobody uses",
       );
     }
-    // The route first: a rule that leads to an empty table goes on to the next rule, and packets would leave by the main table.
+    // The route first: a rule that leads to an empty table goes on to the next rule, and packets would leave by the main table. One that was changed
+    // may stand where it goes.
+    for (const other of stale.routes) deleteRoute(place.netns.fd, other);
     if (!route) addRoute(place.netns.fd, routeSpec(place, family, routing.table));
     for (const iif of missing) addRule(place.netns.fd, { family, ...routing, iif, protocol: RTPROT_MILLRACE });
+    for (const other of stale.rules) deleteRule(place.netns.fd, other);
   }
 }
 
@@ -69,10 +72,12 @@ export function removeRouting(netns: RoutingPlace["netns"], { table }: LocalRout
 /** What is missing or in the way, in short phrases. */
 export function routingProblems(place: RoutingPlace, routing: LocalRouting): string[] {
   return familiesOf(place).flatMap((family) => {
-    const { missing, route, foreign } = inspectFamily(place, family, routing);
+    const { missing, route, stale, foreign } = inspectFamily(place, family, routing);
     return [
       ...missing.map((iif) => `IPv${family} rule ${routing.priority} of ${iif} is missing`),
       ...(route ? [] : [`IPv${family} local route in table ${routing.table} is missing`]),
+      ...stale.rules.map((rule) => `IPv${family} rule ${rule.priority} (${describeRule(rule)}) is left over`),
+      ...stale.routes.map(({ type, dst, table }) => `IPv${family} route ${type} ${dst} in table ${table} is left over`),
       ...foreign.map((what) => `foreign ${what}`),
     ];
   });
@@ -80,11 +85,18 @@ export function routingProblems(place: RoutingPlace, routing: LocalRouting): str
 
 function inspectFamily({ netns, ifNames }: RoutingPlace, family: Family, { table, priority }: LocalRouting) {
   const atPriority = rules(netns.fd, family).filter((rule) => rule.priority === priority);
-  const ours = atPriority.filter((rule) => isOurs(rule) && rule.table === table);
+  const ours = atPriority.filter(isOurs);
   const inTable = routes(netns.fd, { family, table });
+  const isWanted = (rule: Rule) => rule.table === table && ifNames.some((name) => name === rule.iif) && isPlain(rule);
+  const isLocalDefault = ({ type, dst }: Route) => type === "local" && dst === DEFAULT_ROUTE[family];
   return {
-    missing: ifNames.filter((ifName) => !ours.some(({ iif }) => iif === ifName)),
-    route: inTable.find((route) => isOurs(route) && route.type === "local" && route.dst === DEFAULT_ROUTE[family]),
+    missing: ifNames.filter((ifName) => !ours.some((rule) => isWanted(rule) && rule.iif === ifName)),
+    route: inTable.find((route) => isOurs(route) && isLocalDefault(route)),
+    /** With our protocol, and as nobody of ours makes them: somebody has changed them. */
+    stale: {
+      rules: ours.filter((rule) => !isWanted(rule)),
+      routes: inTable.filter((route) => isOurs(route) && !isLocalDefault(route)),
+    },
     foreign: [
       ...atPriority
         .filter((rule) => !isOurs(rule))
@@ -95,6 +107,11 @@ function inspectFamily({ netns, ifNames }: RoutingPlace, family: Family, { table
     ],
   };
 }
+
+/** What a rule of ours has; with anything else it would be about fewer packets. */
+const PLAIN = new Set(["priority", "family", "action", "table", "iif", "protocol", "unknown"]);
+const isPlain = (rule: Rule): boolean =>
+  rule.action === "lookup" && Object.keys(rule).every((attribute) => PLAIN.has(attribute));
 
 function familiesOf({ netns, ifNames }: RoutingPlace): Family[] {
   return ifNames.some((ifName) => hasIpv6(netns, ifName)) ? [4, 6] : [4];

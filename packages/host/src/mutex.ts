@@ -1,16 +1,28 @@
 import { setImmediate as turn } from "node:timers/promises";
 
 /**
- * One writer at a time, first come first served. The kernel serialises attaching and rtnetlink anyway (RCU, rtnl), so running verbs
- * side by side would gain nothing and let them see each other's half-made state. Between two the event loop turns: work that is nothing
- * but system calls, one workload's after the other's, would leave nobody an answer for seconds.
+ * Keeps work from meeting half-made state, first come first served. What `run` does, it does alone. What `runShared` does may run beside
+ * more of its kind: each has state of its own, and while one waits for the kernel (rtnetlink's lock is everybody's on the node) the
+ * others get on. Between two the event loop turns: work that is nothing but system calls, one workload's after the other's, would leave
+ * nobody an answer for seconds.
  */
 export class Mutex {
-  #tail: Promise<void> = Promise.resolve();
+  /** Settled when all is over that was asked for. */
+  #over: Promise<unknown> = Promise.resolve();
+  /** Settled when what runs beside others may begin: the last that runs alone is over, the last shared one has begun. */
+  #open: Promise<unknown> = Promise.resolve();
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(work);
-    this.#tail = result.then(turned, turned);
+    const result = this.#over.then(work);
+    this.#open = result.then(turned, turned);
+    this.#over = this.#open;
+    return result;
+  }
+
+  runShared<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#open.then(work);
+    this.#open = this.#open.then(turned);
+    this.#over = Promise.all([this.#over, result.then(turned, turned)]);
     return result;
   }
 }

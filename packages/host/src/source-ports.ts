@@ -8,9 +8,13 @@ interface PortRange {
 }
 
 const PATH = "net/ipv4/ip_local_port_range";
+export const SOURCE_PORTS = PATH;
 
 /** What a new namespace has (net/ipv4/af_inet.c, inet_init_net()). */
 const USUAL: PortRange = { low: 32_768, high: 60_999 };
+
+/** As the kernel prints it. */
+export const USUAL_PORTS = `${USUAL.low}\t${USUAL.high}`;
 
 /** A range that has fewer ports is left whole: its halves would be too small for a proxy that speaks for many clients. */
 const FEWEST = 2_048;
@@ -49,7 +53,13 @@ function halves({ low, high }: PortRange): readonly [PortRange, PortRange] {
   ];
 }
 
-function read(netns: NetnsHandle): PortRange {
-  const [low = 0, high = 0] = readSysctl(netns.fd, PATH).split(/\s+/).map(Number);
+/** Whether a range is one that {@link ownSourcePorts} makes of another. */
+export const isHalfOf = (value: string, whole: string): boolean =>
+  halves(parse(whole)).some(({ low, high }) => low === parse(value).low && high === parse(value).high);
+
+const read = (netns: NetnsHandle): PortRange => parse(readSysctl(netns.fd, PATH));
+
+function parse(text: string): PortRange {
+  const [low = 0, high = 0] = text.split(/\s+/).map(Number);
   return { low, high };
 }

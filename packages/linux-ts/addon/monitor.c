@@ -169,9 +169,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	put_monitor(monitor);
 }
 
-static int join_groups(int fd, const uint8_t *groups, size_t count, int receive_buffer, const char **syscall)
+static int join_groups(int fd, const uint8_t *groups, size_t count, int receive_buffer, bool known_namespaces,
+		       const char **syscall)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK };
+	int on = 1;
 
 	/* FORCE goes past net.core.rmem_max and needs CAP_NET_ADMIN. */
 	*syscall = "setsockopt SO_RCVBUF";
@@ -188,6 +190,9 @@ static int join_groups(int fd, const uint8_t *groups, size_t count, int receive_
 		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
 			return errno;
 	}
+	*syscall = "setsockopt NETLINK_LISTEN_ALL_NSID";
+	if (known_namespaces && setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)))
+		return errno;
 	return 0;
 }
 
@@ -242,33 +247,36 @@ failed:
 }
 
 /*
- * monitorOpen(netnsFd, protocol, groups, receiveBuffer, callback) → external
+ * monitorOpen(netnsFd, protocol, groups, receiveBuffer, knownNamespaces, callback) → external
  *
  * `groups` holds a multicast group number (RTNLGRP_*) in each byte; `receiveBuffer` is in bytes, 0 for the default.
+ * `knownNamespaces`: also what happens in namespaces that have an id in this one.
  */
 napi_value monitor_open(napi_env env, napi_callback_info info)
 {
-	napi_value arguments[5], external;
+	napi_value arguments[6], external;
 	const char *syscall = NULL;
 	struct monitor *monitor;
 	uint32_t protocol;
 	uint8_t *groups;
 	size_t count;
 	int netns, receive_buffer, fd, error;
+	bool known_namespaces;
 
-	if (!get_arguments(env, info, arguments, 5) || !get_int(env, arguments[0], &netns) ||
+	if (!get_arguments(env, info, arguments, 6) || !get_int(env, arguments[0], &netns) ||
 	    !get_uint32(env, arguments[1], &protocol) || !get_bytes(env, arguments[2], &groups, &count) ||
 	    !get_int(env, arguments[3], &receive_buffer))
 		return NULL;
+	NAPI(env, napi_get_value_bool(env, arguments[4], &known_namespaces));
 	fd = netlink_socket(netns, protocol, SOCK_NONBLOCK, &syscall);
 	if (fd < 0)
 		return throw_errno(env, -fd, syscall);
-	error = join_groups(fd, groups, count, receive_buffer, &syscall);
+	error = join_groups(fd, groups, count, receive_buffer, known_namespaces, &syscall);
 	if (error) {
 		close(fd);
 		return throw_errno(env, error, syscall);
 	}
-	monitor = new_monitor(env, fd, arguments[4]);
+	monitor = new_monitor(env, fd, arguments[5]);
 	if (!monitor)
 		return NULL;
 	monitor->holders++;

@@ -4,6 +4,7 @@ import { littleEndian, PayloadWriter } from "./attributes.ts";
 import { LinuxError } from "./errors.ts";
 import { decodeLink } from "./links.ts";
 import { decodeEvent } from "./monitor.ts";
+import { decodeNftEvent } from "./nftables-monitor.ts";
 import { decodeRoute } from "./routes.ts";
 import { decodeRule, encodeRule, ruleOf } from "./rule-codec.ts";
 import { decodeTcFilter } from "./tc-filters.ts";
@@ -15,6 +16,13 @@ interface Sample {
   /** Bytes of the fixed struct. */
   header: number;
   payload: Uint8Array;
+}
+
+/** The expression that jumps to a chain. */
+function immediate(chain: string): PayloadWriter {
+  const verdict = new PayloadWriter().u32(1, 0xfffffffd).string(2, chain);
+  const data = new PayloadWriter().u32(1, 0).nested(2, new PayloadWriter().nested(2, verdict));
+  return new PayloadWriter().string(1, "immediate").nested(2, data);
 }
 
 /** One message of each family, with every nest that is looked into, as the kernel lays it out. */
@@ -73,6 +81,16 @@ const samples: Record<string, Sample> = {
       .struct(20, (view) => view.setUint32(8, 1, littleEndian))
       .string(1, "bpf")
       .nested(2, new PayloadWriter().u32(11, 5).string(7, "x").attribute(10, new Uint8Array(8)).u32(8, 1))
+      .finish(),
+  },
+  "change of a rule of nftables": {
+    decode: (payload) => decodeNftEvent({ type: (10 << 8) | 6, flags: 0, payload }),
+    header: 4,
+    payload: new PayloadWriter()
+      .struct(4, (view) => view.setUint8(0, 2))
+      .string(1, "mangle")
+      .string(2, "PREROUTING")
+      .nested(4, new PayloadWriter().nested(1, immediate("MINE")))
       .finish(),
   },
   socket: {
@@ -190,6 +208,38 @@ describe("rules", () => {
 
   it("refuse a mask without a mark", () => {
     expect(outcome(() => ruleOf({ priority: 1, family: 4, table: 1, fwmask: 1 }))).toBe("ERR_INVALID_ARGUMENT");
+  });
+});
+
+describe("decodeNftEvent", () => {
+  const rule = (...expressions: PayloadWriter[]) => ({
+    type: (10 << 8) | 6,
+    flags: 0,
+    payload: new PayloadWriter()
+      .struct(4, (view) => view.setUint8(0, 10))
+      .string(1, "filter")
+      .string(2, "FORWARD")
+      .nested(
+        4,
+        expressions.reduce((list, each) => list.nested(1, each), new PayloadWriter()),
+      )
+      .finish(),
+  });
+  // An xtables target: its attribute 2 is a revision in network order, and no nest.
+  const target = new PayloadWriter()
+    .string(1, "target")
+    .nested(2, new PayloadWriter().string(1, "MARK").attribute(2, Uint8Array.of(0, 0, 0, 2)));
+
+  it("tells the chain that a rule leads to, by its last expression", () => {
+    const event = { type: "rule", change: "set", family: "ip6", table: "filter", name: "FORWARD" };
+    expect(decodeNftEvent(rule(target, immediate("MINE")))).toEqual({ ...event, target: "MINE" });
+    expect(decodeNftEvent(rule(immediate("MINE"), target))).toEqual(event);
+    expect(decodeNftEvent(rule())).toEqual(event);
+  });
+
+  it("passes over other subsystems, and the generation that ends each change", () => {
+    expect(decodeNftEvent({ type: (1 << 8) | 6, flags: 0, payload: new Uint8Array() })).toBeUndefined();
+    expect(decodeNftEvent({ type: (10 << 8) | 15, flags: 0, payload: new Uint8Array(4) })).toBeUndefined();
   });
 });
 

@@ -11,12 +11,15 @@ export {
   deleteConntrack,
   markConntrack,
 } from "./conntrack.ts";
+// Time
+export { cpuTimeMs } from "./cpu-time.ts";
 // Errors
 export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./errors.ts";
 // Addresses as text and bytes
 export { type Family, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from "./ip-address.ts";
+export { ipSets } from "./ip-sets.ts";
 export { type Link, link, links } from "./links.ts";
-export { tryLockFile } from "./lock-file.ts";
+export { tryLockDirectory, tryLockFile } from "./lock-file.ts";
 export { formatMac, parseMac } from "./mac-address.ts";
 // Following changes
 export {
@@ -26,10 +29,13 @@ export {
   RtnetlinkMonitor,
   type RtnetlinkMonitorOptions,
 } from "./monitor.ts";
+export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
 export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
 export type { NextHop } from "./next-hops.ts";
+export { type NftChain, nftChains } from "./nft-chains.ts";
 export { nftTables } from "./nft-tables.ts";
+export { NftablesMonitor, type NftEvent } from "./nftables-monitor.ts";
 // Sockets and files
 export { type PeerCredentials, peerCredentials } from "./peer-credentials.ts";
 export { renameExchange } from "./rename-exchange.ts";
@@ -38,5 +44,13 @@ export type { Range, Rule, RuleAction, RuleSpec } from "./rule-codec.ts";
 export { addRule, deleteRule, rules } from "./rules.ts";
 export type { Scope } from "./scope.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";
-export { type Direction, type TcFilter, type TcPlace, tcFilters } from "./tc-filters.ts";
+export {
+  clsactLinks,
+  type Direction,
+  type Qdisc,
+  type TcFilter,
+  type TcFilterPlace,
+  type TcPlace,
+  tcFilters,
+} from "./tc-filters.ts";
 export { type TcpSocket, type TcpState, tcpSockets } from "./tcp-sockets.ts";

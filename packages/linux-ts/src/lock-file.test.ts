@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tryLockFile } from "./index.ts";
+import { tryLockDirectory, tryLockFile } from "./index.ts";
 
 describe("tryLockFile", () => {
   let folder: string;
@@ -50,5 +50,30 @@ describe("tryLockFile", () => {
   it("says why a file cannot be opened", () => {
     const missing = expect.objectContaining({ name: "LinuxError", code: "ENOENT", syscall: "open" });
     expect(() => tryLockFile(join(folder, "absent", "lock"))).toThrow(missing);
+  });
+});
+
+describe("tryLockDirectory", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "linux-ts-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("keeps others out until it is disposed, and leaves nothing in it", () => {
+    const lock = tryLockDirectory(folder);
+    expect(lock).toBeDefined();
+    expect(tryLockDirectory(folder)).toBeUndefined();
+    lock?.[Symbol.dispose]();
+    using _again = tryLockDirectory(folder);
+    expect(_again).toBeDefined();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("says what is none", () => {
+    const file = join(folder, "file");
+    tryLockFile(file)?.[Symbol.dispose]();
+    expect(() => tryLockDirectory(file)).toThrow(expect.objectContaining({ code: "ENOTDIR", syscall: "open" }));
+    expect(() => tryLockDirectory(join(folder, "absent"))).toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 });

@@ -20,6 +20,13 @@ function brief(event: RtEvent): string {
       return `route ${event.change} ${event.route.dst} ${event.route.table}`;
     case "rule":
       return `rule ${event.change} ${event.rule.priority}`;
+    case "qdisc":
+      return `qdisc ${event.change} ${event.qdisc.kind} on ${event.qdisc.ifindex}`;
+    case "filter": {
+      const { filter, place } = event;
+      const what = filter === undefined ? "all" : `${filter.kind} ${filter.priority}`;
+      return `filter ${event.change} ${what} on ${place.ifindex} ${place.direction}`;
+    }
   }
 }
 
@@ -121,6 +128,50 @@ describe("RtnetlinkMonitor", () => {
       ].toSorted(),
     );
     expect(seen().indexOf("rule set 56")).toBeLessThan(seen().indexOf("rule removed 56"));
+  });
+
+  it("tells of clsact qdiscs and the filters on them", async () => {
+    namespace.ip("link add e0 type veth peer name e1");
+    const index = link(namespace.fd, "e0")?.index;
+    open(["tc"]);
+    const bytecode = ["bpf", "bytecode", "1,6 0 0 0,"];
+    const filter = (verb: string, direction: string) => ["filter", verb, "dev", "e0", direction];
+    namespace.tc(["qdisc", "add", "dev", "e0", "clsact"]);
+    namespace.tc([...filter("add", "ingress"), "prio", "7", "protocol", "all", ...bytecode]);
+    namespace.tc([...filter("add", "egress"), "prio", "8", "protocol", "all", ...bytecode]);
+    namespace.tc([...filter("del", "ingress"), "prio", "7", "protocol", "all", "handle", "1", "bpf"]);
+    // Without a handle, all filters of a priority at once.
+    namespace.tc([...filter("del", "egress"), "prio", "8"]);
+    namespace.tc(["qdisc", "del", "dev", "e0", "clsact"]);
+    await until("all are seen", () => seen().includes(`qdisc removed clsact on ${index}`));
+    expect(seen()).toEqual([
+      `qdisc set clsact on ${index}`,
+      `filter set bpf 7 on ${index} ingress`,
+      `filter set bpf 8 on ${index} egress`,
+      `filter removed bpf 7 on ${index} ingress`,
+      `filter removed all on ${index} egress`,
+      `qdisc removed clsact on ${index}`,
+    ]);
+  });
+
+  it("hears namespaces that have an id in its own, without keeping them", async () => {
+    const known = new ScratchNetns();
+    using unknown = new ScratchNetns();
+    namespace.ip(`link add e0 type veth peer name e1 netns ${known.name}`);
+    monitor = RtnetlinkMonitor.open({
+      netns: namespace.fd,
+      namespaces: "known",
+      groups: ["rule"],
+      onEvents: (batch) => events.push(...batch),
+      onOverrun: () => overruns++,
+    });
+    unknown.ip("rule add priority 5 lookup 100");
+    known.ip("rule add priority 6 lookup 100");
+    namespace.ip("rule add priority 7 lookup 100");
+    await until("its own is seen", () => seen().includes("rule set 7"));
+    expect(seen()).toEqual(["rule set 6", "rule set 7"]);
+    known[Symbol.dispose]();
+    await until("the namespace is gone", () => links(namespace.fd).every(({ name }) => name !== "e0"));
   });
 
   it("does not take a port that leaves its bridge for a link that is gone", async () => {

@@ -154,7 +154,7 @@ describe("the addon", () => {
       ["netlinkRequest", []],
       ["netlinkRequest", [-1, 0, 18, 4, "payload"]],
       ["netlinkRequest", [-1, 0, 18, 4, new Uint16Array(8)]],
-      ["monitorOpen", [-1, 0, Uint8Array.of(1), 0, "no function"]],
+      ["monitorOpen", [-1, 0, Uint8Array.of(1), 0, false, "no function"]],
       ["monitorClose", [{}]],
       ["monitorRef", [new linux.LinuxError("X", "x"), true]],
       ["sysctlRead", [-1, 5]],
@@ -168,7 +168,7 @@ describe("the addon", () => {
 
   it("refuses a multicast group that does not exist, and closes the socket", () => {
     const before = descriptors();
-    const open = () => native.monitorOpen(-1, 0, Uint8Array.of(200), 0, () => {});
+    const open = () => native.monitorOpen(-1, 0, Uint8Array.of(200), 0, false, () => {});
     expect(open).toThrow(expect.objectContaining({ errno: -22, syscall: "setsockopt NETLINK_ADD_MEMBERSHIP" }));
     expect(descriptors()).toBe(before);
   });

@@ -10,6 +10,7 @@ export interface Native {
     protocol: number,
     groups: Uint8Array,
     receiveBuffer: number,
+    knownNamespaces: boolean,
     callback: (batch: Uint8Array, errno: number) => void,
   ): NativeMonitor;
   monitorClose(monitor: NativeMonitor): void;

@@ -119,6 +119,18 @@ describe("routes", () => {
     expect(routes(namespace.fd, { family: 4 }).every(({ family }) => family === 4)).toBe(true);
   });
 
+  it("can be asked for by whoever made them, in all tables or one", () => {
+    // Of the kernel, and of ip(8): RTPROT_KERNEL and RTPROT_BOOT (include/uapi/linux/rtnetlink.h).
+    for (const protocol of [2, 3]) {
+      const made = listed().filter((route) => route.protocol === protocol);
+      expect(made.length).toBeGreaterThan(0);
+      expect(routes(namespace.fd, { protocol })).toEqual(made);
+      const inMain = made.filter(({ table }) => table === 254);
+      expect(routes(namespace.fd, { protocol, table: 254 })).toEqual(inMain);
+    }
+    expect(routes(namespace.fd, { protocol: 77 })).toEqual([]);
+  });
+
   it("are none in a table that does not exist", () => {
     expect(routes(namespace.fd, { table: 4711 })).toEqual([]);
   });

@@ -140,16 +140,31 @@ function gatewayOf(attributes: Attributes): string | undefined {
   return bytes === undefined ? undefined : formatAddress(bytes);
 }
 
-/** All routes of the netns, or those of one table or family, in the kernel's order. A table that does not exist has no routes. */
-export function routes(netns?: NetnsFd, filter: { table?: number; family?: Family } = {}): Route[] {
-  const families: Family[] = filter.family === undefined ? [4, 6] : [filter.family];
-  return families
-    .flatMap((family) => dumpRoutes(netns, family, filter.table))
-    .filter((route) => filter.table === undefined || route.table === filter.table);
+export interface RouteFilter {
+  table?: number;
+  family?: Family;
+  /** Whoever made them (`RTPROT_*`). */
+  protocol?: number;
 }
 
-function dumpRoutes(netns: NetnsFd, family: Family, table: number | undefined): Route[] {
-  const payload = new PayloadWriter().struct(rtmsgLength, (view) => view.setUint8(0, addressFamily[family]));
+/**
+ * All routes of the netns, or those of one table, family or protocol, in the kernel's order. A table that does not exist has no routes. The kernel itself
+ * leaves the others out (NETLINK_GET_STRICT_CHK, Linux 4.20).
+ */
+export function routes(netns?: NetnsFd, filter: RouteFilter = {}): Route[] {
+  const { table, protocol } = filter;
+  const families: Family[] = filter.family === undefined ? [4, 6] : [filter.family];
+  return families
+    .flatMap((family) => dumpRoutes(netns, family, filter))
+    .filter((route) => table === undefined || route.table === table)
+    .filter((route) => protocol === undefined || route.protocol === protocol);
+}
+
+function dumpRoutes(netns: NetnsFd, family: Family, { table, protocol = 0 }: RouteFilter): Route[] {
+  const payload = new PayloadWriter().struct(rtmsgLength, (view) => {
+    view.setUint8(0, addressFamily[family]);
+    view.setUint8(5, protocol);
+  });
   if (table !== undefined) payload.u32(RTA_TABLE, table);
   try {
     return dump({

@@ -3,7 +3,11 @@ import type { NetnsFd } from "./netns.ts";
 import { dump } from "./request.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
-const RTM_NEWTFILTER = 44;
+export const RTM_NEWQDISC = 36;
+export const RTM_DELQDISC = 37;
+const RTM_GETQDISC = 38;
+export const RTM_NEWTFILTER = 44;
+export const RTM_DELTFILTER = 45;
 const RTM_GETTFILTER = 46;
 const TCA_KIND = 1;
 const TCA_OPTIONS = 2;
@@ -49,6 +53,18 @@ export interface TcPlace {
   direction: Direction;
 }
 
+export interface Qdisc {
+  ifindex: number;
+  /** `clsact`, `fq_codel`, … */
+  kind: string;
+}
+
+/** Where a filter that was told of is; no direction for one that is not on a clsact qdisc. */
+export interface TcFilterPlace {
+  ifindex: number;
+  direction?: Direction;
+}
+
 /** The filters of a link's clsact qdisc in running order. Empty without the qdisc, and for a link that does not exist. */
 export function tcFilters({ netns, ifindex, direction }: TcPlace): TcFilter[] {
   const payload = new PayloadWriter().struct(tcmsgLength, (view) => {
@@ -88,6 +104,19 @@ export function decodeTcFilter(payload: Uint8Array): TcFilter | undefined {
   };
 }
 
+export function placeOf(payload: Uint8Array): TcFilterPlace {
+  const header = structOf(payload, tcmsgLength, "tcmsg");
+  const parent = header.getUint32(12, littleEndian);
+  const direction = (["ingress", "egress"] as const).find((each) => clsactParent[each] === parent);
+  return { ifindex: header.getInt32(4, littleEndian), ...(direction && { direction }) };
+}
+
+export function decodeQdisc(payload: Uint8Array): Qdisc {
+  const header = structOf(payload, tcmsgLength, "tcmsg");
+  const kind = Attributes.parse(payload.subarray(tcmsgLength)).string(TCA_KIND) ?? "";
+  return { ifindex: header.getInt32(4, littleEndian), kind };
+}
+
 function bpfOptions(options: Attributes | undefined): Partial<TcFilter> {
   if (options === undefined) return {};
   const name = options.string(TCA_BPF_NAME);
@@ -99,4 +128,18 @@ function bpfOptions(options: Attributes | undefined): Partial<TcFilter> {
     ...(tag === undefined ? {} : { tag: Buffer.from(tag).toString("hex") }),
     directAction: ((options.u32(TCA_BPF_FLAGS) ?? 0) & TCA_BPF_FLAG_ACT_DIRECT) !== 0,
   };
+}
+
+/** Indices of the links of a namespace that have a clsact qdisc. */
+export function clsactLinks(netns?: NetnsFd): ReadonlySet<number> {
+  // All links are listed, whatever is asked for (tc_dump_qdisc, net/sched/sch_api.c).
+  const messages = dump({
+    netns,
+    doing: "listing qdiscs",
+    type: RTM_GETQDISC,
+    name: "RTM_GETQDISC",
+    payload: new PayloadWriter().struct(tcmsgLength).finish(),
+  }).filter(({ type }) => type === RTM_NEWQDISC);
+  const clsact = messages.map(({ payload }) => decodeQdisc(payload)).filter(({ kind }) => kind === "clsact");
+  return new Set(clsact.map(({ ifindex }) => ifindex));
 }

@@ -2,7 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Host, NodePolicy, Observation, Probe, Proxies, Redirection, Workload } from "@millrace/core";
+import type {
+  Explanation,
+  Flow,
+  Host,
+  NodePolicy,
+  Observation,
+  Probe,
+  Proxies,
+  Redirection,
+  Trace,
+  Workload,
+} from "@millrace/core";
 
 const PROGRAM = fileURLToPath(new URL("./backend-program.ts", import.meta.url));
 
@@ -72,11 +83,14 @@ export class BackendProcess implements AsyncDisposable {
   }
 
   probe = (): Promise<Probe> => this.#ask("probe");
+  /** `namespaces`: paths of those to look into beside the node's own. */
+  traces = (namespaces: readonly string[]): Promise<readonly Trace[]> => this.#ask("traces", namespaces);
   useProxies = (proxies: Proxies): Promise<void> => this.#ask("useProxies", proxies);
   useNode: Redirection["useNode"] = (facts) => this.#ask("useNode", facts);
   apply = (workload: Workload): Promise<void> => this.#ask("apply", workload);
   remove = (uid: string): Promise<void> => this.#ask("remove", uid);
   observe = (): Promise<Observation> => this.#ask("observe");
+  explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
 

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { errorCode, errorMessage, type Plugin, type Redirection } from "@millrace/core";
+import { openNetns } from "linux-ts";
 import type { ProgramSettings } from "./backend-process.ts";
 
 /**
@@ -24,6 +25,7 @@ let redirection: Redirection | undefined;
 
 async function perform(verb: string, argument: never): Promise<unknown> {
   if (verb === "probe") return backend.probe();
+  if (verb === "traces") return traces(argument);
   if (verb === "open") {
     redirection = await backend.open();
     return undefined;
@@ -31,6 +33,13 @@ async function perform(verb: string, argument: never): Promise<unknown> {
   if (redirection === undefined) throw new Error("not open");
   if (verb === "close") return redirection[Symbol.asyncDispose]();
   return redirection[verb as "apply"](argument);
+}
+
+/** The namespaces come as paths; the node's own is always among them. */
+async function traces(paths: readonly string[]): Promise<unknown> {
+  using opened = new DisposableStack();
+  const others = paths.map((path) => ({ fd: opened.use(openNetns(path)).fd, name: path }));
+  return await backend.traces?.([{ fd: undefined, name: "node" }, ...others]);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
