@@ -4,6 +4,8 @@
 export { type AmbientConfig, ambientConfig } from "./ambient/ambient-config.ts";
 export type * from "./backend/contract.ts";
 export { definePlugin, PLUGIN_API_VERSION, type Plugin } from "./backend/define-plugin.ts";
+export type * from "./backend/explanation.ts";
+export { describeTrace, type NamespacePlace, type Trace } from "./backend/traces.ts";
 // CNI socket
 export {
   CNI_CODES,
@@ -27,7 +29,6 @@ export { decide, type Intent } from "./decide/decide.ts";
 export { isNews } from "./decide/is-news.ts";
 export { type Membership, membershipOf } from "./decide/membership.ts";
 export { MAX_DRAINING, proxyKey, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
-export { type Divergence, type Replay, replay } from "./decide/replay.ts";
 export { type Step, step } from "./decide/step.ts";
 export { touched } from "./decide/touched.ts";
 export { type AddressConflict, type WantedWorkload, wantedWorkload } from "./decide/workload.ts";
@@ -54,15 +55,19 @@ export type { InterfaceSource } from "./events/kernel-events.ts";
 export { parseInput, parseRecord } from "./events/parse.ts";
 export type { Action } from "./events/redirection-events.ts";
 export { subjects, workloadUid } from "./events/subjects.ts";
+export type { Placement, Switched, SwitchUnderWay } from "./events/switch-events.ts";
+export { LOG_SCHEMA_VERSION, upgradeData } from "./events/upgrade.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";
 export { Lifecycle, type Part } from "./lifecycle/lifecycle.ts";
 // Event log
 export { type Durability, EventLog, type EventLogOptions, type EventLogStatus, type LogGap } from "./log/event-log.ts";
+export { formatHeader, type PortableHeader } from "./log/portable-header.ts";
+export { openPortableLog, type PortableLog } from "./log/portable-log.ts";
 export { EventLogReader, type LogFilter } from "./log/reader.ts";
+export { type RecordedRow, rowOf } from "./log/recorded-row.ts";
 export { restoreState } from "./log/restore.ts";
-export { LOG_SCHEMA_VERSION } from "./log/schema.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 // Plugins
 export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
@@ -78,15 +83,22 @@ export {
   realTimers,
   type Timers,
 } from "./queue/keyed-queue.ts";
-export { findDrift } from "./reconciler/drift.ts";
+export { findDrift, listProblem, proxyProblems } from "./reconciler/drift.ts";
+export type { Reading, Readings } from "./reconciler/readings.ts";
 export {
-  type LastObservation,
+  DEFAULT_DEADLINE_MS,
   type Purpose,
   Reconciler,
   type ReconcilerOptions,
   reconcileRank,
 } from "./reconciler/reconciler.ts";
 export { ResyncLoop, type ResyncOptions } from "./reconciler/resync-loop.ts";
+// Replay
+export { Redactor } from "./redact/redactor.ts";
+export { replay } from "./replay/replay.ts";
+export { type ReplayResult, type Stretch, Tally } from "./replay/tally.ts";
+export type { Difference, Turn } from "./replay/turn.ts";
+export { verify } from "./replay/verify.ts";
 export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
 export { notTakenOver } from "./selection/taken-over.ts";
 export { evolve } from "./state/evolve.ts";
@@ -103,3 +115,7 @@ export {
   type Watch,
 } from "./state/state.ts";
 export { describeProxyProblems, describeWorkload, describeWorkloads, type WorkloadStatus } from "./status/describe.ts";
+// Live switch
+export { MOST_FAILURES } from "./switch/evolve-switch.ts";
+export { lastPlacement, targetOf } from "./switch/placement.ts";
+export { type PlannedStep, planSwitch } from "./switch/plan-switch.ts";

@@ -10,9 +10,13 @@ export { DirectoryWatch } from "./directory-watch.ts";
 export type { DiscoveryPlaces } from "./discovery/discovery-pass.ts";
 // Discovery of interfaces that CNI did not announce
 export { DEFAULT_NETNS_DIRECTORIES, type DiscoveryOptions, discoveryWatcher } from "./discovery/discovery-watcher.ts";
+export { listNetns, type NetnsFile } from "./discovery/list-netns.ts";
 export type { WantedPod } from "./discovery/wanted-pod.ts";
 // Errors
 export { WatcherError, type WatcherErrorCode, watcherErrors } from "./errors.ts";
+// Changes of what we have in the kernel
+export { type KernelChangesOptions, kernelChanges } from "./kernel-changes/kernel-changes.ts";
+export type { Marks } from "./kernel-changes/ours.ts";
 // Kubernetes API server
 export { ApiStatusError } from "./kubernetes/api-errors.ts";
 export { KubernetesApi, type KubernetesApiOptions } from "./kubernetes/kubernetes-api.ts";

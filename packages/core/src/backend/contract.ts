@@ -5,6 +5,9 @@
  * at any time, also after a crash half way. What they did or found comes back as their result; they never call into the core.
  */
 
+import type { Explanation, Flow } from "./explanation.ts";
+import type { NamespacePlace, Trace } from "./traces.ts";
+
 /** Kubernetes pod UID (`metadata.uid`), the identity of a workload. */
 export type WorkloadUid = string;
 
@@ -215,6 +218,24 @@ export interface Redirection extends AsyncDisposable {
    * unless they are wanted. Asked for after each change. A backend that can only read everything at once has none: it is observed as a whole.
    */
   observeWorkloads?(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]>;
+  /**
+   * Which program, map entry, rule and route decide what happens to a flow of a workload that was applied, read from the kernel and in the
+   * order in which a packet meets them. Changes nothing. Absent where a backend cannot tell.
+   */
+  explain?(flow: Flow): Promise<Explanation>;
+  /**
+   * Gives a workload to another redirection, which has it as well: the first half of removing, and the second. Lets by what the workload begins and what
+   * is begun with it, which the other one takes, calls `carryOn`, once or more often, when only that one gets new connections, and lets go then. What is
+   * open must not notice. A workload that is not here is given away already. Absent: `carryOn`, then {@link remove}.
+   */
+  handOver?(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void>;
+  /** Takes on what another redirection has open of a workload that is redirected here too. Absent: nothing has to be known of it. */
+  carryOn?(uid: WorkloadUid): Promise<void>;
+  /**
+   * As {@link uninstall}, when another redirection has taken everything over, but for what connections of these proxies that began here need as
+   * long as they last. `standby`: there is such a thing; to be called again when the proxies change. `gone`: closed. Absent: {@link uninstall}.
+   */
+  withdraw?(proxies: Proxies): Promise<"gone" | "standby">;
   /** Removes everything of ours and puts back what was changed. Disposing without it leaves the data path running. */
   uninstall(): Promise<void>;
 }
@@ -224,4 +245,10 @@ export interface RedirectionBackend {
   probe(): Promise<Probe>;
   /** Opens the redirection and adopts what an earlier run left in the kernel, without losing a packet. */
   open(): Promise<Redirection>;
+  /**
+   * Everything in these namespaces and in the BPF file system that carries the backend's marks, whoever knows of it: found without the
+   * journal, without opening anything, and without changing anything. It proves an uninstall; where a backend has none, nothing is known.
+   * What the configuration names (tables, links) is looked for by the present one.
+   */
+  traces?(namespaces: readonly NamespacePlace[]): Promise<readonly Trace[]>;
 }

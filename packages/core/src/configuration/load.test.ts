@@ -27,7 +27,7 @@ test("nothing needs to be set", () => {
     proxy: { namespace: "istio-system", labels: { app: "ztunnel" } },
     membership: { namespaceLabel: { key: "istio.io/dataplane-mode", value: "ambient" } },
     eventLog: { path: "/var/lib/millrace/events.db", appendDeadlineMs: 500 },
-    resync: { intervalSeconds: 30 },
+    resync: { intervalSeconds: 25 },
     plugins: [],
     backends: {},
   });

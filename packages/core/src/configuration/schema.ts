@@ -126,7 +126,13 @@ const configurationObject = z.strictObject({
         .int()
         .positive()
         .default(1_000_000)
-        .describe("at least this many events are kept; older ones may go"),
+        .describe("as many events are kept, as far as maxAgeDays and maxBytes allow; older ones go"),
+      maxAgeDays: z.number().positive().max(36_500).default(30).describe("events older than this go, in days"),
+      maxBytes: z
+        .int()
+        .min(4_194_304)
+        .default(1_073_741_824)
+        .describe("what the event log takes on the disk at most, in bytes; the oldest events go"),
     })
     .prefault({}),
   paths: z
@@ -138,8 +144,9 @@ const configurationObject = z.strictObject({
         .describe("where readiness and mode are published"),
     })
     .prefault({}),
+  // Drift that nobody announces is to be found and mended within 30 s: the reading before, the one that finds it, and the mending take their time too.
   resync: z
-    .strictObject({ intervalSeconds: seconds.default(30).describe("time between two comparisons with the kernel") })
+    .strictObject({ intervalSeconds: seconds.default(25).describe("time between two comparisons with the kernel") })
     .prefault({}),
   cni: z
     .strictObject({ deadlineSeconds: seconds.default(10).describe("longest a CNI ADD waits for its enrolment") })

@@ -8,8 +8,12 @@ export interface Capture extends Pick<Workload, "dnsCapture" | "exclusions"> {
   readonly problems: readonly string[];
 }
 
+/** Of nearly every pod. */
+const { exclusions: NOTHING } = readExclusions({});
+
 /** Reads a pod's annotations. Where one cannot be read, `nodeDnsCapture` stands and nothing is excluded. */
 export function captureOf(annotations: Readonly<Record<string, string>>, nodeDnsCapture: boolean): Capture {
+  if (Object.keys(annotations).length === 0) return { dnsCapture: nodeDnsCapture, exclusions: NOTHING, problems: [] };
   const { exclusions, problems } = readExclusions(annotations);
   const unreadable: string[] = [];
   let dnsCapture = nodeDnsCapture;

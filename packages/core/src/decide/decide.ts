@@ -3,6 +3,7 @@ import type { EventData, EventInput } from "../events/event.ts";
 import { subjects, workloadUid } from "../events/subjects.ts";
 import { hasSynced, nodeAddresses } from "../state/queries.ts";
 import type { State } from "../state/state.ts";
+import { proxiesPlacement, workloadPlacement } from "../switch/placement.ts";
 import { wantedProxies } from "./proxies.ts";
 import { wantedWorkload } from "./workload.ts";
 
@@ -36,17 +37,22 @@ function decideNode(state: State): Data | undefined {
 
 function decideProxies(state: State): Data | undefined {
   const { proxies, hold } = wantedProxies(state);
-  const nothing = proxies.active === undefined && proxies.draining.length === 0;
+  const placement = proxiesPlacement(state, proxies);
+  const nothing = proxies.active === undefined && proxies.draining.length === 0 && placement === undefined;
   const unasked = !state.requested.has(subjects.proxies) && !state.again.has(subjects.proxies);
   if (hold || (nothing && unasked)) return undefined;
-  const spec = { ...proxies, draining: [...proxies.draining] } as Extract<Data, { action: "use-proxies" }>["spec"];
+  const spec = { ...proxies, draining: [...proxies.draining], ...(placement && { placement }) } as Extract<
+    Data,
+    { action: "use-proxies" }
+  >["spec"];
   return unlessAsked(state, subjects.proxies, { cause: state.seq, action: "use-proxies", spec });
 }
 
 function decideWorkload(state: State, subject: string, uid: string): Data | undefined {
   const wanted = wantedWorkload(state, uid);
   if (wanted.kind === "redirect") {
-    const spec = wanted.spec as Extract<Data, { action: "apply" }>["spec"];
+    const placement = workloadPlacement(state, subject, uid);
+    const spec = { ...wanted.spec, ...(placement && { placement }) } as Extract<Data, { action: "apply" }>["spec"];
     return unlessAsked(state, subject, { cause: state.seq, action: "apply", spec });
   }
   const carried = state.carried.has(subject);

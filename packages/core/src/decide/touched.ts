@@ -4,6 +4,7 @@ import { idOf, subjects, workloadUid } from "../events/subjects.ts";
 import { membersOf } from "../state/index-map.ts";
 import { claimsOf, hasSynced, nodeAddresses, requestedProxies } from "../state/queries.ts";
 import type { State } from "../state/state.ts";
+import { touchedBySwitch } from "../switch/touched.ts";
 
 /**
  * The subjects that an event may have changed the decision about, in the order in which they are decided: `node`, `proxies`, then
@@ -24,8 +25,12 @@ export function touched(event: EventRecord, before: State, after: State): string
     case "namespace.observed":
     case "namespace.removed":
       return ofNamespace(event.data.name, before, after);
-    case "pod.observed":
     case "pod.removed":
+      return inOrder([
+        ...(before.switch === after.switch ? [] : [subjects.proxies]),
+        ...ofPods([event.data.uid], before, after),
+      ]);
+    case "pod.observed":
     case "interface.added":
     case "interface.removed":
       return ofPods([...replacedBy(event, before), event.data.uid], before, after);
@@ -39,6 +44,11 @@ export function touched(event: EventRecord, before: State, after: State): string
     case "drift.found":
     case "retry.due":
       return [event.subject];
+    case "switch.requested":
+    case "redirection.applied":
+    case "redirection.failed":
+    case "redirection.removed":
+      return inOrder(touchedBySwitch(event, before, after));
     default:
       return [];
   }

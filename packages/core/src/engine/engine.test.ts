@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { replay } from "../decide/replay.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { EventInput, EventRecord } from "../events/event.ts";
 import { inputs } from "../events/inputs.ts";
@@ -14,6 +14,7 @@ import { silentLogger } from "../logger.ts";
 import { toSnapshot } from "../state/snapshot.ts";
 import { initialState } from "../state/state.ts";
 import { testAgent } from "../testing/agent.ts";
+import { replayed } from "../testing/replayed.ts";
 import {
   interleave,
   meshNamespace,
@@ -43,11 +44,19 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await eventLog[Symbol.asyncDispose]();
+  // Whatever a test is about, what it logged is decided again.
+  expect(replayed(rows()).differences).toEqual([]);
   rmSync(directory, { recursive: true });
 });
 
-const open = (appendDeadlineMs = 2000) =>
-  EventLog.open({ path, appendDeadlineMs, keepEvents: 1_000_000, retryMs: 20, log: silentLogger });
+const openOptions = (appendDeadlineMs: number) => ({
+  path,
+  appendDeadlineMs,
+  keepEvents: 1_000_000,
+  retryMs: 20,
+  log: silentLogger,
+});
+const open = (appendDeadlineMs = 2000) => EventLog.open(openOptions(appendDeadlineMs));
 
 function rows(): EventRecord[] {
   using reader = EventLogReader.open(path);
@@ -144,8 +153,8 @@ describe("a run and its replay", () => {
       expect([...types]).toEqual(
         expect.arrayContaining(["redirection.failed", "retry.due", "redirection.applied", "redirection.removed"]),
       );
-      const result = replay(recorded);
-      expect(result.divergences).toEqual([]);
+      const result = replayed(recorded);
+      expect(result.differences).toEqual([]);
       expect(result.skipped).toEqual([]);
       expect(result.intents).toBe(rawIntents().length);
       expect(result.intents).toBeGreaterThan(15);
@@ -185,11 +194,11 @@ describe("a run and its replay", () => {
     await agent.idle();
     const recorded = rows();
     expect(recorded.filter(({ type }) => type === "state.snapshot").length).toBeGreaterThan(3);
-    expect(replay(recorded)).toMatchObject({ divergences: [], skipped: [] });
+    expect(replayed(recorded)).toMatchObject({ differences: [], skipped: [] });
     expect(canonicalJson(toSnapshot(restoreState(path)))).toBe(canonicalJson(toSnapshot(agent.engine.state)));
     // A log whose beginning was pruned starts with a snapshot.
     const second = recorded.findIndex(({ type }) => type === "state.snapshot");
-    expect(replay(recorded.slice(second))).toMatchObject({ divergences: [], skipped: [] });
+    expect(replayed(recorded.slice(second))).toMatchObject({ differences: [], skipped: [] });
   });
 
   test("a changed decision is found, with both sides", () => {
@@ -202,16 +211,16 @@ describe("a run and its replay", () => {
       const forged = recorded.map((record) =>
         record.type === "redirection.requested" ? { ...record, subject: "workload/uid-9" } : record,
       ) as EventRecord[];
-      const { divergences, intents } = replay(forged);
+      const { differences, intents } = replayed(forged);
       expect(intents).toBe(0);
-      expect(divergences).toMatchObject([{ cause: 4, recorded: [expect.stringContaining("uid-9")] }]);
-      expect(divergences[0]?.decided[0]).toContain("workload/uid-1");
+      expect(differences).toMatchObject([{ seq: 5, cause: { seq: 4 }, recorded: [expect.stringContaining("uid-9")] }]);
+      expect(differences[0]?.decided[0]).toContain("workload/uid-1");
     });
   });
 });
 
 describe("a log that loses rows", () => {
-  test("does not hold up redirection; the gap is counted, a snapshot follows, and replay goes on from there", async () => {
+  test("does not hold up redirection; rows are written late, a gap that counts none and a snapshot follow, and all of it replays", async () => {
     await eventLog[Symbol.asyncDispose]();
     eventLog = await open(300);
     const agent = testAgent({ eventLog });
@@ -237,10 +246,35 @@ describe("a log that loses rows", () => {
     const before = recorded[gap - 1]?.seq ?? 0;
     expect(recorded[gap]).toMatchObject({ seq: before + 1 + (recorded[gap] as EventRecord<"log.gap">).data.count });
     expect(recorded[gap + 1]?.type).toBe("state.snapshot");
-    const result = replay(recorded);
-    expect(result.divergences).toEqual([]);
-    expect(result.skipped).toEqual([{ from: recorded[gap]?.seq, to: recorded[gap + 1]?.seq }]);
+    const result = replayed(recorded);
+    expect(result.differences).toEqual([]);
+    // What tells of the gap may itself have come too early, and have been held: then it is told again.
+    const snapshots = recorded.filter(({ type }) => type === "state.snapshot").length;
+    expect(result).toMatchObject({ skipped: [], snapshots, intents: 3 });
     expect(canonicalJson(toSnapshot(result.state))).toBe(canonicalJson(toSnapshot(agent.engine.state)));
+  });
+
+  test("for which there was no room either: the gap counts them, and replay goes on at the snapshot behind it", async () => {
+    await eventLog[Symbol.asyncDispose]();
+    eventLog = await EventLog.open({ ...openOptions(300), maxWaitingRows: 3 });
+    const agent = testAgent({ eventLog });
+    await Promise.all([started(), meshNamespace(), pod(1), veth(1)].map((input) => agent.engine.submit(input)));
+    await agent.idle();
+    await vi.waitFor(() => expect(eventLog.lastSeq).toBe(agent.engine.state.seq), 10_000);
+    const lock = new DatabaseSync(path);
+    lock.exec("BEGIN IMMEDIATE");
+    for (const input of [pod(2), veth(2), pod(3), veth(3)]) await agent.engine.submit(input);
+    await agent.idle();
+    expect(agent.redirection.calls).toEqual(["apply uid-1", "apply uid-2", "apply uid-3"]);
+    lock.exec("ROLLBACK");
+    lock.close();
+    await vi.waitFor(() => expect(rows().at(-1)?.type).toBe("state.snapshot"), 10_000);
+    await agent.engine.submit(pod(4));
+    const recorded = rows();
+    const gap = recorded.find((record) => record.type === "log.gap" && record.data.count > 0) as EventRecord;
+    const { state, ...result } = replayed(recorded);
+    expect(result).toMatchObject({ differences: [], skipped: [{ from: gap.seq, to: gap.seq }] });
+    expect(canonicalJson(toSnapshot(state))).toBe(canonicalJson(toSnapshot(agent.engine.state)));
   });
 
   test("an agent without any log works", async () => {
@@ -291,16 +325,19 @@ describe("what is submitted", () => {
   });
 
   test("what is no news is no event", async () => {
-    const { engine } = testAgent({ eventLog });
+    const { engine, idle } = testAgent({ eventLog });
     const told = [started(), synced, meshNamespace(), inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1)];
     await Promise.all(told.map((input) => engine.submit(input)));
+    await idle();
     const { seq } = engine.state;
     const again = [...told.slice(1), inputs.podRemoved("uid-7"), vethGone(7), inputs.namespaceRemoved("none")];
     const elsewhere = inputs.nodeObserved({ name: "n2", addresses: ["198.18.5.5"] });
     await Promise.all([...again, elsewhere].map((input) => engine.submit(input)));
     expect(engine.state.seq).toBe(seq);
     await engine.submit(inputs.hostAddresses(["198.19.0.2"]));
-    expect(engine.state.seq).toBe(seq + 2);
+    await idle();
+    // The addresses, the intent and its outcome.
+    expect(engine.state.seq).toBe(seq + 3);
   });
 
   test("an input that is none is refused and logged, and nothing else suffers; ignoring the promise is safe", async () => {
@@ -316,6 +353,75 @@ describe("what is submitted", () => {
       expect.objectContaining({ type: "pod.observed", subject: "pod/uid-1" }),
       "input refused",
     );
+  });
+});
+
+describe("a log that takes its time", () => {
+  /** Writes only when told to, so that what happens meanwhile is seen. */
+  function slowLog() {
+    const waiting: (() => void)[] = [];
+    const appended: string[][] = [];
+    return {
+      appended,
+      write: () => waiting.shift()?.(),
+      log: {
+        append: (records: readonly EventRecord[]) => {
+          appended.push(records.map(({ type }) => type));
+          return new Promise<"durable">((resolve) => waiting.push(() => resolve("durable")));
+        },
+        gap: () => undefined,
+        onWritable: () => {},
+        lastSeq: 0,
+      },
+    };
+  }
+
+  test("is given the next batch while it writes one, and both are published in order, when they are written", async () => {
+    const { log, write, appended } = slowLog();
+    const engine = new Engine({ eventLog: log, state: initialState, log: silentLogger });
+    const published: string[] = [];
+    engine.records$.subscribe(({ type }) => published.push(type));
+    const first = engine.submit(meshNamespace());
+    await turn();
+    const second = engine.submit(plainNamespace());
+    await turn();
+    expect(appended).toEqual([["namespace.observed"], ["namespace.observed"]]);
+    expect(published).toEqual([]);
+    expect(engine.state.namespaces.size).toBe(0);
+    write();
+    await first;
+    expect(engine.state.namespaces.size).toBe(1);
+    write();
+    await second;
+    expect(published).toEqual(["namespace.observed", "namespace.observed"]);
+  });
+
+  test("is not given more than so many batches: what comes then shares the next", async () => {
+    const { log, write, appended } = slowLog();
+    const engine = new Engine({ eventLog: log, state: initialState, log: silentLogger, maxWriting: 2 });
+    for (let n = 1; n <= 4; n++) {
+      void engine.submit(pod(n));
+      await turn();
+    }
+    expect(appended).toHaveLength(2);
+    const settled = engine.settled();
+    write();
+    await turn();
+    expect(appended.map((types) => types.filter((type) => type === "pod.observed").length)).toEqual([1, 1, 2]);
+    write();
+    write();
+    await settled;
+    expect(engine.state.pods.size).toBe(4);
+  });
+
+  test("does not keep from whom waits for it that a pod is none of ours", async () => {
+    const { log } = slowLog();
+    const engine = new Engine({ eventLog: log, state: initialState, log: silentLogger });
+    void engine.submit(plainNamespace());
+    void engine.submit(pod(1));
+    const enrolment = await engine.enrolment("uid-1", AbortSignal.timeout(5_000));
+    expect(enrolment.kind).toBe("not-member");
+    expect(engine.state.pods.size).toBe(0);
   });
 });
 

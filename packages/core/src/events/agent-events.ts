@@ -6,8 +6,7 @@ export const decisionConfiguration = z.strictObject({
   redirectMode: text,
   failurePolicy: z.enum(["closed", "open"]),
   enrolExisting: z.enum(["drain", "reset"]),
-  /** Absent in logs of versions that did not know it. */
-  dnsCapture: z.boolean().default(false),
+  dnsCapture: z.boolean(),
   proxy: z.strictObject({ namespace: text, labels }),
   membership: z.strictObject({
     namespaceLabel: z.strictObject({ key: text, value: z.string() }),
@@ -30,6 +29,11 @@ export const agentEvents = {
     probes: z.array(z.strictObject({ backend: text, capable: z.boolean(), summary: z.string() })),
     reason: text,
   }),
-  /** `count` events directly before this one are not in the log: every `seq` that is missing is counted here. */
-  "log.gap": z.strictObject({ count, reason: text }),
+  "log.gap": z.strictObject({
+    /** So many events directly before this one are not in the log: every `seq` that is missing is counted here. */
+    count,
+    reason: text,
+    /** The rows before could not be read back: what follows does not rest on them. */
+    unread: z.exactOptional(z.literal(true)),
+  }),
 } as const;

@@ -4,6 +4,7 @@ import { kernelEvents } from "./kernel-events.ts";
 import { kubernetesEvents } from "./kubernetes-events.ts";
 import { redirectionEvents } from "./redirection-events.ts";
 import { snapshotEvents } from "./snapshot-event.ts";
+import { switchEvents } from "./switch-events.ts";
 
 /** One schema per event type; `data` of an event is exactly what its schema says, unknown keys are refused. */
 export const eventSchemas = {
@@ -12,6 +13,7 @@ export const eventSchemas = {
   ...kernelEvents,
   ...redirectionEvents,
   ...snapshotEvents,
+  ...switchEvents,
 } as const;
 
 export type EventType = keyof typeof eventSchemas;

@@ -18,6 +18,11 @@ export const inputs = {
     subject: subjects.agent,
     data,
   }),
+  switchRequested: (data: EventData["switch.requested"]): EventInput<"switch.requested"> => ({
+    type: "switch.requested",
+    subject: subjects.switch,
+    data,
+  }),
   namespaceObserved: (data: EventData["namespace.observed"]): EventInput<"namespace.observed"> => ({
     type: "namespace.observed",
     subject: subjects.namespace(data.name),

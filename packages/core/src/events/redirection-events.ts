@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, count, mac, milliseconds, phrases, text } from "./fields.ts";
+import { placement } from "./switch-events.ts";
 
 const addressList = z.array(address);
 
@@ -30,9 +31,9 @@ export const workloadSpec = z.strictObject({
   addresses: addressList,
   interface: podInterface,
   enrolExisting: z.enum(["drain", "reset"]),
-  // Logs of versions that did not know the two say nothing about them, and meant these.
-  dnsCapture: z.boolean().default(false),
-  exclusions: exclusions.default({ outboundPorts: [], outboundCidrs: [], inboundPorts: [], inboundCidrs: [] }),
+  dnsCapture: z.boolean(),
+  exclusions,
+  placement: z.exactOptional(placement),
 });
 
 /** The contract's {@link NodeProxy}, as an intent carries it. */
@@ -45,7 +46,11 @@ export const nodeProxySpec = z.strictObject({
   interface: podInterface,
 });
 
-export const proxiesSpec = z.strictObject({ active: z.exactOptional(nodeProxySpec), draining: z.array(nodeProxySpec) });
+export const proxiesSpec = z.strictObject({
+  active: z.exactOptional(nodeProxySpec),
+  draining: z.array(nodeProxySpec),
+  placement: z.exactOptional(placement),
+});
 export const nodeSpec = z.strictObject({ addresses: addressList });
 export const removeSpec = z.strictObject({ uid: text });
 

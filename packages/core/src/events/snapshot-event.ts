@@ -4,6 +4,7 @@ import { addresses, count, milliseconds, phrases, text } from "./fields.ts";
 import { kernelEvents } from "./kernel-events.ts";
 import { kubernetesEvents } from "./kubernetes-events.ts";
 import { nodeSpec, proxiesSpec, removeSpec, workloadSpec } from "./redirection-events.ts";
+import { switched, switchUnderWay } from "./switch-events.ts";
 
 const time = text;
 
@@ -21,6 +22,8 @@ export const stateSnapshot = z.strictObject({
     }),
   ),
   backend: z.exactOptional(agentEvents["backend.selected"]),
+  switch: z.exactOptional(switchUnderWay),
+  switched: z.exactOptional(switched),
   namespaces: z.array(kubernetesEvents["namespace.observed"]),
   pods: z.array(kubernetesEvents["pod.observed"]),
   interfaces: z.array(kernelEvents["interface.added"].extend({ seq: count })),

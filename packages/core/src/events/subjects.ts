@@ -9,6 +9,7 @@ export const subjects = {
   proxies: "proxies",
   node: "node",
   agent: "agent",
+  switch: "switch",
   log: "log",
 } as const;
 

@@ -1,7 +1,20 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { LOG_SCHEMA, LOG_SCHEMA_VERSION, type LogRow, SQLITE_CORRUPT, SQLITE_NOTADB } from "./schema.ts";
+import { LOG_SCHEMA_VERSION } from "../events/upgrade.ts";
+import { removeDamaged } from "./damaged-files.ts";
+import { type LogLimits, sharesOf } from "./limits.ts";
+import { giveBack, prune, pruneForRoom } from "./pruning.ts";
+import { giveUpReserve, isCrowded, takeReserve } from "./reserve.ts";
+import {
+  LOG_MIGRATIONS,
+  LOG_SCHEMA,
+  type LogRow,
+  SQLITE_CORRUPT,
+  SQLITE_FULL,
+  SQLITE_IOERR_SHMSIZE,
+  SQLITE_NOTADB,
+} from "./schema.ts";
 
 /** A file that is a good database, but not one to write to. */
 export class RefusedLog extends Error {
@@ -14,25 +27,33 @@ export class RefusedLog extends Error {
   }
 }
 
+export interface DatabaseOptions {
+  /** How long SQLite waits for another process's lock before it gives up, in milliseconds. */
+  readonly busyTimeoutMs: number;
+  readonly limits: LogLimits;
+  /** Read the whole file for damage first. */
+  readonly check: boolean;
+}
+
 /** The writer's side of the file: one connection, on the writer's thread. */
 export class LogDatabase implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #limits: LogLimits;
   readonly #inode: number;
-  #rows: number;
+  #hasReserve = false;
 
-  private constructor(db: DatabaseSync, path: string) {
+  private constructor(db: DatabaseSync, path: string, limits: LogLimits) {
     this.#db = db;
     this.#path = path;
+    this.#limits = limits;
     this.#inode = statSync(path).ino;
-    this.#rows = (db.prepare("SELECT count(*) AS n FROM event").get() as { n: number }).n;
   }
 
   /**
-   * Opens or creates the file. `check`: read the whole file for damage first. Throws {@link RefusedLog}, or SQLite's error
-   * ({@link isDamage} tells whether the file is broken).
+   * Opens or creates the file. Throws {@link RefusedLog}, or SQLite's error ({@link isDamage} tells whether the file is broken).
    */
-  static open(path: string, options: { busyTimeoutMs: number; check: boolean }): LogDatabase {
+  static open(path: string, options: DatabaseOptions): LogDatabase {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // Who is on the node need not know all of its pods, and the directory may be somebody else's (a volume of the kubelet's: 0755). SQLite
     // gives what it keeps beside the file the file's own mode (findCreateFileMode() in os_unix.c).
@@ -41,11 +62,14 @@ export class LogDatabase implements Disposable {
     try {
       const version = schemaVersion(db);
       if (version > LOG_SCHEMA_VERSION) throw new RefusedLog("ERR_LOG_NEWER_SCHEMA", newerSchema(path, version));
+      if (version === 0) prepare(db, path);
       // FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      if (version === 0) create(db, path);
+      boundWal(db, sharesOf(options.limits).wal);
+      if (version === 0) db.exec(`BEGIN IMMEDIATE; ${LOG_SCHEMA} COMMIT;`);
+      else migrate(db, version);
       if (options.check) check(db);
-      return new LogDatabase(db, path);
+      return new LogDatabase(db, path, options.limits);
     } catch (error) {
       db.close();
       throw error;
@@ -63,33 +87,43 @@ export class LogDatabase implements Disposable {
     }
     this.#db.exec("BEGIN IMMEDIATE");
     try {
-      const statement = this.#db.prepare("INSERT INTO event (seq, time, type, subject, data) VALUES (?, ?, ?, ?, ?)");
-      for (const row of rows) statement.run(...row);
+      const statement = this.#db.prepare(
+        "INSERT INTO event (seq, time, type, subject, data, schema) VALUES (?, ?, ?, ?, ?, ?)",
+      );
+      for (const row of rows) statement.run(...row, LOG_SCHEMA_VERSION);
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
-    this.#rows += rows.length;
+  }
+
+  /** What comes round with every commit: deletes the oldest stretch if that is beyond a limit, and keeps room for a full disk. */
+  tidy(now: Date): number {
+    const { reserve } = sharesOf(this.#limits);
+    const deleted = prune(this.#db, this.#limits, now);
+    giveBack(this.#db, this.#limits);
+    if (isCrowded(this.#path, reserve)) return deleted + pruneForRoom(this.#db);
+    this.#hasReserve ||= takeReserve(this.#path, reserve);
+    return deleted;
   }
 
   /**
-   * Deletes old rows when there are more than `keep`, up to the newest snapshot that leaves `keep` rows: the log then begins with a
-   * snapshot, so that it can be replayed from its first row. At most `atMost` rows at once, to keep the writer's pauses short.
+   * On a full disk: gives up whatever is least worth keeping, which is damaged files, the reserve and the oldest rows. Returns whether there
+   * was any of it. The newest snapshot stays, and what is behind it.
    */
-  prune(keep: number, atMost = 10_000): number {
-    if (this.#rows <= keep) return 0;
-    const bound = this.#db
-      .prepare(
-        "SELECT max(seq) AS seq FROM event WHERE type = 'state.snapshot' AND seq <= (SELECT max(seq) FROM event) - ?",
-      )
-      .get(keep) as { seq: number | null };
-    if (bound.seq === null) return 0;
-    const deleted = this.#db
-      .prepare("DELETE FROM event WHERE seq < min(?, (SELECT min(seq) FROM event) + ?)")
-      .run(bound.seq, atMost);
-    this.#rows -= Number(deleted.changes);
-    return Number(deleted.changes);
+  makeRoom(): boolean {
+    const removed = removeDamaged(this.#path, { keep: 0, maxBytes: 0 }) > 0;
+    const given = giveUpReserve(this.#path);
+    this.#hasReserve = false;
+    let [pruned, deleted] = [0, 0];
+    do {
+      // Moved into the database and cut off, the write-ahead log makes room for what deleting writes there.
+      unlessFull(() => this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+      deleted = unlessFull(() => pruneForRoom(this.#db)) ?? 0;
+      pruned += deleted;
+    } while (deleted > 0);
+    return removed || given || pruned > 0;
   }
 
   [Symbol.dispose](): void {
@@ -114,16 +148,24 @@ export function isDamage(error: unknown): boolean {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
-/** Puts a broken file and what belongs to it out of the way, and says where. Nothing is deleted: somebody may want to look. */
-export function moveAside(path: string, now: Date): string {
-  const target = `${path}.damaged-${now.toISOString().replaceAll(":", "")}`;
-  for (const suffix of ["", "-wal", "-shm"]) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
-  }
-  return target;
+/** The disk is full, told when writing or when the index of the write-ahead log is to grow. */
+export function isFull(error: unknown): boolean {
+  const code = (error as { errcode?: number } | null)?.errcode ?? 0;
+  return (code & 0xff) === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE;
 }
 
-function create(db: DatabaseSync, path: string): void {
+/** For what cannot be done on a disk that is fuller still: the rows are then held, and it is tried again. */
+function unlessFull<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (isFull(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What has to come before the first page is written. */
+function prepare(db: DatabaseSync, path: string): void {
   const { n } = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number };
   if (n > 0) {
     throw new RefusedLog(
@@ -131,7 +173,20 @@ function create(db: DatabaseSync, path: string): void {
       `${path} is a database of something else. Point eventLog.path at a file of its own.`,
     );
   }
-  db.exec(`BEGIN IMMEDIATE; ${LOG_SCHEMA} COMMIT;`);
+  // Pages that pruning frees can be given back, a few at a time (sqlite.org/pragma.html#pragma_auto_vacuum).
+  db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+}
+
+/** A reader that stays keeps it from being moved into the database; afterwards the file is cut to size again (pragma_journal_size_limit). */
+function boundWal(db: DatabaseSync, bytes: number): void {
+  const { page_size: size } = db.prepare("PRAGMA page_size").get() as { page_size: number };
+  db.exec(`PRAGMA wal_autocheckpoint = ${Math.floor(bytes / size)}; PRAGMA journal_size_limit = ${bytes}`);
+}
+
+/** One transaction: a crash leaves the old version or the new one. */
+function migrate(db: DatabaseSync, version: number): void {
+  const steps = LOG_MIGRATIONS.slice(version - 1);
+  if (steps.length > 0) db.exec(`BEGIN IMMEDIATE; ${steps.join(" ")} COMMIT;`);
 }
 
 function check(db: DatabaseSync): void {

@@ -3,9 +3,9 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CoreError, errorMessage } from "../errors.ts";
 import type { EventRecord } from "../events/event.ts";
-import { parseRecord } from "../events/parse.ts";
+import { LOG_SCHEMA_VERSION } from "../events/upgrade.ts";
 import { newerSchema, schemaVersion } from "./database.ts";
-import { LOG_SCHEMA_VERSION } from "./schema.ts";
+import { type Columns, type RecordedRow, rowOfColumns } from "./recorded-row.ts";
 
 export interface LogFilter {
   /** Only rows with this `seq` or a later one. */
@@ -19,16 +19,16 @@ export interface LogFilter {
   readonly last?: number | undefined;
 }
 
-type Row = { seq: number; time: string; type: string; subject: string; data: string };
-
 /** Reads a log, also one that an agent is writing: the connection is read-only and never in the writer's way (WAL). */
 export class EventLogReader implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #version: number;
 
-  private constructor(db: DatabaseSync, path: string) {
+  private constructor(db: DatabaseSync, path: string, version: number) {
     this.#db = db;
     this.#path = path;
+    this.#version = version;
   }
 
   /** Throws ERR_LOG_UNREADABLE, ERR_LOG_NEWER_SCHEMA. */
@@ -42,7 +42,7 @@ export class EventLogReader implements Disposable {
       const version = schemaVersion(db);
       if (version > LOG_SCHEMA_VERSION) throw new CoreError("ERR_LOG_NEWER_SCHEMA", newerSchema(path, version));
       if (version === 0) throw new Error("it is no event log");
-      return new EventLogReader(db, path);
+      return new EventLogReader(db, path, version);
     } catch (cause) {
       db?.close();
       if (cause instanceof CoreError) throw cause;
@@ -54,19 +54,42 @@ export class EventLogReader implements Disposable {
     return this.#get<{ seq: number }>("SELECT coalesce(max(seq), 0) AS seq FROM event").seq;
   }
 
-  /** `seq` of the last `state.snapshot`, where restoring begins; undefined when there is none. */
-  lastSnapshot(): number | undefined {
-    return (
-      this.#get<{ seq: number | null }>("SELECT max(seq) AS seq FROM event WHERE type = 'state.snapshot'").seq ??
-      undefined
-    );
+  /** From here on only what is in the file now is read, whatever is written or deleted meanwhile. */
+  freeze(): void {
+    this.#db.exec("BEGIN");
+    this.lastSeq(); // a transaction begins with its first read (sqlite.org/lang_transaction.html)
   }
 
-  /** Rows in order of `seq`, validated one by one as they are taken. Throws ERR_LOG_UNREADABLE, ERR_EVENT_INVALID. */
+  /** Time of the last row; undefined when there is none. */
+  lastTime(): string | undefined {
+    return this.#get<{ time: string } | undefined>("SELECT time FROM event ORDER BY seq DESC LIMIT 1")?.time;
+  }
+
+  /** `seq` of the first row at this time (as rows have it) or later; undefined when there is none. Looks at every row. */
+  firstSince(time: string): number | undefined {
+    const sql = "SELECT min(seq) AS seq FROM event WHERE time >= ?";
+    return this.#get<{ seq: number | null }>(sql, time).seq ?? undefined;
+  }
+
+  /** `seq` of the last `state.snapshot`, where restoring begins, not after `before`; undefined when there is none. */
+  lastSnapshot(before = Number.MAX_SAFE_INTEGER): number | undefined {
+    const sql = "SELECT max(seq) AS seq FROM event WHERE type = 'state.snapshot' AND seq <= ?";
+    return this.#get<{ seq: number | null }>(sql, before).seq ?? undefined;
+  }
+
+  /** As {@link rows}, without the bytes. */
   *read(filter: LogFilter = {}): Iterable<EventRecord> {
-    const { sql, parameters } = query(filter);
+    for (const { record } of this.rows(filter)) yield record;
+  }
+
+  /**
+   * Rows in order of `seq`, upgraded to the present schema and validated one by one as they are taken.
+   * Throws ERR_LOG_UNREADABLE, ERR_EVENT_INVALID, ERR_LOG_NEWER_SCHEMA.
+   */
+  *rows(filter: LogFilter = {}): Iterable<RecordedRow> {
+    const { sql, parameters } = query(filter, this.#version);
     try {
-      for (const row of this.#db.prepare(sql).iterate(...parameters)) yield record(row as Row);
+      for (const row of this.#db.prepare(sql).iterate(...parameters)) yield rowOfColumns(row as unknown as Columns);
     } catch (cause) {
       if (cause instanceof CoreError) throw cause;
       throw unreadable(this.#path, cause);
@@ -99,16 +122,19 @@ export class EventLogReader implements Disposable {
     this.#db.close();
   }
 
-  #get<T>(sql: string): T {
+  #get<T>(sql: string, ...parameters: (string | number)[]): T {
     try {
-      return this.#db.prepare(sql).get() as T;
+      return this.#db.prepare(sql).get(...parameters) as T;
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
   }
 }
 
-function query({ since, types, subjects, limit, last }: LogFilter): { sql: string; parameters: (string | number)[] } {
+function query(
+  { since, types, subjects, limit, last }: LogFilter,
+  version: number,
+): { sql: string; parameters: (string | number)[] } {
   const conditions: string[] = [];
   const parameters: (string | number)[] = [];
   if (since !== undefined) {
@@ -121,23 +147,15 @@ function query({ since, types, subjects, limit, last }: LogFilter): { sql: strin
     parameters.push(...values);
   }
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  const rows = `SELECT seq, time, type, subject, data FROM event${where} ORDER BY seq`;
+  // The table of version 1 had no such column: all its rows are of that version.
+  const schema = version === 1 ? "1 AS schema" : "schema";
+  const rows = `SELECT seq, time, type, subject, data, ${schema} FROM event${where} ORDER BY seq`;
   if (last !== undefined) {
     return { sql: `SELECT * FROM (${rows} DESC LIMIT ?) ORDER BY seq`, parameters: [...parameters, last] };
   }
   return limit === undefined
     ? { sql: rows, parameters }
     : { sql: `${rows} LIMIT ?`, parameters: [...parameters, limit] };
-}
-
-function record({ seq, time, type, subject, data }: Row): EventRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(data);
-  } catch (cause) {
-    throw new CoreError("ERR_EVENT_INVALID", `row ${seq}: data is not JSON`, { cause });
-  }
-  return parseRecord({ seq, time, type, subject, data: value });
 }
 
 function unreadable(path: string, cause: unknown): CoreError {

@@ -1,3 +1,4 @@
+import type { LogLimits } from "./limits.ts";
 import type { LogRow } from "./schema.ts";
 
 /** What the log and its writer thread say to each other. */
@@ -6,8 +7,7 @@ export interface WriterOptions {
   readonly path: string;
   /** How long SQLite waits for another process's lock before it gives up, in milliseconds. */
   readonly busyTimeoutMs: number;
-  /** At least this many rows stay when old ones are deleted. */
-  readonly keepEvents: number;
+  readonly limits: LogLimits;
 }
 
 export type ToWriter =

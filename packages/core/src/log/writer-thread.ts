@@ -1,5 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { isDamage, LogDatabase, moveAside, RefusedLog } from "./database.ts";
+import { moveAside, removeDamaged } from "./damaged-files.ts";
+import { isDamage, isFull, LogDatabase, RefusedLog } from "./database.ts";
+import type { LogRow } from "./schema.ts";
 import type { FromWriter, ToWriter, WriterOptions } from "./writer-protocol.ts";
 
 /**
@@ -20,7 +22,7 @@ function open(check: boolean): void {
   try {
     database?.[Symbol.dispose]();
     database = undefined;
-    database = LogDatabase.open(options.path, { busyTimeoutMs: options.busyTimeoutMs, check });
+    database = LogDatabase.open(options.path, { ...options, check });
     say({ kind: "opened", lastSeq: database.lastSeq() });
   } catch (error) {
     if (error instanceof RefusedLog) say({ kind: "refused", code: error.code, message: error.message });
@@ -32,10 +34,21 @@ function open(check: boolean): void {
 function startAfresh(damage: unknown): void {
   try {
     const movedTo = moveAside(options.path, new Date());
-    database = LogDatabase.open(options.path, { busyTimeoutMs: options.busyTimeoutMs, check: false });
+    removeDamaged(options.path, { maxBytes: options.limits.maxBytes });
+    database = LogDatabase.open(options.path, { ...options, check: false });
     say({ kind: "opened", lastSeq: database.lastSeq(), movedTo, damage: reasonOf(damage) });
   } catch (error) {
     say({ kind: "open-failed", reason: `${reasonOf(damage)}; and it could not be moved aside: ${reasonOf(error)}` });
+  }
+}
+
+/** On a full disk once again, when the oldest rows have made room. */
+function insert(database: LogDatabase, rows: readonly LogRow[]): void {
+  try {
+    database.insert(rows);
+  } catch (error) {
+    if (!isFull(error) || !database.makeRoom()) throw error;
+    database.insert(rows);
   }
 }
 
@@ -44,7 +57,7 @@ function commit(batches: readonly Extract<ToWriter, { kind: "append" }>[]): void
   const rows = batches.flatMap((batch) => batch.rows);
   try {
     if (database === undefined) throw new Error("the log is not open");
-    database.insert(rows);
+    insert(database, rows);
     say({ kind: "committed", ids });
   } catch (error) {
     say({ kind: "failed", ids, reason: reasonOf(error) });
@@ -57,11 +70,11 @@ function commit(batches: readonly Extract<ToWriter, { kind: "append" }>[]): void
   }
 }
 
-function prune(): void {
+function tidy(): void {
   try {
-    database?.prune(options.keepEvents);
+    database?.tidy(new Date());
   } catch (error) {
-    // The rows are durable already; pruning comes round again with the next batch.
+    // The rows are durable already; this comes round again with the next batch.
     process.emitWarning(`event log: old rows could not be deleted: ${reasonOf(error)}`);
   }
 }
@@ -93,7 +106,7 @@ port.on("message", (first: ToWriter) => {
     }
   }
   flush();
-  prune();
+  tidy();
 });
 
 open(true);

@@ -35,26 +35,47 @@ export function createBackend(plugin: Plugin, { backends, policy, host, log, sig
 }
 
 function guardedBackend(name: string, backend: RedirectionBackend): RedirectionBackend {
+  const traces = backend.traces?.bind(backend);
   return {
     probe: () => guarded(name, "probe", () => backend.probe()),
     open: () => guarded(name, "open", async () => guardedRedirection(name, await backend.open())),
+    ...(traces && { traces: (namespaces) => guarded(name, "look for traces", () => traces(namespaces)) }),
   };
 }
 
 function guardedRedirection(name: string, redirection: Redirection): Redirection {
+  const explain = redirection.explain?.bind(redirection);
   const observeWorkloads = redirection.observeWorkloads?.bind(redirection);
   return {
+    ...guardedHandover(name, redirection),
     useProxies: (proxies) => guarded(name, "use proxies", () => redirection.useProxies(proxies)),
     useNode: (node) => guarded(name, "use node", () => redirection.useNode(node)),
     apply: (workload) =>
       guarded(name, `apply ${workload.namespace}/${workload.name}`, () => redirection.apply(workload)),
     remove: (uid) => guarded(name, `remove ${uid}`, () => redirection.remove(uid)),
     observe: () => guarded(name, "observe", () => redirection.observe()),
-    ...(observeWorkloads === undefined
-      ? {}
-      : { observeWorkloads: (uids) => guarded(name, "observe workloads", () => observeWorkloads(uids)) }),
+    ...(explain && { explain: (flow) => guarded(name, `explain a flow of ${flow.uid}`, () => explain(flow)) }),
+    ...(observeWorkloads && {
+      observeWorkloads: (uids) => guarded(name, "observe workloads", () => observeWorkloads(uids)),
+    }),
     uninstall: () => guarded(name, "uninstall", () => redirection.uninstall()),
     [Symbol.asyncDispose]: () => guarded(name, "close", async () => redirection[Symbol.asyncDispose]()),
+  };
+}
+
+/** What a redirection may have besides: each only where it has. */
+function guardedHandover(name: string, redirection: Redirection): Partial<Redirection> {
+  const has = (verb: "handOver" | "carryOn" | "withdraw") => redirection[verb] !== undefined;
+  const carryOn: Redirection["carryOn"] = (uid) =>
+    guarded(name, `carry on with ${uid}`, async () => redirection.carryOn?.(uid));
+  const handOver: Redirection["handOver"] = (uid, takeOver) =>
+    guarded(name, `hand over ${uid}`, async () => redirection.handOver?.(uid, takeOver));
+  const withdraw: Redirection["withdraw"] = (proxies) =>
+    guarded(name, "withdraw", async () => (await redirection.withdraw?.(proxies)) ?? "gone");
+  return {
+    ...(has("carryOn") && { carryOn }),
+    ...(has("handOver") && { handOver }),
+    ...(has("withdraw") && { withdraw }),
   };
 }
 

@@ -33,7 +33,7 @@ export function findDrift(state: State, observation: Observation): ReadonlyMap<s
     const subject = subjects.workload(workload.uid);
     if (!state.requested.has(subject)) note(subject, workloadDrift(state, workload.uid, workload));
   }
-  if (!state.requested.has(subjects.proxies)) note(subjects.proxies, leftoverProxies(state, observation.proxies));
+  if (!state.requested.has(subjects.proxies)) note(subjects.proxies, beforeTheFirstProxy(state, observation));
   return new Map([...drift].sort(([a], [b]) => byCodeUnit(a, b)));
 }
 
@@ -57,7 +57,8 @@ function workloadProblems(wanted: Spec<"apply">, observed: WorkloadObservation |
   return problems;
 }
 
-function proxyProblems(wanted: Proxies, observed: readonly ProxyObservation[]): string[] {
+/** Where the proxies that a backend has differ from those that it was to use. */
+export function proxyProblems(wanted: Proxies, observed: readonly ProxyObservation[]): string[] {
   const roles = new Map<string, "active" | "draining">(wanted.draining.map(({ key }) => [key, "draining"]));
   if (wanted.active !== undefined) roles.set(wanted.active.key, "active");
   const problems: string[] = [];
@@ -79,13 +80,19 @@ function leftover(state: State, uid: string): string[] {
   return certain ? [`redirection is not wanted: ${wanted.reason}`] : [];
 }
 
+/** Members fail closed until there is a proxy, by what all of them share: that has to stand before anybody asks for proxies. */
+function beforeTheFirstProxy(state: State, { proxies, problems }: Observation): string[] {
+  return hasSynced(state) ? [...leftoverProxies(state, proxies), ...problems] : [];
+}
+
 function leftoverProxies(state: State, observed: readonly ProxyObservation[]): string[] {
   const { proxies, problems } = wantedProxies(state);
-  if (!hasSynced(state) || proxies.active !== undefined || problems.length > 0) return [];
+  if (proxies.active !== undefined || problems.length > 0) return [];
   return observed.map(({ key }) => `proxy ${key} is not wanted`);
 }
 
-function listProblem(what: string, wanted: readonly string[], observed: readonly string[]): string[] {
+/** Where a list differs from what it was to be, whatever its order. */
+export function listProblem(what: string, wanted: readonly string[], observed: readonly string[]): string[] {
   const list = (items: readonly string[]) => sortedUnique(items).join(", ") || "none";
   return list(wanted) === list(observed) ? [] : [`${what} are ${list(observed)} instead of ${list(wanted)}`];
 }

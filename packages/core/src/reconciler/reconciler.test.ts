@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { EventInput, EventRecord } from "../events/event.ts";
 import { inputs } from "../events/inputs.ts";
+import { subjects } from "../events/subjects.ts";
 import { silentLogger } from "../logger.ts";
 import { type TestAgent, testAgent } from "../testing/agent.ts";
 import { FakeRedirection } from "../testing/fake-redirection.ts";
@@ -15,6 +16,7 @@ import {
   vethGone,
   workload,
 } from "../testing/scenario.ts";
+import type { Readings } from "./readings.ts";
 import { ResyncLoop } from "./resync-loop.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -138,7 +140,6 @@ describe("drift", () => {
     const { seq } = made.engine.state;
     for (let i = 0; i < 3; i++) await observe(made);
     expect(made.engine.state.seq).toBe(seq);
-    expect(made.reconciler.lastObservation?.observation.workloads).toHaveLength(1);
   });
 
   test.each<[string, string, (redirection: FakeRedirection) => void, string]>([
@@ -236,6 +237,21 @@ describe("drift", () => {
     expect(made.types(workload(1)).at(-1)).toBe("drift.mended");
   });
 
+  test("of what all members share is found and mended before there is any proxy", async () => {
+    const made = await agent({}, inputs.hostAddresses(["198.19.0.1"]), pod(1), veth(1));
+    expect(made.types(subjects.proxies)).toEqual([]);
+    made.redirection.shared = ["the guard in table mangle is missing"];
+    await observe(made);
+    expect(made.redirection.calls).toContain("useProxies none");
+    await observe(made);
+    expect(made.types(subjects.proxies)).toEqual([
+      "drift.found",
+      "redirection.requested",
+      "redirection.applied",
+      "drift.mended",
+    ]);
+  });
+
   test("what is under way is not looked at", async () => {
     const made = await agent({ queue: { backoff: { baseMs: 10_000, capMs: 10_000 } } }, ...everything);
     made.redirection.before.set("apply", () => {
@@ -265,15 +281,63 @@ describe("drift", () => {
   });
 });
 
+/** Takes down what readings were of, and what they found or failed with. */
+function recorded() {
+  const told: [of: string, how: unknown][] = [];
+  const reading = (of: string) => ({
+    ended: (found: unknown) => void told.push([of, found]),
+    failed: (error: unknown) => void told.push([of, error]),
+  });
+  const readings: Readings = {
+    begin: () => reading("everything"),
+    beginWorkloads: (_, uids) => reading([...uids].join(" ")),
+  };
+  return { readings, told };
+}
+
+test("a reading is told of when it begins, with what is known then, and how it ended", async () => {
+  const { readings, told } = recorded();
+  const begun: number[] = [];
+  const redirection = new FakeRedirection();
+  const made = await agent(
+    {
+      redirection,
+      readings: {
+        ...readings,
+        begin: (state) => {
+          begun.push(state.seq);
+          return readings.begin(state);
+        },
+      },
+    },
+    ...everything,
+  );
+  const { seq } = made.engine.state;
+  let looks = 0;
+  redirection.before.set("observe", async () => {
+    await made.engine.submit(inputs.hostAddresses([`198.19.0.${++looks}`]));
+    if (looks === 2) throw new Error("no netlink");
+  });
+  await made.reconciler.observe();
+  await expect(made.reconciler.observe()).rejects.toThrow("no netlink");
+  expect(told).toEqual([
+    ["everything", expect.objectContaining({ problems: [] })],
+    ["everything", new Error("no netlink")],
+  ]);
+  expect(begun[0]).toBe(seq);
+});
+
 describe("looking at some workloads alone", () => {
   const look = (made: TestAgent, ...numbers: number[]) =>
     made.reconciler.observeWorkloads(new Set(numbers.map((number) => `uid-${number}`)));
 
   test("reads no others, tells drift of these, and that it is mended", async () => {
-    const made = await agent({}, ...everything, pod(2), veth(2));
+    const { readings, told } = recorded();
+    const made = await agent({ readings }, ...everything, pod(2), veth(2));
     made.redirection.problems.set("uid-1", ["app_inbound is not attached"]);
     made.redirection.workloads.delete("uid-2");
-    expect(await look(made, 1)).toMatchObject([{ uid: "uid-1", state: "partial" }]);
+    expect(await look(made, 1)).toBe(true);
+    expect(told).toMatchObject([["uid-1", [{ uid: "uid-1", state: "partial" }]]]);
     expect(made.redirection.calls).toContain("observeWorkloads uid-1");
     expect(made.types(workload(1))).toContain("drift.found");
     expect(made.types(workload(2))).not.toContain("drift.found");
@@ -306,7 +370,7 @@ describe("looking at some workloads alone", () => {
   test("is nothing that every backend can do", async () => {
     const redirection = Object.assign(new FakeRedirection(), { observeWorkloads: undefined });
     const made = await agent({ redirection: redirection as never }, ...everything);
-    expect(await look(made, 1)).toBeUndefined();
+    expect(await look(made, 1)).toBe(false);
   });
 });
 
@@ -412,6 +476,56 @@ describe("resync", () => {
     const due = made.records.filter((record) => record.type === "resync.due").map(({ data }) => data);
     expect(due.slice(0, 2)).toEqual([{ delayMs: 0 }, { delayMs: 10 }]);
   });
+});
+
+test("resync tries again soon after looking failed, ever later while it fails, and never later than in an interval", async () => {
+  const due: { readonly run: () => void; readonly ms: number }[] = [];
+  let fails = true;
+  const loop = new ResyncLoop({
+    intervalMs: 3_000,
+    observe: async () => {
+      if (fails) throw new Error("no netlink");
+    },
+    submit: async () => {},
+    log: silentLogger,
+    timers: { set: (run, ms) => due.push({ run, ms }), clear: () => {} },
+  });
+  loop.start();
+  for (let looks = 1; looks <= 5; looks++) {
+    await waitFor(() => expect(due).toHaveLength(looks));
+    fails = looks < 4;
+    due.at(-1)?.run();
+  }
+  await waitFor(() => expect(due).toHaveLength(6));
+  expect(due.map(({ ms }) => ms)).toEqual([1_000, 2_000, 3_000, 3_000, 3_000, 3_000]);
+  fails = true;
+  due.at(-1)?.run();
+  await waitFor(() => expect(due).toHaveLength(7));
+  expect(due.at(-1)?.ms).toBe(1_000);
+  await loop.stop();
+  loop.retrySoon();
+  expect(due).toHaveLength(7);
+});
+
+test("resync comes soon when another reading has failed, once", async () => {
+  const due: { readonly run: () => void; readonly ms: number }[] = [];
+  const cleared: unknown[] = [];
+  const loop = new ResyncLoop({
+    intervalMs: 30_000,
+    observe: async () => {},
+    submit: async () => {},
+    log: silentLogger,
+    timers: { set: (run, ms) => due.push({ run, ms }), clear: (timer) => cleared.push(timer) },
+  });
+  loop.start();
+  loop.retrySoon();
+  await waitFor(() => expect(due).toHaveLength(1));
+  for (const _ of [1, 2]) loop.retrySoon();
+  expect(due.map(({ ms }) => ms)).toEqual([30_000, 1_000]);
+  expect(cleared).toEqual([1]);
+  due.at(-1)?.run();
+  await waitFor(() => expect(due.at(-1)?.ms).toBe(30_000));
+  await loop.stop();
 });
 
 test("removing: the outcome is told, and nothing is left in the state", async () => {

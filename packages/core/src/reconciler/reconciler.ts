@@ -1,11 +1,4 @@
-import type {
-  Observation,
-  Proxies,
-  Redirection,
-  Workload,
-  WorkloadObservation,
-  WorkloadUid,
-} from "../backend/contract.ts";
+import type { Proxies, Redirection, Workload, WorkloadUid } from "../backend/contract.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import type { EventInput } from "../events/event.ts";
 import { subjects } from "../events/subjects.ts";
@@ -13,7 +6,10 @@ import type { Logger } from "../logger.ts";
 import { isApplied } from "../state/queries.ts";
 import type { Requested, State } from "../state/state.ts";
 import { findDrift, workloadDrift } from "./drift.ts";
+import type { Reading, Readings } from "./readings.ts";
 import { withDeadline } from "./with-deadline.ts";
+
+export const DEFAULT_DEADLINE_MS = 30_000;
 
 export interface ReconcilerOptions {
   readonly redirection: Redirection;
@@ -21,18 +17,12 @@ export interface ReconcilerOptions {
   /** Resolves when the input is part of the state. */
   readonly submit: (input: EventInput) => Promise<void>;
   readonly log: Logger;
-  /** Longest that one verb of the backend may take, in milliseconds. Default 30000. */
+  /** Who wants to know what is read. Telemetry: decisions see only the drift that a reading found. */
+  readonly readings: Readings;
+  /** Longest that one verb of the backend may take, in milliseconds. Default {@link DEFAULT_DEADLINE_MS}. */
   readonly deadlineMs?: number;
   /** A clock for durations, in milliseconds. */
   readonly now?: () => number;
-}
-
-/** The last look at the kernel. Telemetry: decisions see only the drift that it found. */
-export interface LastObservation {
-  readonly observation: Observation;
-  /** RFC 3339 */
-  readonly time: string;
-  readonly durationMs: number;
 }
 
 /**
@@ -49,17 +39,12 @@ export class Reconciler {
   readonly #options: Required<ReconcilerOptions>;
   /** Calls that outlived their deadline, by subject: a second one has to wait for them. */
   readonly #overdue = new Map<string, Promise<unknown>>();
-  #last: LastObservation | undefined;
   #observing: Promise<void> | undefined;
   /** The reading that begins when this one has ended. */
   #next: { purpose: Purpose; readonly done: Promise<void> } | undefined;
 
   constructor(options: ReconcilerOptions) {
-    this.#options = { deadlineMs: 30_000, now: () => performance.now(), ...options };
-  }
-
-  get lastObservation(): LastObservation | undefined {
-    return this.#last;
+    this.#options = { deadlineMs: DEFAULT_DEADLINE_MS, now: () => performance.now(), ...options };
   }
 
   /** Does what was last asked for about the subject. Rejects when that failed, after saying so in an event. */
@@ -93,14 +78,16 @@ export class Reconciler {
   }
 
   /**
-   * Looks at these workloads alone and tells of them what {@link observe} with `new` tells of all. Resolves to what it found; undefined for a
-   * backend that cannot. Rejects when looking failed.
+   * Looks at these workloads alone and tells of them what {@link observe} with `new` tells of all. False for a backend that cannot. Rejects
+   * when looking failed.
    */
-  async observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[] | undefined> {
-    const { redirection, state, deadlineMs } = this.#options;
-    if (redirection.observeWorkloads === undefined) return undefined;
+  async observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<boolean> {
+    const { redirection, state, readings } = this.#options;
+    const observeWorkloads = redirection.observeWorkloads?.bind(redirection);
+    if (observeWorkloads === undefined) return false;
     const before = state();
-    const found = await withDeadline(redirection.observeWorkloads(uids), deadlineMs, "observe workloads");
+    const reading = readings.beginWorkloads(before, uids);
+    const found = await this.#read(reading, "observe workloads", () => observeWorkloads(uids));
     const after = state();
     const byUid = new Map(found.map((workload) => [workload.uid, workload]));
     for (const uid of uids) {
@@ -109,7 +96,7 @@ export class Reconciler {
       if (problems.length === 0) await this.#tellMended(before, after, subject);
       else if (!after.drift.has(subject)) await this.#tellFound(before, after, subject, problems);
     }
-    return found;
+    return true;
   }
 
   /** One at a time. Whoever asks meanwhile gets the next one: what has changed since may not be in what is being read. */
@@ -134,11 +121,9 @@ export class Reconciler {
   }
 
   async #compare(purpose: Purpose): Promise<void> {
-    const { redirection, state, now, deadlineMs } = this.#options;
+    const { redirection, state, readings } = this.#options;
     const before = state();
-    const begin = now();
-    const observation = await withDeadline(redirection.observe(), deadlineMs, "observe");
-    this.#last = { observation, time: new Date().toISOString(), durationMs: roundMs(now() - begin) };
+    const observation = await this.#read(readings.begin(before), "observe", () => redirection.observe());
     const after = state();
     const drift = findDrift(after, observation);
     for (const [subject, problems] of purpose === "mended" ? [] : drift) {
@@ -148,6 +133,19 @@ export class Reconciler {
     for (const subject of after.drift.keys()) {
       if (!drift.has(subject)) await this.#tellMended(before, after, subject);
     }
+  }
+
+  /** What was read; rejects as the work does. The reading is told either. */
+  async #read<Found>(reading: Reading<Found>, what: string, work: () => Promise<Found>): Promise<Found> {
+    let found: Found;
+    try {
+      found = await withDeadline(work(), this.#options.deadlineMs, what);
+    } catch (error) {
+      reading.failed(error);
+      throw error;
+    }
+    reading.ended(found, this.#options.state());
+    return found;
   }
 
   async #tellFound(before: State, after: State, subject: string, problems: readonly string[]): Promise<void> {

@@ -13,6 +13,8 @@ export function agentStarted(state: State, { data, time }: EventRecord<"agent.st
     ...initialState,
     agent: { ...data, startedAt: time },
     remembered: memoryOf(state),
+    ...(state.switch && { switch: state.switch }),
+    ...(state.switched && { switched: state.switched }),
     requested: state.requested,
     carried: state.requested.keySeq().toSet(),
     carriedProxies: ImmutableSet(requestedProxies(state).map(({ uid }) => uid)),

@@ -19,12 +19,13 @@ export function namespaceRemoved(state: State, { name }: EventData["namespace.re
 export function podObserved(state: State, pod: EventData["pod.observed"]): State {
   const before = state.pods.get(pod.uid);
   const { podsByNamespace, proxyPods } = state;
-  const rest = before === undefined ? podsByNamespace : removeFrom(podsByNamespace, before.namespace, pod.uid);
+  const moved = before !== undefined && before.namespace !== pod.namespace;
+  const rest = moved ? removeFrom(podsByNamespace, before.namespace, pod.uid) : podsByNamespace;
   return reclaimed(state, pod.uid, {
     ...state,
     recalled: state.recalled.remove(subjects.pod(pod.uid)),
     pods: state.pods.set(pod.uid, pod),
-    podsByNamespace: addTo(rest, pod.namespace, pod.uid),
+    podsByNamespace: before !== undefined && !moved ? rest : addTo(rest, pod.namespace, pod.uid),
     proxyPods: isProxyPod(state, pod) ? proxyPods.add(pod.uid) : proxyPods.remove(pod.uid),
   });
 }

@@ -1,4 +1,6 @@
 import type { EventRecord } from "../events/event.ts";
+import { workloadUid } from "../events/subjects.ts";
+import { afterOutcome, forgotten, switchRequested } from "../switch/evolve-switch.ts";
 import { agentStarted, agentStopped, watchLost, watchSynced } from "./evolve-agent.ts";
 import { discoveryFailed, interfaceAdded, interfaceRemoved, linkChanged } from "./evolve-interfaces.ts";
 import { namespaceObserved, namespaceRemoved, nodeObserved, podObserved, podRemoved } from "./evolve-objects.ts";
@@ -41,7 +43,7 @@ function applied(state: State, event: EventRecord): State {
     case "pod.observed":
       return podObserved(state, event.data);
     case "pod.removed":
-      return podRemoved(state, event.data);
+      return forgotten(podRemoved(state, event.data), event.data.uid);
     case "node.observed":
       return nodeObserved(state, event.data);
     case "host.addresses":
@@ -64,9 +66,11 @@ function applied(state: State, event: EventRecord): State {
       return redirectionRequested(state, event);
     case "redirection.applied":
     case "redirection.failed":
-      return redirectionOutcome(state, event);
+      return afterOutcome(redirectionOutcome(state, event), event);
     case "redirection.removed":
-      return redirectionRemoved(state, event);
+      return forgotten(redirectionRemoved(state, event), workloadUid(event.subject));
+    case "switch.requested":
+      return switchRequested(state, event);
     case "drift.found":
       return driftFound(state, event);
     case "drift.mended":

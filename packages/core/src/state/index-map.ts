@@ -19,5 +19,6 @@ export function removeFrom<Key extends string | number>(index: Index<Key>, key: 
 
 /** The members of one key, sorted: iteration that ends up in a decision must not depend on insertion order. */
 export function membersOf<Key extends string | number>(index: Index<Key>, key: Key): string[] {
-  return (index.get(key)?.toArray() ?? []).sort();
+  const members = index.get(key)?.toArray() ?? [];
+  return members.length < 2 ? members : members.sort();
 }

@@ -9,9 +9,10 @@ import type { Interface, Pod, State } from "./state.ts";
 /** The pod's interface: of several sandboxes the one announced last. */
 export function interfaceOf(state: State, uid: string): Interface | undefined {
   let newest: Interface | undefined;
-  for (const found of interfacesOf(state, uid)) {
-    if (newest === undefined || found.seq > newest.seq) newest = found;
-  }
+  state.containersByPod.get(uid)?.forEach((container) => {
+    const found = state.interfaces.get(container);
+    if (found !== undefined && (newest === undefined || found.seq > newest.seq)) newest = found;
+  });
   return newest;
 }
 
@@ -26,14 +27,21 @@ export function isTerminal(pod: Pod): boolean {
 
 /** What the pod's status and its interface say together: the status may lag behind, or know a family that discovery did not see. */
 export function addressesOf(state: State, uid: string): string[] {
-  return sortedUnique([...(interfaceOf(state, uid)?.addresses ?? []), ...(state.pods.get(uid)?.addresses ?? [])]);
+  return together(interfaceOf(state, uid)?.addresses ?? [], state.pods.get(uid)?.addresses ?? []);
+}
+
+/** Both lists are sorted; mostly they are the same, or one is empty. */
+function together(a: readonly string[], b: readonly string[]): string[] {
+  if (a.length === 0 || (a.length === b.length && a.every((address, index) => address === b[index]))) return [...b];
+  return b.length === 0 ? [...a] : sortedUnique([...a, ...b]);
 }
 
 /** Addresses that this pod stands for on the network. Without an interface of its own it stands for none. */
 export function claimsOf(state: State, uid: string): string[] {
   const pod = state.pods.get(uid);
   if (pod !== undefined && (pod.hostNetwork || isTerminal(pod))) return [];
-  return interfaceOf(state, uid) === undefined ? [] : addressesOf(state, uid);
+  const found = interfaceOf(state, uid);
+  return found === undefined ? [] : together(found.addresses, pod?.addresses ?? []);
 }
 
 /**

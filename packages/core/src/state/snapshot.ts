@@ -12,6 +12,8 @@ export function toSnapshot(state: State): StateSnapshot {
   return {
     ...(state.agent && { agent: state.agent }),
     ...(state.backend && { backend: state.backend }),
+    ...(state.switch && { switch: state.switch }),
+    ...(state.switched && { switched: state.switched }),
     ...objectsOf(state),
     interfaces: entries(state.interfaces, (_, found) => found),
     hostAddresses: [...state.hostAddresses],
@@ -45,11 +47,13 @@ function memory({ remembered, recalled }: State): Pick<StateSnapshot, "remembere
 
 /** The state that a snapshot describes, indices rebuilt. `seq` is the business of the event that carries it. */
 export function fromSnapshot(snapshot: StateSnapshot): State {
-  const { agent, backend } = snapshot;
+  const { agent, backend, switched } = snapshot;
   let state: State = {
     ...initialState,
     ...(agent && { agent }),
     ...(backend && { backend }),
+    ...(snapshot.switch && { switch: snapshot.switch }),
+    ...(switched && { switched }),
     namespaces: ImmutableMap(snapshot.namespaces.map(({ name, labels }) => [name, labels])),
     hostAddresses: snapshot.hostAddresses,
     observedAddresses: snapshot.observedAddresses,

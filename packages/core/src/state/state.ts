@@ -1,6 +1,7 @@
 import { Map as ImmutableMap, Set as ImmutableSet } from "immutable";
 import type { DecisionConfiguration } from "../events/agent-events.ts";
 import type { EventData } from "../events/event.ts";
+import type { Switched, SwitchUnderWay } from "../events/switch-events.ts";
 import { emptyIndex, type Index } from "./index-map.ts";
 
 export type Pod = EventData["pod.observed"];
@@ -66,6 +67,8 @@ export interface State {
   readonly seq: number;
   readonly agent?: AgentFacts;
   readonly backend?: EventData["backend.selected"];
+  readonly switch?: SwitchUnderWay;
+  readonly switched?: Switched;
   readonly namespaces: ImmutableMap<string, Readonly<Record<string, string>>>;
   /** By pod UID. */
   readonly pods: ImmutableMap<string, Pod>;

@@ -1,6 +1,7 @@
 import { Engine, type EngineOptions } from "../engine/engine.ts";
 import { silentLogger } from "../logger.ts";
 import { KeyedQueue, type QueueOptions } from "../queue/keyed-queue.ts";
+import type { Readings } from "../reconciler/readings.ts";
 import { Reconciler, reconcileRank } from "../reconciler/reconciler.ts";
 import { initialState } from "../state/state.ts";
 import { FakeRedirection } from "./fake-redirection.ts";
@@ -14,21 +15,27 @@ export interface TestAgent {
   idle(): Promise<void>;
 }
 
+const ignored = { ended: () => {}, failed: () => {} };
+const notRead: Readings = { begin: () => ignored, beginWorkloads: () => ignored };
+
 /** Engine, queue and reconciler, put together as the agent does, around a fake redirection. */
 export function testAgent(
   options: Partial<EngineOptions> & {
     redirection?: FakeRedirection;
     queue?: Partial<QueueOptions>;
     deadlineMs?: number;
+    readings?: Readings;
   } = {},
 ): TestAgent {
-  const { redirection = new FakeRedirection(), queue: queueOptions, deadlineMs = 1000, ...rest } = options;
+  const { redirection = new FakeRedirection(), queue: queueOptions, deadlineMs = 1000, ...others } = options;
+  const { readings = notRead, ...rest } = others;
   const engine = new Engine({ state: initialState, log: silentLogger, ...rest });
   const reconciler = new Reconciler({
     redirection,
     state: () => engine.state,
     submit: (input) => engine.submit(input),
     log: silentLogger,
+    readings,
     deadlineMs,
   });
   const queue = new KeyedQueue({

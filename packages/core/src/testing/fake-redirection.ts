@@ -16,6 +16,8 @@ export class FakeRedirection implements Redirection {
   readonly calls: string[] = [];
   /** What the next calls of a verb do before they take effect: throw, or wait. */
   readonly before = new Map<string, () => Promise<void> | void>();
+  /** What is observed to be wrong with what all workloads share; the next `useProxies` mends it. */
+  shared: string[] = [];
   /** Added to what is observed of a workload. */
   readonly problems = new Map<string, string[]>();
 
@@ -27,6 +29,7 @@ export class FakeRedirection implements Redirection {
   async useProxies(proxies: Proxies): Promise<void> {
     await this.#call("useProxies", proxies.active?.name ?? "none");
     this.proxies = proxies;
+    this.shared = [];
   }
 
   async useNode(node: NodeFacts): Promise<void> {
@@ -63,7 +66,7 @@ export class FakeRedirection implements Redirection {
         ...(active === undefined ? [] : [{ key: active.key, role: "active" as const }]),
         ...draining.map(({ key }) => ({ key, role: "draining" as const })),
       ].map((proxy) => ({ ...proxy, state: "complete", problems: [], foreign: [] })),
-      problems: [],
+      problems: this.shared,
       nodeAddresses: this.node.addresses,
       counters: {},
     };
