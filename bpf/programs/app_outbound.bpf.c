@@ -105,6 +105,9 @@ int app_outbound(struct __sk_buff *skb)
 		/* An earlier connection of the same ports may have come by the host; this one's answers must not. */
 		reverse(&answer, &packet->flow);
 		bpf_map_delete_elem(&by_host, &answer);
+		/* Nor may this one go on by the host, as an earlier one of these ports that the node translated. */
+		if (workload && workload->via_host)
+			bpf_map_delete_elem(&via_host, &packet->flow);
 	}
 	/* A connection that the proxy took as any other, before the member's DNS was captured, stays one. */
 	if (frame == FRAME_TCP && captures_dns(workload) && packet->flow.destination_port == bpf_htons(PORT_DNS) &&

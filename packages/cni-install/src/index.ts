@@ -1,3 +1,12 @@
+// What the CNI directories hold, and of that ours
+export {
+  type CniDirectories,
+  type CniFile,
+  type CniFiles,
+  type CniTraces,
+  cniTraces,
+  readCniFiles,
+} from "./cni-files.ts";
 // Installing, and keeping it so
 export { PLUGIN_TYPE, type PluginEntry, pluginEntry } from "./entry.ts";
 // Errors

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { errorCode } from "@millrace/core";
-import { attachClsact, type BpfProgram, detachClsact } from "libbpf-ts";
+import { attachClsactAsync, type BpfProgram, detachClsact } from "libbpf-ts";
 import { deleteClsact, hasClsact, type TcFilter, tcFilters } from "linux-ts";
 import { z } from "zod";
 import { tcxProgramsAhead } from "./attach-tcx.ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import type { EbpfConfig } from "./config.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
-import { readNote, removePins, writeNote } from "./pins.ts";
+import { readJson, readNote, removePins, writeNote } from "./pins.ts";
 
 /** How many priorities behind the configured one are tried when it belongs to a filter of another protocol or kind. */
 const PRIORITY_TRIES = 32;
@@ -25,6 +25,8 @@ export class ClsactAttachment implements Attachment {
   readonly mode = "clsact";
   readonly #place: Place;
   readonly #hasTcx: boolean;
+  /** Notes of qdiscs that are being made: whoever comes for the interface's other direction need not look for filters. */
+  readonly #making = new Set<string>();
 
   constructor(place: EbpfConfig["clsact"], hasTcx: boolean) {
     this.#place = place;
@@ -33,8 +35,10 @@ export class ClsactAttachment implements Attachment {
 
   async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
     try {
-      const hadQdisc = hasQdisc(hook);
-      const filters = hadQdisc ? tcFilters(targetOf(hook)) : [];
+      const isBeingMade = this.#making.has(ownQdiscOf(hook));
+      if (isBeingMade) return await this.#attach(hook, program, []);
+      if (!hasQdisc(hook)) return await this.#attachFirst(hook, program);
+      const filters = tcFilters(targetOf(hook));
       const ours = this.#find(hook, filters);
       if (ours?.programId === program.info.id) {
         this.#note(hook, ours);
@@ -42,12 +46,11 @@ export class ClsactAttachment implements Attachment {
       }
       if (ours) {
         this.#note(hook, ours);
-        attachClsact({ ...targetOf(hook), program, priority: ours.priority, handle: ours.handle, replace: true });
+        const { priority, handle } = ours;
+        await attachClsactAsync({ ...targetOf(hook), program, priority, handle, replace: true });
         return "updated";
       }
-      if (!hadQdisc) writeNote(ownQdiscOf(hook), "clsact");
-      this.#attach(hook, program, filters);
-      return "attached";
+      return await this.#attach(hook, program, filters);
     } catch (error) {
       throw explainFailure(`attaching ${hook.program} to ${placeOf(hook)} by clsact`, error);
     }
@@ -87,15 +90,26 @@ export class ClsactAttachment implements Attachment {
     return filters.find((filter) => handles.includes(filter.handle) && isOurs(filter, hook));
   }
 
-  #attach(hook: Hook, program: BpfProgram, filters: readonly TcFilter[]): void {
+  async #attachFirst(hook: Hook, program: BpfProgram): Promise<Attached> {
+    const own = ownQdiscOf(hook);
+    writeNote(own, "clsact");
+    this.#making.add(own);
+    try {
+      return await this.#attach(hook, program, []);
+    } finally {
+      this.#making.delete(own);
+    }
+  }
+
+  async #attach(hook: Hook, program: BpfProgram, filters: readonly TcFilter[]): Promise<Attached> {
     const { handle, priority: first } = this.#place;
     for (let priority = first; priority < first + PRIORITY_TRIES; priority++) {
       const holder = filters.find((filter) => filter.priority === priority && filter.handle === handle);
       if (holder) throw foreignHandle(hook, holder);
       this.#note(hook, { priority, handle });
       try {
-        attachClsact({ ...targetOf(hook), program, priority, handle });
-        return;
+        await attachClsactAsync({ ...targetOf(hook), program, priority, handle });
+        return "attached";
       } catch (error) {
         // A priority has one protocol and one kind (net/sched/cls_api.c, tcf_chain_tp_find()): this one belongs to something else.
         if (errorCode(error) !== "EINVAL" || !filters.some((filter) => filter.priority === priority)) throw error;
@@ -163,6 +177,5 @@ function noteOf(hook: Hook): string {
 }
 
 function noted(hook: Hook): Place | undefined {
-  const text = readNote(noteOf(hook));
-  return text === undefined ? undefined : placeSchema.parse(JSON.parse(text));
+  return readJson(noteOf(hook), placeSchema);
 }

@@ -1,4 +1,4 @@
-import type { PluginContext, Probe, Redirection, RedirectionBackend } from "@millrace/core";
+import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
@@ -11,6 +11,7 @@ import { Pins, preparePins } from "./pins.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
 import { SharedMaps } from "./shared-maps.ts";
+import { traces } from "./traces.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {
@@ -22,6 +23,10 @@ export class EbpfBackend implements RedirectionBackend {
 
   async probe(): Promise<Probe> {
     return probe(this.#context);
+  }
+
+  async traces(namespaces: readonly NamespacePlace[]): Promise<Trace[]> {
+    return traces(this.#context, namespaces);
   }
 
   async open(): Promise<Redirection> {

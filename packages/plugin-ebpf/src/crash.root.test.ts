@@ -9,7 +9,7 @@ import { snapshot } from "./testing/snapshot.ts";
 /** System calls that change something of ours. The agent is killed at the entry of some of them, without any hook in its code. */
 const CALLS = ["bpf", "mkdir", "symlink", "rename", "unlink", "rmdir", "fsync", "sendto", "sendmsg"];
 /** How many of the calls of one whole life are tried, evenly spread. */
-const POINTS = 16;
+const POINTS = 6;
 
 interface Call {
   readonly name: string;

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import { lstatSync } from "node:fs";
 import { errorCode, errorMessage } from "@millrace/core";
 import { DIRECTION_MAC } from "./layout.ts";
 import { nft } from "./nft.ts";
 import { readNote, removePins, writeNote } from "./pins.ts";
 
-const TABLE = "inet millrace_dns";
+/** In a proxy's namespace. */
+export const DNS_TABLE = "inet millrace_dns";
 
 /** Where Istio's node proxy answers DNS. */
 const PORT = 15_053;
@@ -27,7 +29,7 @@ export interface DnsPlace {
 export function dnsRules(ifName: string): string {
   const { outbound, inbound, dns } = DIRECTION_MAC;
   const from = (...macs: string[]) => `iifname "${ifName}" ether saddr { ${macs.join(", ")} }`;
-  return `table ${TABLE} {
+  return `table ${DNS_TABLE} {
   chain untracked_in {
     type filter hook prerouting priority raw; policy accept;
     ${from(outbound, inbound)} notrack
@@ -53,7 +55,7 @@ export async function ensureDnsRules(place: DnsPlace): Promise<void> {
   // Noted first: a crash after the next step leaves rules that the note accounts for.
   writeNote(place.note, "unfinished");
   // The first line makes the second true where no table is; all of it is one transaction.
-  const input = `table ${TABLE} {}\ndelete table ${TABLE}\n${dnsRules(place.ifName)}`;
+  const input = `table ${DNS_TABLE} {}\ndelete table ${DNS_TABLE}\n${dnsRules(place.ifName)}`;
   try {
     await nft(["-f", "-"], { netns, input });
   } catch (error) {
@@ -63,10 +65,10 @@ export async function ensureDnsRules(place: DnsPlace): Promise<void> {
   writeNote(place.note, digest(await printed(netns)));
 }
 
-/** Removes the rules that a note accounts for. */
+/** Removes the rules that a note accounts for, also one that cannot be read any more. */
 export async function removeDnsRules({ netns, note }: Pick<DnsPlace, "netns" | "note">): Promise<void> {
-  if (readNote(note) === undefined) return;
-  await nft(["-f", "-"], { netns: netns.fd, input: `table ${TABLE} {}\ndelete table ${TABLE}\n` });
+  if (lstatSync(note, { throwIfNoEntry: false }) === undefined) return;
+  await nft(["-f", "-"], { netns: netns.fd, input: `table ${DNS_TABLE} {}\ndelete table ${DNS_TABLE}\n` });
 }
 
 /** What is wrong with the rules, in short phrases: compared with what nft printed of them when they were written. */
@@ -88,7 +90,7 @@ export async function checkDnsRules(): Promise<void> {
 }
 
 function printed(netns: number): Promise<string> {
-  return nft(["list", "table", ...TABLE.split(" ")], { netns });
+  return nft(["list", "table", ...DNS_TABLE.split(" ")], { netns });
 }
 
 function digest(text: string): string {

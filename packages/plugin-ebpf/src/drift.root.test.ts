@@ -97,6 +97,11 @@ const drifts: readonly Drift[] = [
     phrase: "ztunnel_lookup is another version",
   },
   {
+    name: "a proxy's map loses its pin",
+    strike: ({ pin }) => unlinkSync(pin("proxies/0/maps/flows")),
+    phrase: "map flows has lost its pin",
+  },
+  {
     name: "a member's address is deleted",
     strike: (setting) => inMap(setting, "members", (map) => map.delete(encodeAddress(setting.member.ipv6))),
     phrase: "address 2001:2:0:1::b is missing",
@@ -153,6 +158,14 @@ const drifts: readonly Drift[] = [
     name: "the IPv6 rule is deleted",
     strike: (setting) => inProxy(setting, "ip", "-6", "rule", "del", "priority", "20000"),
     phrase: "IPv6 rule 20000 of eth0 is missing",
+  },
+  {
+    name: "the IPv4 rule leads elsewhere",
+    strike: (setting) => {
+      inProxy(setting, "ip", "rule", "del", "priority", "20000");
+      inProxy(setting, "ip", "rule", "add", "priority", "20000", "iif", "eth0", "lookup", "7", "protocol", "77");
+    },
+    phrase: "IPv4 rule 20000 (iif eth0 lookup 7) is left over",
   },
   {
     name: "the IPv4 table is flushed",

@@ -1,3 +1,4 @@
+import { BlockList, isIPv6 } from "node:net";
 import type { Exclusions, MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
 import { ADDRESS_SIZE, decodeAddress } from "./address-codec.ts";
@@ -8,6 +9,7 @@ import {
   type ExclusionKey,
   networkCodec,
   portCodec,
+  type Way,
 } from "./exclusions.ts";
 import { u32Codec } from "./layout.ts";
 import { Table } from "./table.ts";
@@ -44,6 +46,19 @@ export class ExclusionTables {
     return Map.groupBy(this.#all(), ({ ifindex }) => ifindex);
   }
 
+  /** The exclusion that names a connection, as bpf/include/exclusion.h asks for it: the port first, then the longest network. */
+  naming(ifindex: number, way: Way, port: number, peer: string): ExcludedPort | ExcludedNetwork | undefined {
+    const byPort = { ifindex, way, port };
+    if (this.#ports.get(byPort) !== undefined) return byPort;
+    const whole = `${peer}/${peer.includes(":") ? 128 : 32}`;
+    if (this.#networks.get({ ifindex, way, cidr: whole }) === undefined) return undefined;
+    // The kernel says that one fits, not which.
+    const fitting = [...this.#networks.entries()]
+      .map(([key]) => key)
+      .filter((key) => key.ifindex === ifindex && key.way === way && isWithin(peer, key.cidr));
+    return fitting.sort((a, b) => lengthOf(b.cidr) - lengthOf(a.cidr))[0];
+  }
+
   /** Removes what the given interfaces exclude. */
   remove(isGone: (ifindex: number) => boolean): void {
     for (const key of [...this.#all()]) if (isGone(key.ifindex)) this.#delete(key);
@@ -70,4 +85,14 @@ export class ExclusionTables {
     if ("port" in key) this.#ports.delete(key);
     else this.#networks.delete(key);
   }
+}
+
+const lengthOf = (cidr: string): number => Number(cidr.split("/")[1]);
+
+function isWithin(address: string, cidr: string): boolean {
+  const network = cidr.replace(/\/.*$/, "");
+  const type = isIPv6(network) ? "ipv6" : "ipv4";
+  const list = new BlockList();
+  list.addSubnet(network, lengthOf(cidr), type);
+  return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }

@@ -50,7 +50,7 @@ export class LoadedObject implements Disposable {
     for (const { path, owner } of this.#pins()) {
       if (existsSync(path)) continue;
       makeDirectory(dirname(path));
-      attempt(`pinning ${path} again`, () => owner.pin(path));
+      attempt(`pinning ${path} again`, () => replacePin(path, (fresh) => owner.pin(fresh)));
     }
   }
 
@@ -178,7 +178,7 @@ function pinMaps(
       replacePin(pin, (fresh) => map.pin(fresh));
       log.info({ map: name, from: old.info.maxEntries, to: map.info.maxEntries }, "resized a map");
     } else if (!existsSync(pin)) {
-      attempt(`pinning the map ${name}`, () => object.map(name).pin(pin));
+      attempt(`pinning the map ${name}`, () => replacePin(pin, (fresh) => object.map(name).pin(fresh)));
     }
   }
 }

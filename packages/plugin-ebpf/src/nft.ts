@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { errorCode } from "@millrace/core";
+import { DIES_WITH_US } from "@millrace/host";
 import { EbpfError } from "./errors.ts";
 
 /** Far longer than a ruleset of a few lines takes on a machine that is busy. */
@@ -9,7 +10,7 @@ const DEADLINE_MS = 20_000;
 /** Where nsenter(1) finds the namespace: the first descriptor behind its standard streams. */
 const NETNS = "/proc/self/fd/3";
 
-/** What bash(1) and nsenter(1) exit with when the program is not there. */
+/** What setpriv(1) and nsenter(1) exit with when the program is not there. */
 const NOT_FOUND = 127;
 
 /**
@@ -17,9 +18,11 @@ const NOT_FOUND = 127;
  *
  * Rejects with `ERR_NFT_MISSING` when it is not installed, `ERR_NFT_FAILED` with what it said.
  */
-export async function nft(args: readonly string[], { netns, input = "" }: { netns?: number; input?: string } = {}) {
+export async function nft(args: readonly string[], { netns, input }: { netns?: number; input?: string } = {}) {
   const command = ["nft", ...args];
-  const [file = "nft", ...rest] = netns === undefined ? command : ["nsenter", `--net=${NETNS}`, ...command];
+  const words = [...(netns === undefined ? [] : ["nsenter", `--net=${NETNS}`]), ...command];
+  // What is given rules changes something.
+  const [file = "nft", ...rest] = input === undefined ? words : [...DIES_WITH_US, ...words];
   const child = spawn(file, rest, {
     stdio: ["pipe", "pipe", "pipe", ...(netns === undefined ? [] : [netns])],
     env: { ...process.env, LC_ALL: "C" },

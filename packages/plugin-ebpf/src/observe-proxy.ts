@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ForeignObject, type ProxyObservation, sortedUnique } from "@millrace/core";
-import { looseReversePath, routingProblems } from "@millrace/host";
+import { type LocalRouting, looseReversePath, routingProblems } from "@millrace/host";
 import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
 import { flagged } from "./address-flags.ts";
@@ -19,6 +19,7 @@ import {
   innerHook,
   type NamedSlot,
   netnsOf,
+  readRouting,
   type SlotIdentity,
   SYSCTL_HOLDER,
 } from "./slot-identity.ts";
@@ -88,13 +89,21 @@ function innerProblems(
   return [
     ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
     ...lookupProblems(slot, netns),
+    ...missingMaps(slot).map((name) => `map ${name} has lost its pin`),
     ...(JSON.stringify(present) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifNames: [ifName] }, config.routing),
+    ...(isNoted(slot, config.routing) ? [] : ["its routing is not noted"]),
     ...journal.drifted(SYSCTL_HOLDER, netns),
     ...ownAddresses(netns.fd)
       .filter((address) => !proxyAddresses.includes(address))
       .map((address) => `address ${address} is not noted as the proxy's`),
   ];
+}
+
+/** What is set up in the proxy's namespace is known by the note, should the configuration change. */
+function isNoted(slot: NamedSlot, { table, priority }: LocalRouting): boolean {
+  const noted = readRouting(slot);
+  return noted?.table === table && noted.priority === priority;
 }
 
 function innerForeign(
@@ -124,3 +133,9 @@ function pinnedProgramId({ directory }: NamedSlot, name: ProgramName): number | 
   using program = BpfProgram.openPinned(pin);
   return program.info.id;
 }
+
+/** Of the proxy's own object (bpf/include/proxy-maps.h). By their pins the next run finds what its programs know. */
+const PROXY_MAPS: readonly string[] = ["flows", "listeners"];
+
+const missingMaps = ({ directory }: NamedSlot): string[] =>
+  PROXY_MAPS.filter((name) => !existsSync(join(directory, "maps", name)));

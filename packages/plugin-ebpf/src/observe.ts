@@ -227,7 +227,7 @@ function filterProblems(kernel: NodeKernel, slots: ProxySlots): string[] {
   return strayFilters(kernel, slots.all()).map(({ program, ifName }) => `${program} on ${ifName} is left over`);
 }
 
-/** Entries that no directory accounts for, and pins that are gone. */
+/** Entries that no directory accounts for, pins that are gone, and what somebody else put among ours. */
 function mapProblems({ maps, pins, object }: NodeKernel): string[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
   const nameOf = (ifindex: number) => link(undefined, ifindex)?.name ?? `interface ${ifindex}, which is gone`;
@@ -242,6 +242,7 @@ function mapProblems({ maps, pins, object }: NodeKernel): string[] {
       .filter((ifindex) => !enrolled.has(ifindex))
       .map((ifindex) => `exclusions of ${nameOf(ifindex)} are left over`),
     ...object.missingPins().map((path) => `pin ${path} is missing`),
+    ...[...pins.strayProxies(), ...pins.strayWorkloads()].map((path) => `${path} is nothing of ours`),
   ];
 }
 

@@ -1,6 +1,8 @@
 import {
   accessSync,
   constants,
+  type Dirent,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -11,8 +13,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@millrace/core";
+import type { z } from "zod";
 import { attempt, EbpfError } from "./errors.ts";
-import { LAYOUT_VERSION } from "./layout.ts";
+import { LAYOUT_VERSION, MAX_PROXIES } from "./layout.ts";
 
 /** BPF_FS_MAGIC, include/uapi/linux/magic.h. */
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -61,13 +64,15 @@ export class Pins {
 
   /** All of them: as many readings of directories as there are members. */
   workloads(): WorkloadPin[] {
-    return list(join(this.root, "workloads")).flatMap((name) => this.workloadsOf(decodeName(name)));
+    return this.#uids().flatMap((uid) => this.workloadsOf(uid));
   }
 
   /** The interfaces of one; several while it changes from one to another. */
   workloadsOf(uid: string): WorkloadPin[] {
     const parent = this.workloadParent(uid);
-    return list(parent).map((index) => ({ uid, ifindex: Number(index), directory: join(parent, index) }));
+    return entries(parent)
+      .filter(isInterface)
+      .map(({ name }) => ({ uid, ifindex: Number(name), directory: join(parent, name) }));
   }
 
   proxy(slot: number): string {
@@ -76,11 +81,53 @@ export class Pins {
 
   /** Slots that have a directory, in use or half made. */
   proxySlots(): number[] {
-    return list(join(this.root, "proxies"))
-      .map(Number)
+    return entries(join(this.root, "proxies"))
+      .filter(isSlot)
+      .map(({ name }) => Number(name))
       .sort((a, b) => a - b);
   }
+
+  /** What stands among the workloads' directories and is none that this backend makes. */
+  strayWorkloads(): string[] {
+    const parent = join(this.root, "workloads");
+    return [
+      ...pathsOf(parent, (entry) => !isWorkload(entry)),
+      ...this.#uids().flatMap((uid) => pathsOf(this.workloadParent(uid), (entry) => !isInterface(entry))),
+    ];
+  }
+
+  /** The same among the proxies' slots. */
+  strayProxies(): string[] {
+    return pathsOf(join(this.root, "proxies"), (entry) => !isSlot(entry));
+  }
+
+  #uids(): string[] {
+    return entries(join(this.root, "workloads"))
+      .filter(isWorkload)
+      .map(({ name }) => decodeURIComponent(name));
+  }
 }
+
+const pathsOf = (parent: string, isMeant: (entry: Dirent) => boolean): string[] =>
+  entries(parent)
+    .filter(isMeant)
+    .map(({ name }) => join(parent, name));
+
+/** Names are what this backend makes of a uid or a number, and of nothing else: what somebody else put there must not be taken for one. */
+function isWorkload(entry: Dirent): boolean {
+  if (!entry.isDirectory()) return false;
+  try {
+    return encodeName(decodeURIComponent(entry.name)) === entry.name;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}
+
+const isInterface = (entry: Dirent): boolean => entry.isDirectory() && /^[1-9]\d*$/.test(entry.name);
+
+const isSlot = (entry: Dirent): boolean =>
+  entry.isDirectory() && /^(0|[1-9]\d*)$/.test(entry.name) && Number(entry.name) < MAX_PROXIES;
 
 /**
  * Checks that the BPF file system is there and makes the directories that everything else is pinned in.
@@ -111,12 +158,12 @@ export function isBpffs(path: string): boolean {
   }
 }
 
-/** Names in a directory; none when it is not there. */
-export function list(directory: string): string[] {
+/** What is in a directory, by name; nothing when it is not there, or is none. */
+function entries(directory: string): Dirent[] {
   try {
-    return readdirSync(directory).sort();
+    return readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return [];
     throw error;
   }
 }
@@ -130,19 +177,38 @@ export function removePins(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
-/** Keeps a small text beside pins, as the target of a symbolic link. Replaced in one step. */
+/** Keeps a small text beside pins, as the target of a symbolic link. Replaced in one step, whatever somebody put there. */
 export function writeNote(path: string, text: string): void {
   const fresh = `${path}-new`;
-  rmSync(fresh, { force: true });
+  removePins(fresh);
   symlinkSync(text, fresh);
+  // rename(2) puts nothing else over a directory: EISDIR.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) removePins(path);
   renameSync(fresh, path);
 }
 
+/** Undefined where there is none, or something that is no note: a pin, a directory. */
 export function readNote(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (["ENOENT", "ENOTDIR", "EINVAL"].includes(errorCode(error))) return undefined;
+    throw error;
+  }
+}
+
+/** What a note holds in JSON. One that cannot be read is as good as none: what it tells is found or made anew. */
+export function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> | undefined {
+  const text = readNote(path);
+  return text === undefined ? undefined : schema.safeParse(parsed(text)).data;
+}
+
+/** Undefined, which no schema here takes, for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
@@ -159,8 +225,4 @@ function encodeName(uid: string): string {
     );
   }
   return name;
-}
-
-function decodeName(name: string): string {
-  return decodeURIComponent(name);
 }

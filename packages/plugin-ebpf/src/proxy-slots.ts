@@ -25,6 +25,7 @@ import {
   hostHook,
   identityOf,
   innerHook,
+  lostIdentity,
   type NamedSlot,
   netnsOf,
   readIdentity,
@@ -53,10 +54,11 @@ export class ProxySlots {
   }
 
   all(): Slot[] {
-    const { pins } = this.#kernel;
-    return pins
-      .proxySlots()
-      .map((index) => ({ index, directory: pins.proxy(index), identity: readIdentity(pins.proxy(index)) }));
+    const { pins, maps } = this.#kernel;
+    return pins.proxySlots().map((index) => {
+      const directory = pins.proxy(index);
+      return { index, directory, identity: readIdentity(directory) ?? lostIdentity(maps.proxy(index)) };
+    });
   }
 
   /**

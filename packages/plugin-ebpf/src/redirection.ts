@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type {
+  Explanation,
+  Flow,
   NodeFacts,
   Observation,
   Proxies,
@@ -7,24 +10,34 @@ import type {
   WorkloadObservation,
   WorkloadUid,
 } from "@millrace/core";
-import { Mutex, untilReleased } from "@millrace/host";
+import { Mutex, type Translated, translatedConnections, untilReleased } from "@millrace/host";
 import { setFlag } from "./address-flags.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { ADDRESS_NODE } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observe, observeWorkloads, type Section } from "./observe.ts";
+import { removePins } from "./pins.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
 import { Workloads } from "./workloads.ts";
 
-/** The open eBPF redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
+/** Longer than a packet is in a queue between two veths. */
+const SETTLE_MS = 20;
+
+/**
+ * The open eBPF redirection. Its verbs run one at a time, but workloads are applied side by side: each has an interface of its own, and
+ * most of the time goes by in the kernel. Closing it leaves everything in the kernel as it is.
+ */
 export class EbpfRedirection implements Redirection {
   readonly #kernel: NodeKernel;
   readonly #workloads: Workloads;
   readonly #slots: ProxySlots;
   readonly #mutex = new Mutex();
+  /** For what workloads that are applied side by side may want of the same proxy. */
+  readonly #dns = new Mutex();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
   #hasChosen = false;
@@ -50,11 +63,16 @@ export class EbpfRedirection implements Redirection {
 
   useProxies(proxies: Proxies): Promise<void> {
     return this.#run("choosing the proxies", async () => {
-      this.#kernel.object.repin();
+      const { object, pins } = this.#kernel;
+      object.repin();
+      for (const path of pins.strayProxies()) this.#clearAway(path);
       this.#workloads.sweepEntries();
       await useProxies(this.#kernel, this.#slots, proxies);
       // Not the first time: where the directories were lost, they are members' that apply() is about to take over.
-      if (this.#hasChosen) removeStrayFilters(this.#kernel, this.#slots.all());
+      if (this.#hasChosen) {
+        removeStrayFilters(this.#kernel, this.#slots.all());
+        for (const path of pins.strayWorkloads()) this.#clearAway(path);
+      }
       this.#hasChosen = true;
     });
   }
@@ -64,12 +82,12 @@ export class EbpfRedirection implements Redirection {
   }
 
   apply(workload: Workload): Promise<void> {
-    return this.#run(`redirecting ${workload.namespace}/${workload.name}`, async () => {
+    return this.#runShared(`redirecting ${workload.namespace}/${workload.name}`, async () => {
       this.#wanted.set(workload.uid, workload);
       this.#kernel.object.repin();
       // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
-      const refused = workload.dnsCapture ? await this.#slots.takeDns() : undefined;
-      await this.#workloads.apply(workload);
+      const refused = workload.dnsCapture ? await this.#dns.run(() => this.#slots.takeDns()) : undefined;
+      await this.#workloads.apply(workload, () => this.#translated());
       if (refused !== undefined) throw refused;
     });
   }
@@ -87,6 +105,29 @@ export class EbpfRedirection implements Redirection {
     });
   }
 
+  /**
+   * While it passes, what the workload begins goes on to netfilter, and what a proxy has a socket for goes to that proxy. Its addresses
+   * are forgotten last but for the programs: answers to its questions go the way the questions went. From then on proxies send to it through the node,
+   * so that the other one has to know before what it is not to follow, and afterwards what has come in between.
+   */
+  async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
+    const doing = `handing over workload ${uid}`;
+    const step = (work: () => void | Promise<void>) => this.#run(doing, async () => work());
+    const addresses = await this.#run(doing, async () => {
+      this.#wanted.delete(uid);
+      return this.#workloads.has(uid) ? this.#workloads.release(uid) : undefined;
+    });
+    if (addresses === undefined) return;
+    await sleep(this.#kernel.config.releaseSeconds * 1000);
+    await carryOn();
+    await step(() => this.#workloads.forgetAddresses(uid));
+    await sleep(SETTLE_MS);
+    await carryOn();
+    await step(async () => {
+      if (!this.#wanted.has(uid)) await this.#workloads.remove(uid, addresses);
+    });
+  }
+
   observe(): Promise<Observation> {
     const section: Section = (read) => this.#run("observing", async () => read());
     return observe(this.#kernel, this.#slots, this.#wanted, section);
@@ -95,6 +136,10 @@ export class EbpfRedirection implements Redirection {
   observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]> {
     const section: Section = (read) => this.#run("observing workloads", async () => read());
     return observeWorkloads(this.#kernel, this.#wanted, uids, section);
+  }
+
+  explain(flow: Flow): Promise<Explanation> {
+    return this.#run("explaining", async () => explain(this.#kernel, this.#slots, flow));
   }
 
   async uninstall(): Promise<void> {
@@ -115,6 +160,13 @@ export class EbpfRedirection implements Redirection {
     await this.#mutex.run(async () => this.#close());
   }
 
+  /** Opens the proxies' namespaces each time: only a workload that another redirection has asks for it. */
+  #translated(): Translated {
+    using opened = new DisposableStack();
+    const proxies = this.#slots.openAll().map((netns) => opened.use(netns));
+    return translatedConnections(proxies, [4, 6]);
+  }
+
   async #untilReleased(addresses: readonly string[]): Promise<void> {
     if (addresses.length === 0) return;
     const { config, log } = this.#kernel;
@@ -123,20 +175,31 @@ export class EbpfRedirection implements Redirection {
     await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
+  /** Our directories hold nothing of others: where something else stands, ours cannot be made. */
+  #clearAway(path: string): void {
+    this.#kernel.log.warn({ path }, "cleared away what is nothing of ours");
+    removePins(path);
+  }
+
   #close(): void {
     if (!this.#isClosed) this.#kernel.object[Symbol.dispose]();
     this.#isClosed = true;
   }
 
   #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(async () => {
-      if (this.#isClosed)
-        throw new EbpfError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
-      try {
-        return await work();
-      } catch (error) {
-        throw explainFailure(doing, error);
-      }
-    });
+    return this.#mutex.run(() => this.#attempt(doing, work));
+  }
+
+  #runShared<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.runShared(() => this.#attempt(doing, work));
+  }
+
+  async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new EbpfError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
+    try {
+      return await work();
+    } catch (error) {
+      throw explainFailure(doing, error);
+    }
   }
 }

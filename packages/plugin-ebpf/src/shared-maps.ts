@@ -1,5 +1,6 @@
 import type { MapFill } from "@millrace/core";
 import type { BpfMap } from "libbpf-ts";
+import type { ConntrackTuple } from "linux-ts";
 import { ADDRESS_SIZE, decodeAddress, encodeAddress } from "./address-codec.ts";
 import { ExclusionTables } from "./exclusion-tables.ts";
 import {
@@ -19,6 +20,20 @@ import {
 } from "./layout.ts";
 import { Table } from "./table.ts";
 
+/** enum via_host, in bpf/include/node-maps.h. */
+const VIA_HOST = 1;
+
+/** struct flow, in bpf/include/layout.h. */
+function encodeFlow({ source, destination, sourcePort, destinationPort }: ConntrackTuple): Uint8Array {
+  const bytes = new Uint8Array(2 * ADDRESS_SIZE + 4);
+  bytes.set(encodeAddress(source));
+  bytes.set(encodeAddress(destination), ADDRESS_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(2 * ADDRESS_SIZE, sourcePort, false);
+  view.setUint16(2 * ADDRESS_SIZE + 2, destinationPort, false);
+  return bytes;
+}
+
 const addressCodec = { encode: encodeAddress, decode: decodeAddress };
 
 /** The maps of the node object, typed. Reading always asks the kernel. */
@@ -31,6 +46,7 @@ export class SharedMaps {
   readonly #proxies: BpfMap;
   readonly #counters: BpfMap;
   readonly #viaHost: BpfMap;
+  readonly #byHost: BpfMap;
 
   constructor(map: (name: string) => BpfMap) {
     this.workloads = new Table(map("workloads"), u32Codec, workloadCodec, "maxWorkloads");
@@ -41,6 +57,7 @@ export class SharedMaps {
     this.#proxies = map("proxies");
     this.#counters = map("counters");
     this.#viaHost = map("via_host");
+    this.#byHost = map("by_host");
   }
 
   settings(): Settings {
@@ -62,6 +79,16 @@ export class SharedMaps {
   /** Slots whose entry names an interface. */
   occupiedProxies(): number[] {
     return Array.from({ length: MAX_PROXIES }, (_, index) => index).filter((index) => this.proxy(index).ifindex !== 0);
+  }
+
+  /** What a member sends on this connection goes through the node's stack, which translates it. */
+  sendViaHost(flow: ConntrackTuple): void {
+    this.#viaHost.update(encodeFlow(flow), u32Codec.encode(VIA_HOST));
+  }
+
+  /** What a proxy sends to a member on this connection goes through the node's stack. */
+  sendByHost(flow: ConntrackTuple): void {
+    this.#byHost.update(encodeFlow(flow), u32Codec.encode(1));
   }
 
   /** Forgets the connections that proxies opened to a member through the node's stack. `flow.source` is the member's address. */

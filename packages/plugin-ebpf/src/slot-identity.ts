@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { NodeProxy } from "@millrace/core";
-import { findNetns, type LocalRouting } from "@millrace/host";
-import { link, type Netns } from "linux-ts";
+import { findNetns, findNetnsById, type LocalRouting } from "@millrace/host";
+import { link, links, type Netns } from "linux-ts";
 import { z } from "zod";
 import type { Hook } from "./attachment.ts";
-import { readNote, writeNote } from "./pins.ts";
+import type { ProxyEntry } from "./layout.ts";
+import { readJson, writeNote } from "./pins.ts";
 
 /** Holder of the sysctls that a slot needs changed. */
 export const SYSCTL_HOLDER = "ebpf";
@@ -82,8 +83,32 @@ export function identityOf({ key, name, interface: pod }: NodeProxy): SlotIdenti
 }
 
 export function readIdentity(directory: string): SlotIdentity | undefined {
-  const text = readNote(join(directory, "identity"));
-  return text === undefined ? undefined : identitySchema.parse(JSON.parse(text));
+  return readJson(join(directory, "identity"), identitySchema);
+}
+
+/** The key of a proxy whose slot does not say any more whom it is for. */
+const LOST_KEY = "unknown";
+
+/**
+ * Whom a slot is for by what the programs know of it, where its note cannot be read: enough to go on sending there, and to take all of it
+ * down. Undefined where nothing is sent to it, or its veth is gone and what was made in its namespace is nobody's hindrance any more.
+ */
+export function lostIdentity({ ifindex, netnsid, mac }: ProxyEntry): SlotIdentity | undefined {
+  const host = ifindex === 0 ? undefined : link(undefined, ifindex);
+  const found = host && findNetnsById(netnsid);
+  if (!host || !found) return undefined;
+  using netns = found.netns;
+  const inner = links(netns.fd).find((other) => other.mac === mac);
+  if (inner === undefined) return undefined;
+  return {
+    key: LOST_KEY,
+    name: host.name,
+    netns: found.path,
+    netnsInode: netns.inode,
+    ifName: inner.name,
+    hostName: host.name,
+    hostIndex: host.index,
+  };
 }
 
 /** The node's namespace has sysctls of several proxies, so each slot holds its own by the name of its interface. */
@@ -102,8 +127,7 @@ export function writeIdentity({ directory, identity }: NamedSlot): void {
 
 /** The routing that was set up in the proxy's namespace: the configuration may have changed since. */
 export function readRouting({ directory }: Slot): LocalRouting | undefined {
-  const text = readNote(join(directory, "routing"));
-  return text === undefined ? undefined : routingSchema.parse(JSON.parse(text));
+  return readJson(join(directory, "routing"), routingSchema);
 }
 
 export function writeRouting({ directory }: Slot, { table, priority }: LocalRouting): void {

@@ -1,5 +1,5 @@
 import { detachClsact } from "libbpf-ts";
-import { links, tcFilters } from "linux-ts";
+import { clsactLinks, links, tcFilters } from "linux-ts";
 import { filterProgram } from "./attach-clsact.ts";
 import { PROGRAMS, type ProgramName } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
@@ -22,7 +22,10 @@ export interface StrayFilter {
 export function strayFilters({ config, pins }: NodeKernel, slots: readonly Slot[]): StrayFilter[] {
   const enrolled = new Set(pins.workloads().map(({ ifindex }) => ifindex));
   const proxies = new Set(slots.map(({ identity }) => identity?.hostIndex));
-  return links().flatMap(({ index: ifindex, name: ifName }) =>
+  // One list of all qdiscs instead of two of filters for each link: where we attach by tcx, most have none.
+  const withQdisc = clsactLinks();
+  const candidates = links().filter(({ index }) => withQdisc.has(index));
+  return candidates.flatMap(({ index: ifindex, name: ifName }) =>
     (["ingress", "egress"] as const).flatMap((direction) =>
       tcFilters({ ifindex, direction }).flatMap((filter) => {
         const program = PROGRAMS.find((name) => filterProgram(filter) === name);

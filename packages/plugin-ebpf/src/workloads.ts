@@ -1,5 +1,5 @@
 import { type Exclusions, sortedUnique, type Workload } from "@millrace/core";
-import { removeEmpty, requireHostLink, requireNetns } from "@millrace/host";
+import { removeEmpty, requireHostLink, requireNetns, type Translated } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { EbpfError } from "./errors.ts";
@@ -49,8 +49,8 @@ export class Workloads {
    * either; `ERR_ADDRESS_IN_USE`, after which it is enrolled with its other addresses; and `ERR_MAP_FULL` for want of room for its
    * exclusions, after which it is enrolled and excludes less.
    */
-  async apply(workload: Workload): Promise<void> {
-    const { pins } = this.#kernel;
+  async apply(workload: Workload, translated?: () => Translated): Promise<void> {
+    const { pins, maps } = this.#kernel;
     const { hostIndex, hostName } = workload.interface;
     requireNetns(workload.interface)[Symbol.dispose]();
     requireHostLink(workload.interface);
@@ -66,13 +66,21 @@ export class Workloads {
       this.#holders.note(pin);
       const begins = isNew || this.isPassing(pin);
       if (begins) this.#setPassing(pin);
-      this.#writeMembers(workload, free, isNew);
-      for (const hook of workloadHooks(pin, hostName)) {
-        await this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program));
-      }
+      // Another redirection may have it: what the node translates must be known before proxies send to it directly, and before it is captured.
+      const joins = begins && workload.enrolExisting === "reset" ? translated : undefined;
+      if (joins === undefined) this.#writeMembers(workload, free, isNew);
+      await this.#attach(workloadHooks(pin, hostName));
       // Without room for its exclusions it is captured all the more, and the error told at the end.
       excludes = this.#exclude(workload);
+      if (joins !== undefined) {
+        this.carryOn(pin, free, joins());
+        this.#writeMembers(workload, free, isNew);
+        // Begun by a proxy through the node in the meantime, and not translated: from now on straight back to the proxy.
+        maps.forgetViaHost(new Set(free));
+        this.carryOn(pin, free, joins());
+      }
       this.#capture(workload, begins);
+      if (joins !== undefined) this.carryOn(pin, free, joins());
     } catch (error) {
       if (isNew) await this.#removeInterface(pin);
       throw error;
@@ -92,9 +100,39 @@ export class Workloads {
     return leaving.flatMap((pin) => this.#addressesOf(pin));
   }
 
+  /** Of a workload that is being handed over: what proxies send it goes by the node from now on. */
+  forgetAddresses(uid: string): void {
+    const { pins, maps } = this.#kernel;
+    for (const pin of pins.workloadsOf(uid)) {
+      for (const address of this.#addressesOf(pin)) maps.members.delete(address);
+    }
+  }
+
+  /**
+   * What the node translates of a workload's connections goes on through the node: those that were captured there, as long as what captured them stays, and
+   * those that a proxy has opened to it, which are sent back the way they came.
+   */
+  carryOn({ ifindex }: WorkloadPin, addresses: readonly string[], { taken, dialled }: Translated): void {
+    const { maps } = this.#kernel;
+    const own = new Set(addresses);
+    const sent = taken.filter(({ original }) => own.has(original.source));
+    const answered = dialled.filter(({ reply }) => own.has(reply.source));
+    for (const { original, reply } of sent) {
+      maps.sendByHost(reply);
+      maps.sendViaHost(original);
+    }
+    for (const { reply } of answered) maps.sendViaHost(reply);
+    const entry = maps.workloads.get(ifindex);
+    if (entry && sent.length + answered.length > 0) maps.workloads.set(ifindex, { ...entry, via_host: 1 });
+  }
+
   /** The second half: takes the programs off and clears the entries away. */
-  async remove(uid: string): Promise<void> {
-    for (const pin of this.#kernel.pins.workloadsOf(uid)) await this.#removeInterface(pin);
+  async remove(uid: string, formerAddresses: readonly string[] = []): Promise<void> {
+    for (const pin of this.#kernel.pins.workloadsOf(uid)) await this.#removeInterface(pin, formerAddresses);
+  }
+
+  has(uid: string): boolean {
+    return this.#kernel.pins.workloadsOf(uid).length > 0;
   }
 
   async removeAll(): Promise<void> {
@@ -135,6 +173,13 @@ export class Workloads {
       if (!enrolled.has(ifindex)) maps.members.delete(address);
     }
     maps.exclusions.remove((ifindex) => !enrolled.has(ifindex));
+  }
+
+  /** Both at once: each waits for rtnetlink's lock. Throws what the first that failed did, when none is on its way any more. */
+  async #attach(hooks: readonly Hook[]): Promise<void> {
+    const ensured = hooks.map((hook) => this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program)));
+    const failed = (await Promise.allSettled(ensured)).find(({ status }) => status === "rejected");
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
   /** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
@@ -206,11 +251,12 @@ export class Workloads {
     }
   }
 
-  async #removeInterface(pin: WorkloadPin): Promise<void> {
+  async #removeInterface(pin: WorkloadPin, formerAddresses: readonly string[] = []): Promise<void> {
     const { hooks, maps, pins } = this.#kernel;
     for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) await hooks.detach(hook);
-    const addresses = this.#addressesOf(pin);
-    for (const address of addresses) maps.members.delete(address);
+    const present = this.#addressesOf(pin);
+    for (const address of present) maps.members.delete(address);
+    const addresses = [...present, ...formerAddresses];
     const entry = maps.workloads.get(pin.ifindex);
     if (entry?.via_host) maps.forgetViaHost(new Set(addresses));
     if ((entry?.flags ?? 0) & WORKLOAD_EXCLUDES) {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { PluginContext, Probe, Redirection, RedirectionBackend } from "@millrace/core";
+import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns, type Family } from "linux-ts";
 import { chooseTunnel } from "./choose-tunnel.ts";
@@ -17,6 +17,7 @@ import { choosePort } from "./port.ts";
 import { probe } from "./probe.ts";
 import { IptablesRedirection } from "./redirection.ts";
 import { PrintedRules } from "./rules/printed-rules.ts";
+import { traces } from "./traces.ts";
 
 /** Packet marks, policy routing and a tunnel to the proxy. The process has to run in the node's network namespace. */
 export class IptablesBackend implements RedirectionBackend {
@@ -28,6 +29,10 @@ export class IptablesBackend implements RedirectionBackend {
 
   probe(): Promise<Probe> {
     return probe(this.#context);
+  }
+
+  async traces(namespaces: readonly NamespacePlace[]): Promise<Trace[]> {
+    return traces(this.#context, namespaces);
   }
 
   async open(): Promise<Redirection> {

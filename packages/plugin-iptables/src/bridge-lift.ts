@@ -148,7 +148,8 @@ function attempt(portOf: () => BridgePort | undefined): BridgePort | undefined |
 export async function removeLift(context: NodeContext): Promise<void> {
   if (!usesBridges(context)) return;
   const present = await list(context);
-  if (present !== undefined) await run("nft", ["delete", "table", "bridge", NFT_TABLE], { signal: context.signal });
+  const input = `delete table bridge ${NFT_TABLE}\n`;
+  if (present !== undefined) await run("nft", ["-f", "-"], { input, signal: context.signal });
   context.printed.delete(NOTE);
 }
 

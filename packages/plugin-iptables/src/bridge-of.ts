@@ -1,10 +1,15 @@
 import type { PodInterface, Workload } from "@millrace/core";
-import { addresses, link } from "linux-ts";
+import { addresses, type Link, link } from "linux-ts";
 import type { BridgePort, PortRole } from "./bridge-ports.ts";
 import type { IpLink } from "./commands/ip-schemas.ts";
 import { IptablesError } from "./errors.ts";
 import { familyOf } from "./members.ts";
 import type { SlotIdentity } from "./notes.ts";
+
+/** How to get a link of the node: from the kernel, or from a list for many. */
+export type LinkOf = (index: number) => Link | undefined;
+
+export const askForLink: LinkOf = (index) => link(undefined, index);
 
 type Outer = Pick<PodInterface, "hostName" | "hostIndex" | "mac">;
 
@@ -19,9 +24,10 @@ export function bridgePortOf(
   owner: string,
   role: PortRole,
   podAddresses: readonly string[],
+  linkOf: LinkOf = askForLink,
 ): BridgePort | undefined {
-  const master = link(undefined, pod.hostIndex)?.master;
-  const bridge = master === undefined ? undefined : link(undefined, master);
+  const master = linkOf(pod.hostIndex)?.master;
+  const bridge = master === undefined ? undefined : linkOf(master);
   if (bridge === undefined) return undefined;
   const refuse = (why: string): IptablesError => unsuitable(pod.hostName, bridge.name, why);
   if (bridge.kind !== "bridge") throw refuse(`which is a ${bridge.kind ?? "device without a kind"}, not a bridge`);
@@ -33,8 +39,10 @@ export function bridgePortOf(
   return { name: pod.hostName, index: pod.hostIndex, mac: pod.mac, bridgeMac: bridge.mac, owner, role };
 }
 
-export const memberPort = ({ interface: pod, uid, dnsCapture, addresses: own }: Workload): BridgePort | undefined =>
-  bridgePortOf(pod, uid, { kind: "member", dns: dnsCapture }, own);
+export const memberPort = (
+  { interface: pod, uid, dnsCapture, addresses: own }: Workload,
+  linkOf?: LinkOf,
+): BridgePort | undefined => bridgePortOf(pod, uid, { kind: "member", dns: dnsCapture }, own, linkOf);
 
 export const proxyPort = (slot: number, identity: SlotIdentity): BridgePort | undefined =>
   bridgePortOf(identity, `netns-${identity.netnsInode}`, { kind: "proxy", slot }, identity.addresses);

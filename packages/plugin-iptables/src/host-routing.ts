@@ -9,6 +9,8 @@ import type { SlotIdentity } from "./notes.ts";
 
 /** Comes behind every route of ours: when an interface is gone, its routes are, and nothing may go on to the main table. */
 const LAST_METRIC = 4096;
+/** RT_TABLE_MAIN (include/uapi/linux/rtnetlink.h). */
+const MAIN = 254;
 const DEFAULT = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 const LENGTH = { 4: 32, 6: 128 } as const;
 
@@ -45,52 +47,60 @@ export function wantedRules(
   ];
 }
 
-/** Adds what is missing, then removes what is left over. */
-export async function ensureRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>): Promise<void> {
-  const { signal } = context;
-  for (const family of context.families) {
-    const { missing, leftOver } = await inspectRules(context, family, slots);
-    await ipBatch(family, missing.map((rule) => `rule add priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n"), {
-      signal,
-    });
-    await ipBatch(family, leftOver.map((rule) => `rule del priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n"), {
-      signal,
-    });
-  }
-}
-
-export async function hostRuleProblems(
+/** Adds what is missing, and says what is left over, by family, in the words of {@link wantedRules}. */
+export async function addHostRules(
   context: NodeContext,
   slots: ReadonlyMap<number, SlotIdentity>,
-): Promise<string[]> {
-  const found = await Promise.all(
-    context.families.map(async (family) => {
-      const { missing, leftOver } = await inspectRules(context, family, slots);
-      return [
-        ...missing.map((rule) => `IPv${family} ip rule ${rule} is missing`),
-        ...leftOver.map((rule) => `IPv${family} ip rule ${rule} is left over`),
-      ];
-    }),
-  );
-  return found.flat();
+): Promise<ReadonlyMap<Family, readonly string[]>> {
+  const { families, signal } = context;
+  const allLeftOver = new Map<Family, readonly string[]>();
+  for (const family of families) {
+    const { missing, leftOver } = compareRules(context, slots, await ipRules(family, { signal }));
+    await ipBatch(family, missing.map(asLine("add")).join("\n"), { signal });
+    allLeftOver.set(family, leftOver);
+  }
+  return allLeftOver;
 }
 
-async function inspectRules(context: NodeContext, family: Family, slots: ReadonlyMap<number, SlotIdentity>) {
+export async function deleteHostRules(
+  { signal }: Pick<NodeContext, "signal">,
+  leftOver: ReadonlyMap<Family, readonly string[]>,
+): Promise<void> {
+  for (const [family, rules] of leftOver) await ipBatch(family, rules.map(asLine("del")).join("\n"), { signal });
+}
+
+const asLine = (verb: "add" | "del") => (rule: string) => `rule ${verb} priority ${rule} protocol ${RTPROT_MILLRACE}`;
+
+/** `routing`: all rules that were read, by family. */
+export function hostRuleProblems(
+  context: NodeContext,
+  slots: ReadonlyMap<number, SlotIdentity>,
+  routing: ReadonlyMap<Family, readonly IpRule[]>,
+): string[] {
+  return context.families.flatMap((family) => {
+    const { missing, leftOver } = compareRules(context, slots, routing.get(family) ?? []);
+    return [
+      ...missing.map((rule) => `IPv${family} ip rule ${rule} is missing`),
+      ...leftOver.map((rule) => `IPv${family} ip rule ${rule} is left over`),
+    ];
+  });
+}
+
+function compareRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>, rules: readonly IpRule[]) {
   const wanted = wantedRules(context, slots);
-  const present = (await ownRules(context, family)).map(describe);
+  const present = rules.filter(isOwn(context)).map(describe);
   return {
     missing: wanted.filter((rule) => !present.includes(rule)),
     leftOver: present.filter((rule, index) => !wanted.includes(rule) || present.indexOf(rule) !== index),
   };
 }
 
-async function ownRules({ signal, layout }: NodeContext, family: Family): Promise<IpRule[]> {
-  const { fromProxy, end } = layout.priorities;
-  const rules = await ipRules(family, { signal });
-  return rules.filter(
-    ({ protocol, priority }) => protocol === `${RTPROT_MILLRACE}` && priority >= fromProxy && priority <= end,
-  );
-}
+const isOwn =
+  ({ layout }: NodeContext) =>
+  ({ protocol, priority }: IpRule): boolean => {
+    const { fromProxy, end } = layout.priorities;
+    return protocol === `${RTPROT_MILLRACE}` && priority >= fromProxy && priority <= end;
+  };
 
 /** In the words of {@link wantedRules}. */
 function describe({ priority, iif, fwmark, fwmask, table, goto, ...rest }: IpRule): string {
@@ -107,7 +117,7 @@ function describe({ priority, iif, fwmark, fwmask, table, goto, ...rest }: IpRul
 
 export async function removeHostRules(context: NodeContext): Promise<void> {
   for (const family of context.families) {
-    const rules = (await ownRules(context, family)).map(describe);
+    const rules = (await ipRules(family, { signal: context.signal })).filter(isOwn(context)).map(describe);
     const text = rules.map((rule) => `rule del priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n");
     await ipBatch(family, text, { signal: context.signal });
   }
@@ -129,9 +139,9 @@ export function wantedRoutes(
   const onlink =
     outbound === undefined || !families.includes(6)
       ? []
-      : [{ dst: `${gateways[6]}/128`, oif: outbound, protocol: RTPROT_MILLRACE, table: 254, metric: 1024 }];
+      : [{ dst: `${gateways[6]}/128`, oif: outbound, protocol: RTPROT_MILLRACE, table: MAIN, metric: 1024 }];
   const direct = directRoutes({ layout, families }, slots);
-  return [...shared, ...direct, ...onlink, ...[...members].flatMap((address) => memberRoutes({ layout }, address))];
+  return [...shared, ...direct, ...onlink, ...memberRoutes({ layout }, members)];
 }
 
 /**
@@ -152,12 +162,22 @@ export function directRoutes(
   }).flat();
 }
 
-/** Routes that lead connections to a member to the inbound tunnel. */
-export function memberRoutes({ layout }: Pick<NodeContext, "layout">, address: string): RouteSpec[] {
-  const family = familyOf(address);
-  const { tables, links, gateways } = layout;
-  return guarded(family, `${address}/${LENGTH[family]}`, tables.inbound, indexOf(links.inbound), gateways[family]);
+/** Routes that lead connections to members' addresses to the inbound tunnel, by its interface index. */
+export function memberRoutes(
+  { layout }: Pick<NodeContext, "layout">,
+  addresses: Iterable<string>,
+  inbound = inboundTunnel({ layout }),
+): RouteSpec[] {
+  const { tables, gateways } = layout;
+  return [...addresses].flatMap((address) => {
+    const family = familyOf(address);
+    return guarded(family, `${address}/${LENGTH[family]}`, tables.inbound, inbound, gateways[family]);
+  });
 }
+
+/** Its interface index; undefined where it is not there. */
+export const inboundTunnel = ({ layout }: Pick<NodeContext, "layout">): number | undefined =>
+  indexOf(layout.links.inbound);
 
 /** A route, and behind it one that drops. */
 function guarded(
@@ -184,14 +204,20 @@ export function ensureRoutes(wanted: readonly RouteSpec[], present: readonly Rou
   return missing.length;
 }
 
+/** Routes of our tables, whoever made them, and of the table main our own. Not of all tables: those of the node and its pods are many more. */
+export function readRoutes({ layout, families }: Pick<NodeContext, "layout" | "families">): Route[] {
+  return families.flatMap((family) => [
+    ...layout.tables.all.flatMap((table) => routes(undefined, { family, table })),
+    ...routes(undefined, { family, table: MAIN, protocol: RTPROT_MILLRACE }),
+  ]);
+}
+
 /** Routes of ours on the node. */
 export function ownRoutes({ layout, families }: Pick<NodeContext, "layout" | "families">): Route[] {
-  return families.flatMap((family) =>
-    routes(undefined, { family }).filter(
-      ({ protocol, table }) => protocol === RTPROT_MILLRACE && (layout.tables.all.includes(table) || table === 254),
-    ),
-  );
+  return readRoutes({ layout, families }).filter(isOurs);
 }
+
+export const isOurs = ({ protocol }: Pick<Route, "protocol">): boolean => protocol === RTPROT_MILLRACE;
 
 export function routeProblems(wanted: readonly RouteSpec[], present: readonly Route[]): string[] {
   return [
@@ -212,7 +238,7 @@ export const isSame = (route: Route, spec: RouteSpec): boolean =>
 
 /** The kernel has one route for each destination and metric (IPv4), or keeps them apart (IPv6). */
 const occupies = (route: Route, spec: RouteSpec): boolean =>
-  route.dst === spec.dst && route.table === (spec.table ?? 254) && (route.metric ?? 0) === (spec.metric ?? 0);
+  route.dst === spec.dst && route.table === (spec.table ?? MAIN) && (route.metric ?? 0) === (spec.metric ?? 0);
 
 const show = ({ dst, table, type, gateway }: Route | RouteSpec): string =>
   [type === "blackhole" && type, dst, gateway !== undefined && `via ${gateway}`, `table ${table}`]

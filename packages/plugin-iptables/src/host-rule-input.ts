@@ -11,12 +11,14 @@ export function hostInput(
   slots: ReadonlyMap<number, SlotIdentity>,
   active: number | undefined,
   networks: readonly ExcludedNetwork[],
+  noting: readonly number[] = [],
 ): HostInput {
   const ruleSlots = [...slots].map(([index, { device, hostName, addresses }]) => ({
     index,
     device,
     isBridged: device !== hostName,
     addresses: addresses.filter((address) => familyOf(address) === family),
+    isNoting: noting.includes(index),
   }));
   return {
     family,

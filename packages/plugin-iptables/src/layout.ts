@@ -97,5 +97,24 @@ export const networkSet = (family: Family, direction: "outbound" | "inbound", ci
 
 export const isNetworkSet = (name: string): boolean => /^millrace-net(out|in)[46]-[0-9a-f]{12}$/.test(name);
 
+/**
+ * Connections of another backend's time, by the address and port of the side that dialled and the address of the other. What was open when this
+ * one came; see docs/adr/0023.
+ */
+export function keptSets(family: Family, slot: number) {
+  return {
+    /** The proxy has dialled it before its zone was: without a zone for good. */
+    plain: `millrace-plain${family}-${slot}`,
+    /** Between a member, which dialled, and the proxy. Conntrack has seen nothing of it. */
+    out: `millrace-kept-out${family}-${slot}`,
+    /** Between the proxy, which dialled in a client's name, and a member. The same. */
+    in: `millrace-kept-in${family}-${slot}`,
+  } as const;
+}
+
+export const isKeptSet = (name: string): boolean => /^millrace-(plain|kept-out|kept-in)[46]-\d+$/.test(name);
+
+export const isPlainSet = (name: string): boolean => name.startsWith("millrace-plain");
+
 /** Connections from members to addresses of the node, of which only the answer was seen yet: member, port, address. */
 export const answeredSet = (family: Family, slot: number): string => `millrace-answered${family}-${slot}`;

@@ -1,6 +1,16 @@
 import { ipsetNames, ipsetRestore } from "./commands/ipset.ts";
 import { createList, ensurePart, LIST_TYPE, MAX_PARTS, PART_TYPE, partsOf } from "./interface-sets.ts";
-import { answeredSet, FAMILIES, interfaceSet, isNetworkSet, networkSet, type SetRole, setsOf } from "./layout.ts";
+import {
+  answeredSet,
+  FAMILIES,
+  interfaceSet,
+  isKeptSet,
+  isNetworkSet,
+  keptSets,
+  networkSet,
+  type SetRole,
+  setsOf,
+} from "./layout.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { MemberEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -26,6 +36,8 @@ export const ROLES = Object.keys(TYPES) as AddressRole[];
 const ANSWERED_SECONDS = 63;
 const MAX_ANSWERED = 65_536;
 const ANSWERED_TYPE = "hash:ip,port,ip";
+const KEPT_TYPE = "hash:ip,port,ip";
+const MAX_KEPT = 65_536;
 const isAnsweredSet = (name: string): boolean => /^millrace-answered[46]-\d+$/.test(name);
 
 /** Every set of ours by name, with its type. */
@@ -35,6 +47,9 @@ export const SET_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
     [setsOf(family).iface, LIST_TYPE],
     ...Array.from({ length: MAX_PARTS }, (_, part) => [interfaceSet(family, part), PART_TYPE]),
     ...Array.from({ length: MAX_SLOTS }, (_, slot) => [answeredSet(family, slot), ANSWERED_TYPE]),
+    ...Array.from({ length: MAX_SLOTS }, (_, slot) => Object.values(keptSets(family, slot))).flatMap((names) =>
+      names.map((name) => [name, KEPT_TYPE]),
+    ),
   ]),
 );
 
@@ -60,6 +75,9 @@ export async function ensureSets(
         const options = `maxelem ${MAX_ANSWERED} timeout ${ANSWERED_SECONDS}`;
         return { name, line: `create ${name} ${ANSWERED_TYPE} family ${inet} ${options}` };
       }),
+      ...slots
+        .flatMap((slot) => Object.values(keptSets(family, slot)))
+        .map((name) => ({ name, line: `create ${name} ${KEPT_TYPE} family ${inet} maxelem ${MAX_KEPT}` })),
     ];
   });
   const missing = wanted.filter(({ name }) => !names.has(name));
@@ -92,18 +110,24 @@ export async function sweepSets(
   slots: readonly number[],
   { names }: MemberEntries,
 ): Promise<void> {
-  const used = new Set(families.flatMap((family) => slots.map((slot) => answeredSet(family, slot))));
-  const stale = [...names].filter((name) => isAnsweredSet(name) && !used.has(name));
+  const used = new Set<string>(
+    families.flatMap((family) =>
+      slots.flatMap((slot) => [answeredSet(family, slot), ...Object.values(keptSets(family, slot))]),
+    ),
+  );
+  const stale = [...names].filter((name) => (isAnsweredSet(name) || isKeptSet(name)) && !used.has(name));
   await ipsetRestore(stale.map((name) => `destroy ${name}`).join("\n"), { signal });
 }
 
-export async function destroySets({ families, signal }: NodeContext): Promise<void> {
+/** Destroys all sets of ours but these. */
+export async function destroySets({ families, signal }: NodeContext, kept: readonly string[] = []): Promise<void> {
   const names = new Set(await ipsetNames({ signal }));
   // A set that is in a list cannot be destroyed.
   const ours = families.flatMap((family) => [
     ...Object.values<string>(setsOf(family)).filter((name) => names.has(name)),
     ...partsOf(names, family).map((part) => interfaceSet(family, part)),
   ]);
-  const doomed = [...ours, ...[...names].filter((name) => isAnsweredSet(name) || isNetworkSet(name))];
+  const others = [...names].filter((name) => isAnsweredSet(name) || isKeptSet(name) || isNetworkSet(name));
+  const doomed = [...ours, ...others].filter((name) => !kept.includes(name));
   await ipsetRestore(doomed.map((name) => `destroy ${name}`).join("\n"), { signal });
 }

@@ -40,6 +40,9 @@ export class MemberEntries {
   /** Of all sets, whoever they belong to. */
   readonly names: ReadonlySet<string>;
 
+  /** Made when it is first asked for: a reading of a node with many asks for each. */
+  #byUid: ReadonlyMap<string, readonly MemberEntry[]> | undefined;
+
   constructor(saved: ReadonlyMap<string, SavedSet>, families: readonly Family[]) {
     this.names = new Set(saved.keys());
     const all: MemberEntry[] = [];
@@ -79,7 +82,8 @@ export class MemberEntries {
   }
 
   of(uid: string): readonly MemberEntry[] {
-    return this.all.filter((entry) => entry.uid === uid);
+    this.#byUid ??= Map.groupBy(this.all, (entry) => entry.uid);
+    return this.#byUid.get(uid) ?? [];
   }
 
   /**

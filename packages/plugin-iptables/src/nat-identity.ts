@@ -51,7 +51,7 @@ export async function natIdentityProblems(context: NodeContext): Promise<string[
 export async function removeNatIdentity(context: NodeContext): Promise<void> {
   const present = await list(context);
   if (present !== undefined && present.length > 0)
-    await run("nft", ["delete", "table", "inet", NFT_TABLE], { signal: context.signal });
+    await run("nft", ["-f", "-"], { input: `delete table inet ${NFT_TABLE}\n`, signal: context.signal });
   context.printed.delete(NOTE);
 }
 

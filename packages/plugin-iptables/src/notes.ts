@@ -24,6 +24,8 @@ const activeSchema = z.strictObject({
   version: z.literal(1),
   /** null: new connections go to no proxy. */
   slot: z.int().nullable(),
+  /** Another backend serves: nothing is sent to any proxy, and only the zones of what they have open are left. */
+  standby: z.boolean().default(false),
 });
 
 /** All of the backend's: see also `rules/printed-rules.ts`. */
@@ -60,9 +62,17 @@ export class Notes {
     return found && { slot: found.note.slot ?? undefined };
   }
 
+  isStandby(): boolean {
+    return read(join(this.#root, "active"), activeSchema).some(({ note }) => note.standby);
+  }
+
+  setStandby(): void {
+    write(join(this.#root, "active", ACTIVE_FILE), { version: 1, slot: null, standby: true });
+  }
+
   setActive(slot: number | undefined): void {
     const present = this.active();
-    if (present !== undefined && present.slot === slot) return;
+    if (present !== undefined && present.slot === slot && !this.isStandby()) return;
     write(join(this.#root, "active", ACTIVE_FILE), { version: 1, slot: slot ?? null });
   }
 

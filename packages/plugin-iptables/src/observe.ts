@@ -6,14 +6,13 @@ import {
   type Workload,
   type WorkloadObservation,
 } from "@millrace/core";
-import { link, type Route, routes } from "linux-ts";
+import { link, links, type Route } from "linux-ts";
 import { portProblem } from "./bridge-lift.ts";
-import { memberPort } from "./bridge-of.ts";
+import { type LinkOf, memberPort } from "./bridge-of.ts";
 import { shadowingRules } from "./clash/routing-clashes.ts";
 import { wantedRouting } from "./clash/wanted.ts";
-import { ipRules } from "./commands/ip.ts";
 import { countersOf } from "./counters.ts";
-import { memberRoutes, routeProblems } from "./host-routing.ts";
+import { inboundTunnel, memberRoutes, routeProblems } from "./host-routing.ts";
 import { isSameEntry, type MemberEntry, wantedEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
@@ -31,16 +30,21 @@ export interface WantedNow {
 /** Reads back everything of ours from the kernel. */
 export async function observe(context: NodeContext, slots: ProxySlots, wanted: WantedNow): Promise<Observation> {
   const reading = await readNode(context);
-  const { entries, lift, rules } = reading;
-  const inbound = context.families.flatMap((family) =>
-    routes(undefined, { family, table: context.layout.tables.inbound }),
-  );
+  const { entries, lift, rules, routing, routes } = reading;
+  const tables: Tables = {
+    linkOf: linksByIndex(),
+    inbound: Map.groupBy(
+      routes.filter(({ table }) => table === context.layout.tables.inbound),
+      ({ dst }) => dst.replace(/\/\d+$/, ""),
+    ),
+    tunnel: inboundTunnel(context),
+  };
   const uids = sortedUnique([...entries.uids(), ...wanted.workloads.keys()]);
   const sending = sendingNow(context, slots);
-  const shadows = await readShadows(context);
+  const shadows = shadowsOf(context, routing);
   return {
     workloads: uids.map((uid) =>
-      observeWorkload(context, uid, { entries, lift }, inbound, shadows, wanted.workloads.get(uid)),
+      observeWorkload(context, uid, { entries, lift }, tables, shadows, wanted.workloads.get(uid)),
     ),
     proxies: await Promise.all(
       [...slots.all()].map(([index, identity]) =>
@@ -55,16 +59,27 @@ export async function observe(context: NodeContext, slots: ProxySlots, wanted: W
   };
 }
 
+/** What concerns several workloads, read once: what is done for each of them must not grow with their number. */
+interface Tables {
+  readonly linkOf: LinkOf;
+  /** Routes to members, by address. */
+  readonly inbound: ReadonlyMap<string, readonly Route[]>;
+  /** Interface index of the tunnel that they lead to. */
+  readonly tunnel: number | undefined;
+}
+
+function linksByIndex(): LinkOf {
+  const byIndex = new Map(links().map((each) => [each.index, each]));
+  return (index) => byIndex.get(index);
+}
+
 /** Rules of others that decide before ours where packets with these addresses go. */
 type Shadows = (addresses: readonly string[]) => ForeignObject[];
 
-async function readShadows({ config, families, signal }: NodeContext): Promise<Shadows> {
+function shadowsOf({ config }: NodeContext, routing: NodeReading["routing"]): Shadows {
   const wanted = wantedRouting(config);
-  const read = await Promise.all(
-    families.map(async (family) => ({ family, rules: await ipRules(family, { signal }) })),
-  );
   return (addresses) =>
-    read.flatMap(({ family, rules }) =>
+    [...routing].flatMap(([family, rules]) =>
       shadowingRules(family, rules, wanted, addresses).map(({ kind, where, owner, effect }) => ({
         kind,
         where,
@@ -78,7 +93,7 @@ function observeWorkload(
   context: NodeContext,
   uid: string,
   { entries, lift }: Pick<NodeReading, "entries" | "lift">,
-  inbound: readonly Route[],
+  { linkOf, inbound, tunnel }: Tables,
   shadows: Shadows,
   wanted: Workload | undefined,
 ): WorkloadObservation {
@@ -87,14 +102,12 @@ function observeWorkload(
   const hostIndex = present[0]?.hostIndex ?? wanted?.interface.hostIndex ?? 0;
   const problems = [
     ...(present.length === 0 ? ["nothing of it is enrolled"] : []),
-    ...(link(undefined, hostIndex) === undefined ? [`interface ${hostIndex} is gone`] : []),
-    ...(wanted ? entryProblems(context, wanted, present) : []),
-    ...(wanted ? portProblem(() => memberPort(wanted), lift) : []),
-    ...addresses.flatMap((address) =>
-      routeProblems(
-        memberRoutes(context, address),
-        inbound.filter(({ dst }) => dst.replace(/\/\d+$/, "") === address),
-      ),
+    ...(linkOf(hostIndex) ? [] : [`interface ${hostIndex} is gone`]),
+    ...(wanted ? entryProblems(context, wanted, present, linkOf) : []),
+    ...(wanted ? portProblem(() => memberPort(wanted, linkOf), lift) : []),
+    ...routeProblems(
+      memberRoutes(context, addresses, tunnel),
+      addresses.flatMap((address) => inbound.get(address) ?? []),
     ),
   ];
   const foreign = shadows(addresses);
@@ -108,9 +121,14 @@ function observeWorkload(
   };
 }
 
-function entryProblems(context: NodeContext, workload: Workload, present: readonly MemberEntry[]): string[] {
+function entryProblems(
+  context: NodeContext,
+  workload: Workload,
+  present: readonly MemberEntry[],
+  linkOf: LinkOf,
+): string[] {
   const { hostIndex, hostName } = workload.interface;
-  const place = { device: deviceOf(hostIndex, hostName), families: context.families };
+  const place = { device: deviceOf(hostIndex, hostName, linkOf), families: context.families };
   const wanted = wantedEntries(workload, workload.addresses, place);
   const enrolled = present.filter(({ role }) => role !== "settling");
   const show = ({ role, element, network }: MemberEntry): string =>

@@ -2,7 +2,7 @@ import { type NodeProxy, sortedUnique } from "@millrace/core";
 import { findNetns, looseReversePath, requireHostLink, requireNetns, type SysctlChange } from "@millrace/host";
 import { link, type Netns } from "linux-ts";
 import { requireLift } from "./bridge-lift.ts";
-import { proxyPort } from "./bridge-of.ts";
+import { askForLink, proxyPort } from "./bridge-of.ts";
 import { IptablesError } from "./errors.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -79,6 +79,13 @@ export class ProxySlots {
       await leaveInside(this.#context, { netns, identity });
     } else this.#forget(index, identity);
     this.#context.notes.deleteSlot(index);
+  }
+
+  /** Takes down all of a slot but the note of it, for what the proxy has open goes on in the slot's zone. */
+  async empty(index: number, identity: SlotIdentity): Promise<void> {
+    using netns = netnsOf(identity);
+    this.#leaveHost(index, identity);
+    if (netns) await leaveInside(this.#context, { netns, identity });
   }
 
   /** What is different from what it was made on the node's side. */
@@ -178,9 +185,9 @@ function identityOf({ key, name, addresses, interface: pod }: NodeProxy, netns: 
 }
 
 /** What a pod's packets come in by, as IP sees it: its veth, or the bridge that has it as port. */
-export function deviceOf(hostIndex: number, hostName: string): string {
-  const master = link(undefined, hostIndex)?.master;
-  return (master === undefined ? undefined : link(undefined, master)?.name) ?? hostName;
+export function deviceOf(hostIndex: number, hostName: string, linkOf = askForLink): string {
+  const master = linkOf(hostIndex)?.master;
+  return (master === undefined ? undefined : linkOf(master)?.name) ?? hostName;
 }
 
 function hostNetworkProxy({ namespace, name }: NodeProxy): IptablesError {

@@ -1,10 +1,22 @@
-import type { NodeFacts, Observation, Proxies, Redirection, Workload, WorkloadUid } from "@millrace/core";
-import { Mutex, untilReleased } from "@millrace/host";
+import { setTimeout as sleep } from "node:timers/promises";
+import type {
+  Explanation,
+  Flow,
+  NodeFacts,
+  Observation,
+  Proxies,
+  Redirection,
+  Workload,
+  WorkloadUid,
+} from "@millrace/core";
+import { Mutex, translatedConnections, untilReleased } from "@millrace/host";
 import { type ApplyTurn, ApplyTurns } from "./apply-turns.ts";
 import { explainFailure, IptablesError } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { readEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import { observe } from "./observe.ts";
+import { forgetKept, keepOpen } from "./open-connections.ts";
 import { clearAway, noteActive, sendingNow, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { ensureNodeRules, removeShared } from "./shared.ts";
@@ -37,6 +49,7 @@ export class IptablesRedirection implements Redirection {
     context.journal.sweep();
     context.notes.sweep();
     await redirection.#workloads.sweep();
+    if (context.notes.isStandby()) return redirection;
     await noteActive(context, slots);
     await clearAway(context, slots, slots.gone());
     return redirection;
@@ -71,10 +84,63 @@ export class IptablesRedirection implements Redirection {
     });
   }
 
+  /**
+   * What the other one takes it takes ahead of every rule of ours, and what it has not taken yet is redirected here until the end: so there is no
+   * order to keep. Questions to nameservers are answered by the way they went.
+   */
+  async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
+    const entries = await this.#run(`handing over workload ${uid}`, () => readEntries(this.#context));
+    if (entries.of(uid).length === 0) return;
+    await carryOn();
+    await sleep(this.#context.config.releaseSeconds * 1000, undefined, { signal: this.#context.signal });
+    await this.remove(uid);
+  }
+
+  async carryOn(uid: WorkloadUid): Promise<void> {
+    await this.#run(`carrying on with workload ${uid}`, async () => {
+      const workload = this.#wanted.get(uid);
+      if (workload === undefined) return;
+      await forgetKept(this.#context, this.#slots.all());
+      const kept = await keepOpen(this.#context, this.#slots.all(), workload);
+      this.#context.log.info({ uid, connections: kept }, "open connections of another backend are carried on");
+    });
+  }
+
+  async withdraw({ active, draining }: Proxies): Promise<"gone" | "standby"> {
+    return this.#run("withdrawing", async () => {
+      const { journal, notes } = this.#context;
+      this.#wanted.clear();
+      await this.#workloads.remove((await readEntries(this.#context)).uids());
+      const present = new Set([active, ...draining].flatMap((proxy) => proxy?.interface.netnsInode ?? []));
+      const all = this.#slots.all();
+      const gone = this.#slots.gone();
+      const staying = new Map([...all].filter(([slot, its]) => present.has(its.netnsInode) && !gone.has(slot)));
+      using opened = new DisposableStack();
+      const proxies = this.#slots.openAll().map((netns) => opened.use(netns));
+      // Their packets are translated between a rule of ours and the next: all of it stays, for nobody's members, as long as they do.
+      if (translatedConnections(proxies, this.#context.families).taken.length > 0) return "standby";
+      if (staying.size > 0) notes.setStandby();
+      await removeShared(this.#context, staying);
+      for (const [index, identity] of all) {
+        if (staying.has(index)) await this.#slots.empty(index, identity);
+        else await this.#slots.retire(index, identity);
+      }
+      if (staying.size > 0) return "standby";
+      notes.close();
+      journal.close();
+      this.#isClosed = true;
+      return "gone";
+    });
+  }
+
   observe(): Promise<Observation> {
     return this.#run("observing", () =>
       observe(this.#context, this.#slots, { workloads: this.#wanted, nodeAddresses: this.#nodeAddresses }),
     );
+  }
+
+  explain(flow: Flow): Promise<Explanation> {
+    return this.#run("explaining", () => explain(this.#context, this.#slots, flow));
   }
 
   async uninstall(): Promise<void> {

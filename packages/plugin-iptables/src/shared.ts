@@ -1,17 +1,21 @@
-import type { Family } from "linux-ts";
-import { deleteRoute } from "linux-ts";
+import { deleteRoute, type Family, type Route } from "linux-ts";
 import { ensureProxyPorts, liftProblems, portProblem, readLift, removeLift } from "./bridge-lift.ts";
 import { proxyPort } from "./bridge-of.ts";
 import type { TableListing } from "./bridge-ports.ts";
+import { ipRules } from "./commands/ip.ts";
+import type { IpRule } from "./commands/ip-schemas.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import { answering, clearConnectionMarks, dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import {
+  addHostRules,
+  deleteHostRules,
   directRoutes,
-  ensureRules as ensureHostRules,
   ensureRoutes,
   hostRuleProblems,
+  isOurs,
   isSame,
   ownRoutes,
+  readRoutes,
   removeHostRules,
   routeProblems,
   wantedRoutes,
@@ -23,9 +27,10 @@ import { type MemberEntries, readEntries } from "./members.ts";
 import { ensureNatIdentity, natIdentityProblems, removeNatIdentity } from "./nat-identity.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
+import { notePlain, setsOfZones, slotsWithoutZone } from "./open-connections.ts";
 import { tunnelAddress } from "./proxy-netns.ts";
 import type { ExcludedNetwork } from "./rules/host-input.ts";
-import { hostRules } from "./rules/host-rules.ts";
+import { hostRules, standbyRules } from "./rules/host-rules.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
 import { ensureRules, type RulesPlace, removeLeftBehind, removeRules, ruleProblems, save } from "./rules/sync-rules.ts";
 import { ensureTunnels, removeTunnels, tunnelProblems } from "./tunnel.ts";
@@ -38,23 +43,26 @@ export interface Sending {
 }
 
 /**
- * Makes the node's side be so, all but the members' own entries. Sets come first, because rules name them; rules that stop come before
- * routes that lead; where the tunnels lead to comes last: until then new connections go to the proxy before.
+ * Makes the node's side be so, all but the members' own entries; the agent may die between any two steps. Sets come first, because rules name
+ * them. Where a mark leads comes before the rules that mark and stop, because what is marked and led nowhere is dropped: also what answers a
+ * proxy whose connections another backend has begun. Where the tunnels lead to comes last: until then new connections go to the proxy before.
  */
 export async function ensureShared(context: NodeContext, sending: Sending): Promise<void> {
   const entries = await readEntries(context);
   await ensureSets(context, [...sending.slots.keys()], entries);
+  const admitted = await proxiesToAdmit(context, sending);
   await ensureNatIdentity(context);
+  ensureRoutes(directRoutes(context, sending.slots), ownRoutes(context));
+  const leftOver = await addHostRules(context, sending.slots);
+  await admitProxies(context, sending, entries.networks(), admitted);
   await ensureNodeRules(context, sending, entries.networks());
   // Behind the rules that tell a proxy by its port, ahead of sending to it.
   await ensureProxyPorts(context, sending.slots);
   await removeLeftBehind(placeOf(context), context.leftBehind);
-  // The way back to a proxy before anything is sent there: its first answer may be a packet away.
-  ensureRoutes(directRoutes(context, sending.slots), ownRoutes(context));
   await ensureTunnels(context, "node", node(context), remoteOf(sending));
   const wanted = wantedRoutes(context, sending.slots, entries.addresses().keys());
   ensureRoutes(wanted, ownRoutes(context));
-  await ensureHostRules(context, sending.slots);
+  await deleteHostRules(context, leftOver);
   // What only slots had that are not used any more.
   for (const route of ownRoutes(context)) {
     if (!wanted.some((spec) => isSame(route, spec))) deleteRoute(undefined, route);
@@ -62,6 +70,39 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
   await sweepSets(context, [...sending.slots.keys()], entries);
   await sweepNetworkSets(context, entries);
   forgetQuestions(context, dnsAddresses(entries.all), answering(sending));
+}
+
+/**
+ * Slots whose proxies get a zone for what they open, by family, having noted what they have open. Ahead of every rule for which the kernel begins
+ * to track connections: it takes up what is open by the packet that comes first, whichever way that goes, and should find at once
+ * which of the two ways has a zone.
+ */
+async function proxiesToAdmit(context: NodeContext, sending: Sending): Promise<ReadonlyMap<Family, readonly number[]>> {
+  const admitted = new Map<Family, readonly number[]>();
+  for (const family of context.families) {
+    const saved = await save(placeOf(context), { family });
+    const noting = slotsWithoutZone(saved, context.layout, sending.slots.keys());
+    if (noting.length === 0) continue;
+    await notePlain(context, sending.slots, { family, noting });
+    admitted.set(family, noting);
+  }
+  return admitted;
+}
+
+/**
+ * Before what a proxy opens gets a zone: what is open already has none, if another backend has led it there, and would be another connection by
+ * one. First every SYN is noted, then what is open, so that none is missed; whoever does it a second time notes the same.
+ */
+async function admitProxies(
+  context: NodeContext,
+  sending: Sending,
+  networks: readonly ExcludedNetwork[],
+  admitted: ReadonlyMap<Family, readonly number[]>,
+): Promise<void> {
+  for (const [family, noting] of admitted) {
+    await ensureRules(placeOf(context), rulesetOf(context, family, sending, networks, noting));
+    await notePlain(context, sending.slots, { family, noting });
+  }
 }
 
 /** Brings the rules alone up to date: after a proxy has changed, or what is excluded. */
@@ -81,25 +122,34 @@ export interface NodeReading {
   /** What lifts frames of bridges. */
   readonly lift: TableListing;
   readonly rules: ReadonlyMap<Family, SavedRules>;
+  /** Rules of routing, whoever made them. */
+  readonly routing: ReadonlyMap<Family, readonly IpRule[]>;
+  /** Routes of our tables, whoever made them, and of the table main our own. */
+  readonly routes: readonly Route[];
 }
 
 export async function readNode(context: NodeContext): Promise<NodeReading> {
   const rules = new Map<Family, SavedRules>();
-  for (const family of context.families) rules.set(family, await save(placeOf(context), { family }, true));
-  return { entries: await readEntries(context), lift: await readLift(context), rules };
+  const routing = new Map<Family, readonly IpRule[]>();
+  for (const family of context.families) {
+    rules.set(family, await save(placeOf(context), { family }, true));
+    routing.set(family, await ipRules(family, { signal: context.signal }));
+  }
+  const entries = await readEntries(context);
+  return { entries, lift: await readLift(context), rules, routing, routes: readRoutes(context) };
 }
 
 export async function sharedProblems(
   context: NodeContext,
   { slots, active }: Sending,
-  { entries, lift, rules: saved }: NodeReading,
+  { entries, lift, rules: saved, routing, routes }: NodeReading,
 ): Promise<string[]> {
   const rules = [...saved].map(([family, found]) =>
     ruleProblems(placeOf(context), rulesetOf(context, family, { slots, active }, entries.networks()), found),
   );
   const shared = wantedRoutes(context, slots, []);
   const members = new Set(entries.addresses().keys());
-  const leftOver = ownRoutes(context).filter(({ dst }) => !members.has(dst.replace(/\/\d+$/, "")));
+  const leftOver = routes.filter((route) => isOurs(route) && !members.has(route.dst.replace(/\/\d+$/, "")));
   return [
     ...[...entries.missingSets, ...missingAnswered(context, slots, entries.names)].map(
       (name) => `set ${name} is missing`,
@@ -113,7 +163,7 @@ export async function sharedProblems(
     ...liftProblems(context, lift),
     ...[...slots].flatMap(([slot, identity]) => portProblem(() => proxyPort(slot, identity), lift)),
     ...(await tunnelProblems(context, "node", node(context), remoteOf({ slots, active }))),
-    ...(await hostRuleProblems(context, slots)),
+    ...hostRuleProblems(context, slots, routing),
     ...routeProblems(shared, leftOver),
   ];
 }
@@ -123,16 +173,31 @@ function missingAnswered({ families }: NodeContext, slots: Sending["slots"], nam
   return wanted.filter((name) => !names.has(name));
 }
 
-/** Removes everything of the node's side: what leads first, what stops last. */
-export async function removeShared(context: NodeContext): Promise<void> {
+/**
+ * Removes everything of the node's side: what leads first, what stops last. `staying`: the proxies whose connections go on in their zones, by another
+ * backend; the rules for those stay.
+ */
+export async function removeShared(
+  context: NodeContext,
+  staying: ReadonlyMap<number, SlotIdentity> = new Map(),
+): Promise<void> {
+  // Nobody is a member any more, and an agent may die here: what is not marked any more needs no route of ours, and nothing stops it.
+  if (staying.size > 0) await standBy(context, staying);
   await removeHostRules(context);
   for (const route of ownRoutes(context)) deleteRoute(undefined, route);
   await removeTunnels(context, node(context));
-  await removeRules(placeOf(context));
+  if (staying.size === 0) await removeRules(placeOf(context));
   await removeLift(context);
   await removeNatIdentity(context);
   clearConnectionMarks(context);
-  await destroySets(context);
+  await destroySets(context, setsOfZones(staying.keys()));
+}
+
+async function standBy(context: NodeContext, staying: ReadonlyMap<number, SlotIdentity>): Promise<void> {
+  for (const family of context.families) {
+    const { layout, slots } = hostInput(context, family, staying, undefined, []);
+    await ensureRules(placeOf(context), standbyRules(family, layout, slots));
+  }
 }
 
 export function placeOf({ flavour, printed, signal }: NodeContext): RulesPlace {
@@ -144,8 +209,9 @@ function rulesetOf(
   family: Family,
   { slots, active }: Sending,
   networks: readonly ExcludedNetwork[],
+  noting: readonly number[] = [],
 ): Ruleset {
-  return hostRules(hostInput(context, family, slots, active, networks));
+  return hostRules(hostInput(context, family, slots, active, networks, noting));
 }
 
 function remoteOf({ slots, active }: Sending): string | undefined {

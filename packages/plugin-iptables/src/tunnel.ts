@@ -20,6 +20,10 @@ const MACS = {
   proxy: { outbound: "02:4d:52:00:02:01", inbound: "02:4d:52:00:02:02" },
 } as const;
 
+/** Whether an Ethernet address is one that only our tunnels have. */
+export const isTunnelMac = (mac: string): boolean =>
+  Object.values(MACS).some(({ outbound, inbound }) => mac === outbound || mac === inbound);
+
 const KINDS: readonly TunnelKind[] = ["geneve", "vxlan"];
 const DIRECTIONS = ["outbound", "inbound"] as const;
 type Direction = (typeof DIRECTIONS)[number];
@@ -112,7 +116,8 @@ export async function tunnelProblems(
   remote: string | undefined,
 ): Promise<string[]> {
   const where = { netns: netns.fd, signal: context.signal };
-  const present = await ipLinks(where);
+  // Not all: a node with many pods has as many links.
+  const present = await ipLinks({ ...where, type: context.tunnel });
   const problems: string[] = [];
   for (const direction of DIRECTIONS) {
     const device = deviceOf(context, end, direction, remote);
@@ -179,8 +184,8 @@ async function ensureNeighbours(context: NodeContext): Promise<void> {
 
 async function missingNeighbours({ layout, families, signal }: NodeContext) {
   const missing = [];
+  const present = await ipNeighbours({ signal });
   for (const family of families) {
-    const present = await ipNeighbours(family, { signal });
     const gateway = layout.gateways[family];
     for (const direction of DIRECTIONS) {
       const name = layout.links[direction];

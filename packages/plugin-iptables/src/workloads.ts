@@ -21,6 +21,7 @@ import {
   readEntries,
 } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
+import { forgetKept } from "./open-connections.ts";
 import { netnsOf } from "./proxy-slots.ts";
 import type { ExcludedNetwork } from "./rules/host-input.ts";
 import { addressesInUse, leavingOf, missingOf, type Plan, planOf, staleEntries } from "./workload-plan.ts";
@@ -128,6 +129,7 @@ export class Workloads {
   async #leave(entries: readonly MemberEntry[]): Promise<void> {
     await this.#write(inOrderOfLeaving(entries).map(deleteLine));
     forgetQuestions(this.#context, dnsAddresses(entries));
+    await forgetKept(this.#context, this.#context.notes.slots(), addressesOf(entries));
     this.#removeRoutes(addressesOf(entries));
   }
 
@@ -166,7 +168,7 @@ export class Workloads {
     for (const family of families) {
       const own = addresses.filter((address) => familyOf(address) === family);
       if (own.length === 0) continue;
-      const wanted = own.flatMap((address) => memberRoutes(this.#context, address));
+      const wanted = memberRoutes(this.#context, own);
       ensureRoutes(wanted, routes(undefined, { family, table: layout.tables.inbound }));
     }
   }

@@ -21,6 +21,9 @@ import { listNames, type Ownership } from "./config-directory.ts";
 /** Whoever looks for network configurations or plugins takes no such name. */
 const TEMPORARY = /^\.millrace-[0-9a-f]{16}\.tmp$/;
 
+/** Whether a file is one that a crash left half written. */
+export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
+
 const temporaryBeside = (path: string): string =>
   join(dirname(path), `.millrace-${randomBytes(8).toString("hex")}.tmp`);
 

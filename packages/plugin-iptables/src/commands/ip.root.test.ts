@@ -63,7 +63,7 @@ test.each([4, 6] as const)("IPv%i: rules, routes and neighbours in numbers", asy
   expect(routes).toContainEqual(expect.objectContaining({ dst: "default", type: "6", metric: 4096 }));
   const everywhere = await ipRoutes(family, "all", at);
   expect(everywhere.filter(({ table }) => table === "15100")).toHaveLength(3);
-  expect(await ipNeighbours(family, { ...at, dev: "v0" })).toContainEqual(
+  expect(await ipNeighbours({ ...at, dev: "v0" })).toContainEqual(
     expect.objectContaining({ dst: gateway, lladdr: "02:00:00:00:00:01", state: ["PERMANENT"] }),
   );
 });

@@ -30,7 +30,9 @@ export async function ipBatch(
   await run("ip", args, { ...where, input: text.endsWith("\n") ? text : `${text}\n` });
 }
 
-export const ipLinks = (where: Where = {}): Promise<IpLink[]> => query(["link", "show"], ipLink, where);
+/** All links, or those of one type (ip-link(8)). */
+export const ipLinks = ({ type, ...where }: Where & { readonly type?: string } = {}): Promise<IpLink[]> =>
+  query(["link", "show", ...(type === undefined ? [] : ["type", type])], ipLink, where);
 
 /** Rules in the order in which they are asked. */
 export const ipRules = (family: Family, where: Where = {}): Promise<IpRule[]> =>
@@ -40,14 +42,9 @@ export const ipRules = (family: Family, where: Where = {}): Promise<IpRule[]> =>
 export const ipRoutes = (family: Family, table: number | "all", where: Where = {}): Promise<IpRoute[]> =>
   query([`-${family}`, "route", "show", "table", `${table}`], ipRoute, where);
 
-export const ipNeighbours = (family: Family, where: Where & { readonly dev?: string } = {}): Promise<IpNeighbour[]> => {
-  const { dev, ...options } = where;
-  return query(
-    [`-${family}`, "neigh", "show", "nud", "all", ...(dev === undefined ? [] : ["dev", dev])],
-    ipNeighbour,
-    options,
-  );
-};
+/** Those that nobody has to ask for, of both families: a node with many pods has many others. */
+export const ipNeighbours = ({ dev, ...where }: Where & { readonly dev?: string } = {}): Promise<IpNeighbour[]> =>
+  query(["neigh", "show", "nud", "permanent", ...(dev === undefined ? [] : ["dev", dev])], ipNeighbour, where);
 
 /** `-N`: numbers, whatever names /etc/iproute2 gives to tables and protocols. */
 async function query<T>(args: readonly string[], schema: z.ZodType<T>, where: Where): Promise<T[]> {

@@ -4,6 +4,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ipset: "ipset",
   nft: "nftables",
   nsenter: "util-linux",
+  setpriv: "util-linux",
   ss: "iproute2",
   unshare: "util-linux",
 };

@@ -1,3 +1,7 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
 import type { CommandError } from "./command-error.ts";
@@ -22,11 +26,13 @@ test("runs in a network namespace given by descriptor or path, with input", asyn
 
 test("a program that is not installed is told with its package, here and there", async () => {
   using there = new ScratchNetns();
-  for (const netns of [undefined, there.fd]) {
-    expect(await failure(run("ipset-that-is-not", ["list"], { netns }))).toMatchObject({
-      code: "ERR_COMMAND_MISSING",
-      message: expect.stringContaining("ipset-that-is-not is not installed: install the package"),
-    });
+  for (const netns of [undefined, there.fd, there.path]) {
+    for (const input of [undefined, ""]) {
+      expect(await failure(run("ipset-that-is-not", ["list"], { netns, input }))).toMatchObject({
+        code: "ERR_COMMAND_MISSING",
+        message: expect.stringContaining("ipset-that-is-not is not installed: install the package"),
+      });
+    }
   }
 });
 
@@ -48,6 +54,27 @@ test("a failure has the exact command, the exit code and all of standard error",
   });
   expect(error.message).toContain("one; two");
 });
+
+test("what is given an input does not outlive the process that started it, however that ends", async () => {
+  using there = new ScratchNetns();
+  const directory = mkdtempSync(join(tmpdir(), "millrace-run-"));
+  try {
+    const program = join(import.meta.dirname, "..", "testing", "run-forever.ts");
+    for (const netns of ["", there.path]) {
+      const file = join(directory, "pid");
+      const parent = spawn(process.execPath, ["--conditions=source", program, file, netns], { stdio: "inherit" });
+      await expect.poll(() => pidIn(file), { timeout: 60_000 }).toBeGreaterThan(0);
+      const pid = pidIn(file);
+      parent.kill("SIGKILL");
+      await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+      rmSync(file);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);
 
 test("past its deadline it is stopped", async () => {
   expect(await failure(run("sleep", ["60"], { deadline: 50 }))).toMatchObject({

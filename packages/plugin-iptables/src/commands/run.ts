@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
 import { errorMessage } from "@millrace/core";
+import { DIES_WITH_US } from "@millrace/host";
 import type { IptablesErrorCode } from "../errors.ts";
 import { CommandError } from "./command-error.ts";
 import { packageOf } from "./programs.ts";
@@ -26,7 +27,8 @@ const DEADLINE = 30_000;
 const CHILD_NETNS_FD = 3;
 
 /**
- * Runs a program to its end and resolves with what it printed. It never blocks the event loop.
+ * Runs a program to its end and resolves with what it printed. It never blocks the event loop. What changes something is
+ * told it as its input, and does not outlive this process; what only reads may: it is not worth the start of another program.
  *
  * The network namespace is entered by nsenter(1) and nothing else is, so that the program sees the agent's own files: `ip netns exec`
  * would mount another /sys. A descriptor is handed to the child, because Node opens all of its own with O_CLOEXEC.
@@ -37,8 +39,9 @@ const CHILD_NETNS_FD = 3;
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { netns, input, signal, deadline = DEADLINE } = options;
   const place = typeof netns === "number" ? `/proc/self/fd/${CHILD_NETNS_FD}` : netns;
-  const [file, ...rest] = place === undefined ? [program, ...args] : ["nsenter", `--net=${place}`, program, ...args];
-  const command = [file, ...rest].join(" ");
+  const words = place === undefined ? [program, ...args] : ["nsenter", `--net=${place}`, program, ...args];
+  const command = words.join(" ");
+  const [file = program, ...rest] = input === undefined ? words : [...DIES_WITH_US, ...words];
   const timeout = AbortSignal.timeout(deadline);
   const stop = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 
@@ -53,7 +56,7 @@ export async function run(program: string, args: readonly string[], options: Run
     return new CommandError(code, `${command}: ${why}${about}`, { command, line, ...more, stderr });
   };
 
-  const child = spawn(file as string, rest, {
+  const child = spawn(file, rest, {
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(typeof netns === "number" ? [netns] : [])],
     env: environment(),
     signal: stop,
@@ -65,7 +68,8 @@ export async function run(program: string, args: readonly string[], options: Run
     if (status.exitCode === 0) {
       throw fail("ERR_COMMAND_FAILED", "it ended before it had read its input", { stderr, cause: status.inputError });
     }
-    if (isMissing(status.exitCode, stderr)) throw fail("ERR_COMMAND_MISSING", missing(program), { stderr });
+    const absent = missingProgram(status.exitCode, stderr);
+    if (absent !== undefined) throw fail("ERR_COMMAND_MISSING", missing(absent), { stderr });
     const code = classify(stderr);
     throw fail(code, `${reason(stderr) || `exit code ${status.exitCode}`}${ADVICE[code] ?? ""}`, { stderr, ...status });
   } catch (error) {
@@ -73,7 +77,7 @@ export async function run(program: string, args: readonly string[], options: Run
     if (signal?.aborted) throw fail("ERR_ABORTED", "stopped, because the agent stops", { cause: signal.reason });
     if (timeout.aborted) throw fail("ERR_COMMAND_TIMEOUT", `stopped after ${deadline} ms`, { cause: error });
     const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
-    if (isAbsent) throw fail("ERR_COMMAND_MISSING", missing(file as string), { cause: error });
+    if (isAbsent) throw fail("ERR_COMMAND_MISSING", missing(file), { cause: error });
     throw fail("ERR_COMMAND_FAILED", errorMessage(error), { cause: error });
   }
 }
@@ -112,9 +116,9 @@ function environment(): NodeJS.ProcessEnv {
   return { ...ENVIRONMENT, LC_ALL: "C", PATH: `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin` };
 }
 
-/** nsenter(1) ends with 127 when it finds no such program (util-linux, include/exitcodes.h, EX_EXEC_ENOENT). */
-function isMissing(exitCode: number, stderr: string): boolean {
-  return exitCode === 127 && stderr.startsWith("nsenter: failed to execute");
+/** Both end with 127 when they find no such program (util-linux, include/exitcodes.h, EX_EXEC_ENOENT), and name it. */
+function missingProgram(exitCode: number, stderr: string): string | undefined {
+  return exitCode === 127 ? /^(?:setpriv|nsenter): failed to execute ([^:]+): /.exec(stderr)?.[1] : undefined;
 }
 
 function missing(program: string): string {

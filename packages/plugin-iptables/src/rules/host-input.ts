@@ -11,6 +11,8 @@ export interface RuleSlot {
   readonly isBridged: boolean;
   /** The proxy's own addresses of this family. */
   readonly addresses: readonly string[];
+  /** What the proxy opens is noted as being without a zone: the step before it gets one. */
+  readonly isNoting?: boolean;
 }
 
 /** A network that some members' connections are not captured to, or from. Which members is in a set of its own. */
@@ -75,6 +77,10 @@ export const notMark = (value: string): string => `-m mark ! --mark ${value}`;
 export const connmark = (value: string): string => `-m connmark --mark ${value}`;
 export const setMark = (value: string): string => `-j MARK --set-xmark ${value}`;
 export const setConnmark = (value: string): string => `-j CONNMARK --set-xmark ${value}`;
+
+/** Membership of one of the sets of what another backend has begun; `dimensions` as in ipset(8). */
+export const isKept = (set: string, dimensions: "src,src,dst" | "dst,dst,src"): string =>
+  `-m set --match-set ${set} ${dimensions}`;
 
 /** The SYN that asks for a connection, and nothing else (RFC 9293, section 3.5). */
 export const SYN = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";

@@ -1,4 +1,4 @@
-import { answeredSet, PREFIX } from "../layout.ts";
+import { answeredSet, keptSets, PREFIX } from "../layout.ts";
 import {
   activeSlot,
   connmark,
@@ -8,6 +8,7 @@ import {
   type HostInput,
   icmpError,
   inSet,
+  isKept,
   isOpen,
   mark,
   NOT_SYN,
@@ -137,6 +138,12 @@ function tcpRules({ family, layout, slots, ...rest }: HostInput): string[] {
     slots.map(({ index }) => {
       const answered = `-m set --match-set ${answeredSet(family, index)} src,src,dst`;
       return `${NOT_SYN} ${answered} -g ${CHAINS.direct(index)}`;
+    }),
+    // What another backend has begun conntrack is kept from.
+    slots.flatMap(({ index }) => {
+      const kept = keptSets(family, index);
+      const packets = [isKept(kept.out, "src,src,dst"), isKept(kept.in, "dst,dst,src")];
+      return packets.map((packet) => `${NOT_SYN} ${packet} -g ${CHAINS.direct(index)}`);
     }),
     [...sentByMember(family), mark(marks.arrived)].map((sent) => `${sent} -g ${CHAINS.from}`),
     `${toMember(family)} -g ${CHAINS.to}`,

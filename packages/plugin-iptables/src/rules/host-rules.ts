@@ -1,7 +1,18 @@
 import type { Family } from "linux-ts";
-import { PREFIX, PROXY_PORTS } from "../layout.ts";
+import { keptSets, type Layout, PREFIX, PROXY_PORTS } from "../layout.ts";
 import { filterChains } from "./host-filter.ts";
-import { activeSlot, fromSlot, type HostInput, inSet, mark, sentByMember } from "./host-input.ts";
+import {
+  activeSlot,
+  fromSlot,
+  type HostInput,
+  inSet,
+  isKept,
+  mark,
+  NOT_SYN,
+  type RuleSlot,
+  SYN,
+  sentByMember,
+} from "./host-input.ts";
 import { mangleChains } from "./host-mangle.ts";
 import { type Chain, lines, type Ruleset } from "./ruleset.ts";
 
@@ -24,8 +35,16 @@ function rawChains(input: HostInput): Chain[] {
       rules: lines(
         // Proxies answer over their veth, never through the tunnel.
         [links.outbound, links.inbound].map((link) => `-i ${link} -j DROP`),
-        // A proxy may use the very addresses and ports of the connection it serves; its own is another one.
-        slots.map((slot) => `${fromSlot(slot, layout)} -p tcp -j CT --zone-orig ${zone(slot.index)}`),
+        slots.flatMap((slot) => sentByProxy(input, slot)),
+        slots.flatMap(({ index }) => {
+          const kept = keptSets(family, index);
+          return [
+            `${NOT_SYN} ${isKept(kept.out, "src,src,dst")} -j CT --notrack`,
+            `${NOT_SYN} ${isKept(kept.in, "dst,dst,src")} -j CT --notrack`,
+            // What the proxy has without a zone is not this one, though the addresses and ports may be the same.
+            `-p tcp ${isKept(kept.plain, "src,src,dst")} -j CT --zone-orig ${zone(index)}`,
+          ];
+        }),
         // Others' `NOTRACK` behind, as NodeLocal DNSCache has it for its address, would keep them from being translated.
         activeSlot(input) &&
           ["udp", "tcp"].flatMap((protocol) =>
@@ -40,6 +59,32 @@ function rawChains(input: HostInput): Chain[] {
       rules: slots.map(({ device }) => `-o ${device} -p udp -m udp --dport ${port} -j CT --notrack`),
     },
   ];
+}
+
+/** What a proxy sends, ahead of conntrack. It ends here. */
+function sentByProxy({ family, layout }: HostInput, slot: RuleSlot): string[] {
+  const from = fromSlot(slot, layout);
+  const kept = keptSets(family, slot.index);
+  return [
+    `${from} ${NOT_SYN} ${isKept(kept.out, "dst,dst,src")} -j CT --notrack`,
+    `${from} ${NOT_SYN} ${isKept(kept.in, "src,src,dst")} -j CT --notrack`,
+    slot.isNoting
+      ? `${from} ${SYN} -j SET --add-set ${kept.plain} src,src,dst --exist`
+      : zoneRule(layout, family, slot),
+    `${from} -p tcp -j RETURN`,
+  ];
+}
+
+/** A proxy may use the very addresses and ports of the connection it serves; its own is another one. */
+export function zoneRule(layout: Layout, family: Family, slot: RuleSlot): string {
+  const isPlain = `-m set ! --match-set ${keptSets(family, slot.index).plain} src,src,dst`;
+  return `${fromSlot(slot, layout)} -p tcp ${isPlain} -j CT --zone-orig ${layout.zone(slot.index)}`;
+}
+
+/** What stays of the rules when another backend has taken everything over: the zones of what the proxies have open. */
+export function standbyRules(family: Family, layout: Layout, slots: readonly RuleSlot[]): Ruleset {
+  const rules = slots.map((slot) => zoneRule(layout, family, slot));
+  return { family, chains: [{ table: "raw", name: `${PREFIX}-PRE`, hook: "PREROUTING", rules }] };
 }
 
 /** Questions to nameservers of those whose questions are captured. */

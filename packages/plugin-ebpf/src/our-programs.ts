@@ -1,0 +1,32 @@
+import { errorCode } from "@millrace/core";
+import { BpfMap, BpfProgram } from "libbpf-ts";
+import { PROGRAMS } from "./layout.ts";
+
+/** Every program of ours counts its verdicts here (bpf/include/verdict.h). */
+const COUNTERS = "counters";
+
+/**
+ * Whether a program is ours, by its name and a map that it uses: Istio's own eBPF redirection had an `app_inbound` and an `app_outbound`
+ * too (istio 1.18 and 1.20, tools/istio-cni-ebpf), and no such map. Undefined for one that is gone by now.
+ */
+export function ourProgram(id: number): string | undefined {
+  try {
+    using program = BpfProgram.byId(id);
+    const { name, mapIds } = program.info;
+    const isOurs = PROGRAMS.some((ours) => ours === name) && mapIds.some((map) => mapName(map) === COUNTERS);
+    return isOurs ? name : undefined;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function mapName(id: number): string | undefined {
+  try {
+    using map = BpfMap.byId(id);
+    return map.info.name;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
