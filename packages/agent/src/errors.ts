@@ -38,7 +38,7 @@ const KINDS = {
   },
   ERR_LOCK_PATH: {
     exit: EXIT.usage,
-    hint: "It was left alone. Remove it, or name another directory with --sockets-admin: the lock is beside the socket.",
+    hint: "It was left alone. Remove it, or name other places: a lock is beside the admin socket (--sockets-admin), another is the journal (--paths-journal).",
   },
   ERR_AMBIENT_CONFIG_PATH: {
     exit: EXIT.usage,
@@ -62,14 +62,46 @@ const KINDS = {
       "Members stay captured by it meanwhile. Give it back what it lacks, name it by redirectMode, or let `millrace uninstall` remove " +
       "it where it can run; after a reboot nothing of it is left.",
   },
+  ERR_FLOW_INVALID: {
+    exit: EXIT.usage,
+    hint: "`millrace explain --help` has examples.",
+  },
+  ERR_POD_UNKNOWN: {
+    exit: EXIT.usage,
+    hint: "Give it as namespace/name or by its uid; `millrace status` lists the pods of this node.",
+  },
+  ERR_SWITCH_REFUSED: {
+    exit: EXIT.conflict,
+    hint: "Nothing was changed. `millrace status` shows what serves, and what is under way.",
+  },
+  ERR_SWITCH_FAILED: {
+    exit: EXIT.unhealthy,
+    hint: "What had moved has gone back, or is going back: see `millrace status`. `millrace log` has every step.",
+  },
   ERR_NO_EVENT_LOG: {
     exit: EXIT.usage,
     hint: "Has an agent run here? Give the log's place with --event-log-path, or the agent's configuration with --config.",
+  },
+  ERR_ACCEPT_LOG: {
+    exit: EXIT.usage,
+    hint: "Export it first: millrace log export --event-log-path FILE > incident.jsonl",
+  },
+  ERR_ACCEPT_INCOMPLETE: {
+    exit: EXIT.usage,
+    hint: "What was decided about a log with holes cannot be recorded. Export it again, or start at a snapshot.",
+  },
+  ERR_EXPORT_SINCE: {
+    exit: EXIT.usage,
+    hint: "Give the number of an event, a time such as 2026-01-02T03:04:05Z, or how long before the newest event: 30m, 2h, 1d.",
   },
 } as const satisfies Record<string, ErrorKind>;
 
 export type AgentErrorCode = keyof typeof KINDS;
 export const AGENT_ERROR_CODES = Object.keys(KINDS) as readonly AgentErrorCode[];
+
+export function isAgentErrorCode(code: string): code is AgentErrorCode {
+  return Object.hasOwn(KINDS, code);
+}
 
 /** A failure with a stable code, an exit code and a next step. */
 export class AgentError extends Error {

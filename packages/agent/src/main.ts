@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 import { Interruption } from "./cli/interruption.ts";
 import { Output } from "./cli/output.ts";
 import { buildProgram } from "./cli/program.ts";

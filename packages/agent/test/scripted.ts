@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { definePlugin, type Observation, type Proxies, type Workload } from "@millrace/core";
 import { z } from "zod";
 
 /**
  * A backend that touches no kernel and does as it is told by files in a directory, so that a test can have what a real kernel does
- * once in a blue moon: `<name>.open-fails`, `.apply-fails` and `.uninstall-fails` hold an error code, `.incapable` why it cannot,
+ * once in a blue moon: `<name>.open-fails`, `.apply-fails`, `.observe-fails` and `.uninstall-fails` hold an error code, `.open-waits` and `.apply-waits` are there as long as opening
+ * and applying take, `.incapable` why it cannot,
  * `.observe` the problems that each workload shows. `<name>.kernel` stands for the kernel: the workloads that it redirects.
  */
 export function scripted(name: string) {
@@ -27,6 +29,7 @@ export function scripted(name: string) {
       let nodeAddresses: readonly string[] = [];
 
       function observe(): Observation {
+        fail("observe-fails");
         const problems = told("observe")?.split("\n") ?? [];
         const all = [...(proxies.active ? [{ proxy: proxies.active, role: "active" as const }] : [])];
         return {
@@ -52,6 +55,7 @@ export function scripted(name: string) {
         },
         open: async () => {
           fail("open-fails");
+          while (told("open-waits") !== undefined) await sleep(20);
           return {
             useProxies: async (wanted) => {
               proxies = wanted;
@@ -61,6 +65,7 @@ export function scripted(name: string) {
             },
             apply: async (workload) => {
               fail("apply-fails");
+              while (told("apply-waits") !== undefined) await sleep(20);
               workloads.set(workload.uid, workload);
               keep();
             },

@@ -1,8 +1,12 @@
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { AgentError } from "../errors.ts";
+import { AgentError, isAgentErrorCode } from "../errors.ts";
+import type { ExplainQuery } from "../explain/explain-pod.ts";
+import { explainParameters } from "../explain/explain-query.ts";
+import { type ExplanationDocument, explanationSchema } from "../explain/explanation-document.ts";
 import { type Status, statusSchema } from "../status/status-document.ts";
+import { type SwitchAnswer, type SwitchRequest, switchAnswerSchema } from "../status/switch-document.ts";
 
 const failureSchema = z.object({ code: z.string(), message: z.string() });
 
@@ -49,12 +53,23 @@ export class AdminClient {
 
   /** The last known status. Throws `ERR_AGENT_NOT_RUNNING`, `ERR_AGENT_STUCK`, `ERR_NOT_PERMITTED`, `ERR_AGENT_ANSWER`. */
   async status(): Promise<Status> {
-    return this.#parse(await this.#call("GET", "/status", this.#timeoutMs));
+    return parse(statusSchema, "status", await this.#call("GET", "/status", this.#timeoutMs));
   }
 
   /** As {@link status}, after a fresh reading of the kernel. */
   async observe(): Promise<Status> {
-    return this.#parse(await this.#call("POST", "/observe", OBSERVE_TIMEOUT_MS));
+    return parse(statusSchema, "status", await this.#call("POST", "/observe", OBSERVE_TIMEOUT_MS));
+  }
+
+  /** Why a pod is redirected or not, and what becomes of a flow. Throws `ERR_POD_UNKNOWN` besides. */
+  async explain(query: ExplainQuery): Promise<ExplanationDocument> {
+    const path = `/explain?${explainParameters(query)}`;
+    return parse(explanationSchema, "explanation", await this.#call("GET", path, OBSERVE_TIMEOUT_MS));
+  }
+
+  /** Asks for a switch to another backend. Throws the agent's refusal, by its code. */
+  async switchTo(request: SwitchRequest): Promise<SwitchAnswer> {
+    return parse(switchAnswerSchema, "switch", await this.#call("POST", "/switch", OBSERVE_TIMEOUT_MS, request));
   }
 
   /**
@@ -71,13 +86,7 @@ export class AdminClient {
     }
   }
 
-  #parse(body: unknown): Status {
-    const parsed = statusSchema.safeParse(body);
-    if (parsed.success) return parsed.data;
-    throw new AgentError("ERR_AGENT_ANSWER", `the agent's answer is not a status: ${z.prettifyError(parsed.error)}`);
-  }
-
-  async #call(method: "GET" | "POST", path: string, timeoutMs: number): Promise<unknown> {
+  async #call(method: "GET" | "POST", path: string, timeoutMs: number, content?: object): Promise<unknown> {
     const signal = AbortSignal.timeout(timeoutMs);
     const { promise, resolve, reject } = Promise.withResolvers<{ code: number; body: string }>();
     const failed = (error: NodeJS.ErrnoException) => {
@@ -89,7 +98,7 @@ export class AdminClient {
       text(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), failed);
     })
       .on("error", failed)
-      .end();
+      .end(content === undefined ? undefined : JSON.stringify(content));
     const { code, body } = await promise;
     let json: unknown;
     try {
@@ -100,7 +109,20 @@ export class AdminClient {
     if (code === 200) return json;
     if (code === 403) throw new AgentError("ERR_NOT_PERMITTED", `the agent at ${this.#path} answers root only`);
     const failure = failureSchema.safeParse(json);
+    if (failure.success && (content !== undefined || failure.data.code === "ERR_POD_UNKNOWN")) {
+      const { code: reason, message } = failure.data;
+      if (isAgentErrorCode(reason)) throw new AgentError(reason, message);
+      throw Object.assign(new Error(message), { code: reason });
+    }
     const reason = failure.success ? `${failure.data.code}: ${failure.data.message}` : `HTTP status ${code}`;
     throw new AgentError("ERR_AGENT_ANSWER", `the agent could not answer ${method} ${path}: ${reason}`);
   }
+}
+
+function parse<T extends z.ZodType>(schema: T, what: string, body: unknown): z.output<T> {
+  const { success, data, error } = schema.safeParse(body);
+  if (success) return data;
+  throw new AgentError("ERR_AGENT_ANSWER", `the agent's answer is no ${what}: ${z.prettifyError(error)}`, {
+    cause: error,
+  });
 }

@@ -1,14 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { AgentError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { ExplainQuery } from "../explain/explain-pod.ts";
+import { explainQuery } from "../explain/explain-query.ts";
+import type { ExplanationDocument } from "../explain/explanation-document.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../status/status-document.ts";
+import { type SwitchAnswer, type SwitchRequest, switchRequestSchema } from "../status/switch-document.ts";
 
 /** What the admin socket serves. */
 export interface AdminService {
   status(): Status;
   /** Reads the kernel now, then tells. */
   observe(): Promise<Status>;
+  /** Why a pod is redirected or not, and what becomes of a flow. Throws `ERR_POD_UNKNOWN`. */
+  explain(query: ExplainQuery): Promise<ExplanationDocument>;
+  /** Begins to move the node to another backend, or tells what that would be. */
+  switchTo(request: SwitchRequest): Promise<SwitchAnswer>;
 }
 
 export interface AdminServerOptions {
@@ -19,8 +30,16 @@ export interface AdminServerOptions {
   readonly peer: (socket: Socket) => { readonly uid: number; readonly pid: number };
 }
 
-type Handler = () => object | Promise<object>;
+interface Asked {
+  readonly parameters: URLSearchParams;
+  /** Undefined where there is none. */
+  readonly body: unknown;
+}
 
+type Handler = (asked: Asked) => object | Promise<object>;
+
+/** HTTP status of what is refused because of what was asked: no failure of the agent's. */
+const REFUSALS: Partial<Record<ExitCode, number>> = { [EXIT.usage]: 404, [EXIT.conflict]: 409 };
 const MAX_CONNECTIONS = 32;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -30,6 +49,11 @@ function answer(response: ServerResponse, code: number, body: object): void {
   response.end(text);
 }
 
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const body = await text(request);
+  return body === "" ? undefined : JSON.parse(body);
+}
+
 /**
  * HTTP over a UNIX socket, for root on this node only: the socket is 0600, and the peer's credentials are asked of the
  * kernel as well, because a socket can be handed on.
@@ -37,6 +61,8 @@ function answer(response: ServerResponse, code: number, body: object): void {
  * - `GET /healthz`: 200 while the agent's event loop turns. Says nothing of Kubernetes: a liveness probe must not depend on it.
  * - `GET /status`: the last known {@link Status}.
  * - `POST /observe`: reads the kernel first.
+ * - `GET /explain?pod=…`: why a pod is redirected or not; with a flow (see `explain-query.ts`) what becomes of it.
+ * - `POST /switch`: a {@link SwitchRequest}, answered before anything has moved.
  *
  * Errors are `{ "code", "message" }` with a matching HTTP status.
  */
@@ -51,11 +77,13 @@ export class AdminServer implements AsyncDisposable {
       "/healthz": { GET: () => ({ ok: true }) },
       "/status": { GET: () => service.status() },
       "/observe": { POST: () => service.observe() },
+      "/explain": { GET: ({ parameters }) => service.explain(explainQuery(parameters)) },
+      "/switch": { POST: ({ body }) => service.switchTo(switchRequestSchema.parse(body)) },
     };
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAlive: false }, (request, response) => {
+      if (this.#isRoot(request.socket, peer)) return void this.#serve(routes, request, response);
       request.resume();
-      if (this.#isRoot(request.socket, peer)) void this.#serve(routes, request, response);
-      else answer(response, 403, { code: "ERR_NOT_PERMITTED", message: "the admin socket is for root only" });
+      answer(response, 403, { code: "ERR_NOT_PERMITTED", message: "the admin socket is for root only" });
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
@@ -93,7 +121,8 @@ export class AdminServer implements AsyncDisposable {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const methods = Object.hasOwn(routes, request.url ?? "") ? routes[request.url ?? ""] : undefined;
+    const [path = "", query] = (request.url ?? "").split("?", 2);
+    const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
     if (methods === undefined) {
       answer(response, 404, {
         code: "ERR_NOT_FOUND",
@@ -108,10 +137,15 @@ export class AdminServer implements AsyncDisposable {
       return;
     }
     try {
-      answer(response, 200, await handler());
+      answer(response, 200, await handler({ parameters: new URLSearchParams(query), body: await bodyOf(request) }));
     } catch (error) {
-      this.#log.error({ err: error, path: request.url }, "admin request failed");
       const { code = "ERR_UNEXPECTED", message } = describeError(error);
+      const refused = error instanceof AgentError ? REFUSALS[error.exit] : undefined;
+      if (refused !== undefined) {
+        answer(response, refused, { code, message });
+        return;
+      }
+      this.#log.error({ err: error, path: request.url }, "admin request failed");
       answer(response, 500, { code, message });
     }
   }

@@ -4,8 +4,12 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentError } from "../errors.ts";
+import type { ExplainQuery } from "../explain/explain-pod.ts";
+import type { ExplanationDocument } from "../explain/explanation-document.ts";
 import { createLogger } from "../logging/logger.ts";
 import { STATUS_VERSION, type Status } from "../status/status-document.ts";
+import type { SwitchRequest } from "../status/switch-document.ts";
 import { AdminClient } from "./admin-client.ts";
 import { AdminServer, type AdminServerOptions } from "./admin-server.ts";
 
@@ -24,6 +28,16 @@ const status: Status = {
   maps: {},
 };
 
+function explained(pod: string): ExplanationDocument {
+  if (pod !== "shop/web") throw new AgentError("ERR_POD_UNKNOWN", `the agent knows no pod ${pod} on this node`);
+  return {
+    pod: { uid: "u", namespace: "shop", name: "web", addresses: [] },
+    membership: "not-member",
+    reason: "hostNetwork",
+    subjects: ["pod/u"],
+  };
+}
+
 let directory: string;
 let path: string;
 const log = createLogger({ format: "text", level: "silent" });
@@ -34,8 +48,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+const switchTo = async ({ to, dryRun }: SwitchRequest) => {
+  if (to === "busy") throw new AgentError("ERR_SWITCH_REFUSED", "the switch was refused: another is under way");
+  return { from: "ebpf", to, summary: "can", steps: [], isBegun: !dryRun };
+};
+
 function serve(changes: Partial<AdminServerOptions> = {}) {
-  const service = { status: () => status, observe: async () => ({ ...status, counters: { fresh: 1 } }) };
+  const service = {
+    status: () => status,
+    observe: async () => ({ ...status, counters: { fresh: 1 } }),
+    explain: async ({ pod }: ExplainQuery) => explained(pod),
+    switchTo,
+  };
   return AdminServer.listen({ path, service, log, peer: () => ({ uid: 0, pid: 1 }), ...changes });
 }
 
@@ -88,10 +112,48 @@ test("unknown paths and wrong methods are named as such", async () => {
   expect(await raw("POST", "/status")).toEqual({ code: 405, allow: "GET" });
 });
 
+test("explains a pod, and says that it does not know another", async () => {
+  const asked: ExplainQuery[] = [];
+  const service = {
+    status: () => status,
+    observe: async () => status,
+    explain: async (query: ExplainQuery) => {
+      asked.push(query);
+      return explained(query.pod);
+    },
+    switchTo,
+  };
+  await using _server = await serve({ service });
+  const client = new AdminClient(path);
+  const flow = { protocol: "tcp", direction: "inbound", peer: "2001:2::1", port: 80 } as const;
+  expect(await client.explain({ pod: "shop/web", flow })).toEqual(explained("shop/web"));
+  await client.explain({ pod: "shop/web" });
+  expect(asked).toEqual([{ pod: "shop/web", flow }, { pod: "shop/web" }]);
+  await expect(client.explain({ pod: "shop/&other=1" })).rejects.toMatchObject({
+    code: "ERR_POD_UNKNOWN",
+    message: "the agent knows no pod shop/&other=1 on this node",
+  });
+  expect(await raw("GET", "/explain")).toMatchObject({ code: 404 });
+  expect(await raw("POST", "/explain?pod=x")).toEqual({ code: 405, allow: "GET" });
+});
+
+test("a switch is asked for with what is wanted, and a refusal comes back by its own code", async () => {
+  await using _server = await serve();
+  const client = new AdminClient(path);
+  expect(await client.switchTo({ to: "iptables", dryRun: true })).toMatchObject({ to: "iptables", isBegun: false });
+  await expect(client.switchTo({ to: "busy", dryRun: false })).rejects.toMatchObject({
+    code: "ERR_SWITCH_REFUSED",
+    message: "the switch was refused: another is under way",
+  });
+  await expect(client.switchTo({ to: "", dryRun: false })).rejects.toThrow();
+});
+
 test("a failure inside the agent is told with its code", async () => {
   const service = {
     status: () => status,
+    explain: async ({ pod }: ExplainQuery) => explained(pod),
     observe: () => Promise.reject(Object.assign(new Error("map is gone"), { code: "ENOENT" })),
+    switchTo,
   };
   await using _server = await serve({ service });
   await expect(new AdminClient(path).observe()).rejects.toMatchObject({
@@ -145,7 +207,12 @@ test.each<[string, (socket: Socket) => void, string]>([
 });
 
 test("an answer of another shape is refused", async () => {
-  const service = { status: () => ({ ...status, statusVersion: 2 }) as unknown as Status, observe: async () => status };
+  const service = {
+    status: () => ({ ...status, statusVersion: 2 }) as unknown as Status,
+    observe: async () => status,
+    explain: async ({ pod }: ExplainQuery) => explained(pod),
+    switchTo,
+  };
   await using _server = await serve({ service });
-  await expect(new AdminClient(path).status()).rejects.toThrow(/not a status.*statusVersion/s);
+  await expect(new AdminClient(path).status()).rejects.toThrow(/no status.*statusVersion/s);
 });

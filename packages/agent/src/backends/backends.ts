@@ -22,8 +22,8 @@ export interface Backends {
   readonly plugins: readonly Plugin[];
   /** Throws what making it threw, each time. */
   create(plugin: Plugin): RedirectionBackend;
-  /** The one that serves: see core's `selectBackend`. */
-  select(): Promise<Selection>;
+  /** The one that serves, by the configured mode or this one: see core's `selectBackend`. */
+  select(mode?: string): Promise<Selection>;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function loadBackends(setup: Setup, log: Logger, signal: AbortSigna
     return result.backend;
   };
   for (const { error } of made.values()) if (describeError(error).code === "ERR_PLUGIN_CONFIG_INVALID") throw error;
-  return { plugins, create, select: () => selectBackend({ redirectMode, plugins, create }) };
+  return { plugins, create, select: (mode = redirectMode) => selectBackend({ redirectMode: mode, plugins, create }) };
 }
 
 function attempt(make: () => RedirectionBackend): { readonly backend?: RedirectionBackend; readonly error?: unknown } {

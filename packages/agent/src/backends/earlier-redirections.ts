@@ -1,4 +1,4 @@
-import type { Observation, Plugin, Redirection, WorkloadUid } from "@millrace/core";
+import type { Observation, Plugin, Proxies, Redirection, WorkloadUid } from "@millrace/core";
 import { AgentError } from "../errors.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -26,14 +26,18 @@ export class EarlierRedirections implements AsyncDisposable {
   }
 
   /**
-   * Opens all of them but `serving`'s. Throws `ERR_EARLIER_REDIRECTION` when one cannot be opened: nobody could keep it up to date or
+   * Opens all of them but the first one's, which serves, and those of the others, which a switch has to do with. Throws `ERR_EARLIER_REDIRECTION` when one cannot be opened: nobody could keep it up to date or
    * take it away, so that its members would be half in the hands of either.
    */
-  static async open({ plugins, create }: Backends, used: UsedBackends, serving: string): Promise<EarlierRedirections> {
+  static async open(
+    { plugins, create }: Backends,
+    used: UsedBackends,
+    [serving, ...switching]: readonly [string, ...(string | undefined)[]],
+  ): Promise<EarlierRedirections> {
     const earlier = new EarlierRedirections(used);
     try {
-      for (const name of used.names().filter((noted) => noted !== serving)) {
-        const redirection = await open(name, plugins, create, serving);
+      for (const name of used.names().filter((noted) => noted !== serving && !switching.includes(noted))) {
+        const redirection = await openEarlier(name, plugins, create, serving);
         earlier.#all.push({ backend: name, redirection, observation: await redirection.observe() });
       }
       return earlier;
@@ -57,12 +61,13 @@ export class EarlierRedirections implements AsyncDisposable {
   }
 
   /** Uninstalls {@link next}; it stays the next one when that fails. */
-  async retireNext(log: Logger): Promise<void> {
+  async retireNext(log: Logger, inUse: Proxies): Promise<void> {
     const next = this.next;
     if (next === undefined) return;
     const { workloads, proxies } = next.observation;
-    await next.redirection.uninstall();
-    this.#used.forget(next.backend);
+    const left = await withdrawn(next.redirection, inUse);
+    // What open connections need is taken away when their proxy is gone: by a later run, or by an uninstallation.
+    if (left === "gone") this.#used.forget(next.backend);
     this.#all.shift();
     await next.redirection[Symbol.asyncDispose]();
     log.info(
@@ -89,7 +94,14 @@ export function takingOver(redirection: Redirection, earlier: EarlierRedirection
   };
 }
 
-async function open(
+async function withdrawn(redirection: Redirection, inUse: Proxies): Promise<"gone" | "standby"> {
+  if (redirection.withdraw !== undefined) return redirection.withdraw(inUse);
+  await redirection.uninstall();
+  return "gone";
+}
+
+/** Throws `ERR_EARLIER_REDIRECTION`. */
+export async function openEarlier(
   name: string,
   plugins: readonly Plugin[],
   create: Backends["create"],

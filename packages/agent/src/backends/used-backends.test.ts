@@ -20,6 +20,16 @@ test("notes outlive the process, not the boot", () => {
   expect(new UsedBackends(journal, "boot-2").names()).toEqual([]);
 });
 
+test("what is opened is noted before, and not any more where that failed, unless it was", async () => {
+  const used = new UsedBackends(journal, "boot-1");
+  const opened = await used.noted("ebpf", async () => used.names());
+  expect(opened).toEqual(["ebpf"]);
+  const fail = () => Promise.reject(new Error("no room"));
+  await expect(used.noted("iptables", fail)).rejects.toThrow("no room");
+  await expect(used.noted("ebpf", fail)).rejects.toThrow("no room");
+  expect(used.names()).toEqual(["ebpf"]);
+});
+
 test("what is forgotten is gone, and the journal with it once nothing is in it", () => {
   const used = new UsedBackends(journal, "boot-1");
   used.note("ebpf");

@@ -4,7 +4,7 @@ import { errorCode } from "@millrace/core";
 import { currentBootId, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
 
 /**
- * Which backends have a redirection in this kernel: one small file each in the journal, written before a workload is redirected and
+ * Which backends have a redirection in this kernel: one small file each in the journal, written before anything of it is there and
  * removed after the uninstall. An agent that serves by another backend than the one before it knows by this what it has to take away.
  */
 export class UsedBackends {
@@ -25,6 +25,21 @@ export class UsedBackends {
 
   note(name: string): void {
     if (!this.names().includes(name)) writeDurably(join(this.#directory, name), `${this.#bootId}\n`);
+  }
+
+  /**
+   * What is opened is noted before: opening makes the first objects, and an agent that dies by then must not leave them to nobody. Where
+   * opening failed nothing is there to note, unless it was before.
+   */
+  async noted<Opened>(name: string, open: () => Promise<Opened>): Promise<Opened> {
+    const wasNoted = this.names().includes(name);
+    this.note(name);
+    try {
+      return await open();
+    } catch (error) {
+      if (!wasNoted) this.forget(name);
+      throw error;
+    }
   }
 
   /** Also removes what earlier boots noted or a crash left half written, and the directories once they are empty. */

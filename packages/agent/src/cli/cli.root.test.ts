@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT, EXIT_MEANINGS } from "../exit-codes.ts";
+import { AS_NOBODY } from "../testing/as-nobody.ts";
 import { commandLine, environment, millrace, spawnMillrace } from "../testing/millrace.ts";
+import { recordedDay } from "../testing/recorded-day.ts";
 import { VERSION } from "../version.ts";
 
 let directory: string;
@@ -26,15 +28,26 @@ test("nothing asked for: help, on standard error", async () => {
   expect(stderr).toContain("Usage: millrace");
 });
 
-test.each(["", "agent", "doctor", "status", "log", "replay", "install", "uninstall", "version"])(
-  "help of %j has examples and every exit code",
-  async (command) => {
-    const { code, stdout } = await millrace(command === "" ? ["--help"] : [command, "--help"]);
-    expect(code).toBe(EXIT.ok);
-    expect(stdout).toContain("Examples:\n  millrace");
-    for (const [number, meaning] of EXIT_MEANINGS) expect(stdout).toContain(`  ${number}  ${meaning}`);
-  },
-);
+test.each([
+  "",
+  "agent",
+  "doctor",
+  "status",
+  "explain",
+  "verify-clean",
+  "log",
+  "log export",
+  "replay",
+  "switch",
+  "install",
+  "uninstall",
+  "version",
+])("help of %j has examples and every exit code", async (command) => {
+  const { code, stdout } = await millrace([...command.split(" ").filter((word) => word !== ""), "--help"]);
+  expect(code).toBe(EXIT.ok);
+  expect(stdout).toContain("Examples:\n  millrace");
+  for (const [number, meaning] of EXIT_MEANINGS) expect(stdout).toContain(`  ${number}  ${meaning}`);
+});
 
 test("version", async () => {
   expect((await millrace(["--version"])).stdout).toBe(`${VERSION}\n`);
@@ -95,6 +108,24 @@ test("log without a log", async () => {
   const { code, stderr } = await millrace(["log", "--event-log-path", join(directory, "none.db")]);
   expect(code).toBe(EXIT.usage);
   expect(stderr).toMatch(/^error ERR_NO_EVENT_LOG: /);
+});
+
+test("a log is replayed from a pipe, by somebody who may do nothing, and without any native module", async () => {
+  const log = file("day.jsonl", recordedDay().jsonl);
+  const piped = ["sh", "-c", `cat ${log} | "$@"`, "sh"];
+  const verify = await millrace(["replay", "--verify", "/dev/stdin"], {
+    prefix: [...piped, "setpriv", ...AS_NOBODY, "--"],
+  });
+  expect(verify).toMatchObject({ code: EXIT.ok, stdout: expect.stringMatching(/^14 events replayed: 3 intents/) });
+  const commands = ["sh", "-c", 'printf "n 4\\nq\\n" | "$@"', "sh"];
+  const stepped = await millrace(["replay", "--step", log], { prefix: commands });
+  expect(stepped.stdout).toMatch(/ decided +shop\/web-1 apply .*\n$/);
+  const trace = join(directory, "trace");
+  const strace = ["strace", "-f", "-o", trace, "-e", "trace=openat,bpf,socket"];
+  expect((await millrace(["replay", "--verify", log], { prefix: strace })).code).toBe(EXIT.ok);
+  expect(readFileSync(trace, "utf8")).not.toMatch(/\.node"|bpf\(|AF_NETLINK/);
+  const refused = await millrace(["replay", "--accept", "/dev/stdin"], { prefix: piped });
+  expect(refused.stderr).toMatch(/^error ERR_ACCEPT_LOG: \/dev\/stdin is no file/);
 });
 
 test("a reader that goes away is no error", async () => {

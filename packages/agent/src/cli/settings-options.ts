@@ -63,6 +63,8 @@ export interface Setup {
   readonly configuration: Configuration;
   /** Where names of plugins are looked up from: the directory of the configuration file, else the working directory. */
   readonly directory: string;
+  /** Reads it again, as it is by then; throws as {@link setupOf}. */
+  reload(): Setup;
 }
 
 /** Reads the configuration as the command's flags and the environment have it. Throws ERR_CONFIG_INVALID, ERR_CONFIG_UNREADABLE. */
@@ -80,5 +82,6 @@ export function setupOf(command: Command, io: Io): Setup {
   return {
     configuration: loadConfiguration({ file, environment: io.env, flags }),
     directory: file === undefined ? process.cwd() : dirname(resolve(file)),
+    reload: () => setupOf(command, io),
   };
 }

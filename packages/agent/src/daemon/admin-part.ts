@@ -1,16 +1,20 @@
 import type { Configuration, Part } from "@millrace/core";
 import { peerCredentials } from "linux-ts";
 import { AdminServer, type AdminService } from "../admin/admin-server.ts";
+import { type ExplainQuery, explainPod } from "../explain/explain-pod.ts";
+import type { ExplanationDocument } from "../explain/explanation-document.ts";
 import type { Logger } from "../logging/logger.ts";
 import { buildStatus } from "../status/build-status.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { Status } from "../status/status-document.ts";
+import type { SwitchAnswer, SwitchRequest } from "../status/switch-document.ts";
 import { VERSION } from "../version.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { ReconcilingPart } from "./reconciling-part.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
 import type { RetiringPart } from "./retiring-part.ts";
 import { Started } from "./started.ts";
+import type { Switcher } from "./switcher.ts";
 
 /** Serves the admin socket, from before there is a redirection: also an agent that waits for one can be asked why. */
 export class AdminPart implements Part, AdminService {
@@ -22,6 +26,7 @@ export class AdminPart implements Part, AdminService {
   readonly #retiring: RetiringPart;
   readonly #view: KernelView;
   readonly #log: Logger;
+  readonly #switcher: Switcher;
   readonly #server = new Started<AdminServer>("the admin socket");
 
   constructor(
@@ -30,6 +35,7 @@ export class AdminPart implements Part, AdminService {
     redirection: RedirectionPart,
     reconciling: ReconcilingPart,
     retiring: RetiringPart,
+    switcher: Switcher,
     view: KernelView,
     log: Logger,
   ) {
@@ -40,6 +46,7 @@ export class AdminPart implements Part, AdminService {
     this.#retiring = retiring;
     this.#view = view;
     this.#log = log.child({ component: "admin" });
+    this.#switcher = switcher;
   }
 
   async start(): Promise<void> {
@@ -53,10 +60,11 @@ export class AdminPart implements Part, AdminService {
   }
 
   status(): Status {
-    const { node, redirectMode, failurePolicy } = this.#configuration;
+    const { node, failurePolicy } = this.#configuration;
     const { state } = this.#engine.engine;
     const { backend, problem } = this.#redirection;
-    const { path, state: logState, lostEvents, reason } = this.#engine.eventLogStatus;
+    const { state: logState, ...eventLog } = this.#engine.eventLogStatus;
+    const lastSwitch = this.#switcher.status();
     return buildStatus({
       time: new Date().toISOString(),
       state,
@@ -66,7 +74,7 @@ export class AdminPart implements Part, AdminService {
         node: node.name,
         pid: process.pid,
         startedAt: state.agent?.startedAt ?? new Date(Date.now() - process.uptime() * 1000).toISOString(),
-        redirectMode,
+        redirectMode: this.#switcher.mode,
         failurePolicy,
         ...(backend !== undefined && { backend }),
         ...(state.backend !== undefined && {
@@ -75,8 +83,21 @@ export class AdminPart implements Part, AdminService {
         ...(problem !== undefined && { problem }),
       },
       earlier: this.#retiring.status(),
-      eventLog: { path, lastSeq: state.seq, state: logState, lostEvents, ...(reason !== undefined && { reason }) },
+      ...(lastSwitch !== undefined && { switch: lastSwitch }),
+      eventLog: { ...eventLog, lastSeq: state.seq, state: logState },
     });
+  }
+
+  explain(query: ExplainQuery): Promise<ExplanationDocument> {
+    const redirection = this.#redirection;
+    const { backend } = redirection;
+    const serving =
+      backend === undefined ? undefined : { backend, by: (name: string) => redirection.redirectionBy(name) };
+    return explainPod(this.#engine.engine.state, serving, query);
+  }
+
+  switchTo(request: SwitchRequest): Promise<SwitchAnswer> {
+    return this.#switcher.request(request);
   }
 
   async observe(): Promise<Status> {

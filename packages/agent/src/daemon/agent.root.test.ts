@@ -13,7 +13,7 @@ import { objects, PrivateNode } from "../testing/private-node.ts";
 const MEMBER = { "istio.io/dataplane-mode": "ambient" };
 
 /** A node with a member, a proxy and a pod of another namespace. */
-async function populated(settings: object = {}): Promise<PrivateNode> {
+async function populated(settings: Readonly<Record<string, unknown>> = {}): Promise<PrivateNode> {
   const node = await PrivateNode.create(settings);
   await node.addPod("web", "198.18.77.11");
   await node.addPod("other", "198.18.77.12");
@@ -112,10 +112,14 @@ test("start, status, log, stop, start again, uninstall: a node's whole life", as
     .map((line) => parseRecord(JSON.parse(line)));
   expect(records.map(({ seq }) => seq)).toEqual(records.map((_, index) => index + 1));
   expect(records.at(-1)).toMatchObject({ type: "agent.stopped", data: { reason: "SIGTERM" } });
-  const replayed = await node.millrace(["replay"]);
+  const replayed = await node.millrace(["replay", "--verify"]);
   expect(replayed).toMatchObject({ code: EXIT.ok, stderr: "" });
   expect(replayed.stdout).toMatch(
-    /^\d+ inputs replayed, [1-9]\d* intents decided again as recorded\nsame decisions\n$/,
+    /^\d+ events replayed: [1-9]\d* intents and 1 snapshot the same, byte for byte\nsame decisions\n$/,
+  );
+  const story = await node.millrace(["replay", "--pod", "shop/web"]);
+  expect(story.stdout).toMatch(
+    / known +shop\/web pod\.observed .*[\s\S]* decided +shop\/web apply .*[\s\S]* done +shop\/web /,
   );
   const ofWeb = await node.millrace(["log", "--pod", "shop/web", "--type", "redirection.applied"]);
   expect(ofWeb.stdout).toMatch(/^ *\d+ \S+ redirection\.applied +workload\/uid-web apply intent \d+ [\d.]+ ms\n$/);

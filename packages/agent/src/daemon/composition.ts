@@ -1,4 +1,4 @@
-import { Lifecycle } from "@millrace/core";
+import { DEFAULT_DEADLINE_MS, Lifecycle } from "@millrace/core";
 import type { Setup } from "../cli/settings-options.ts";
 import { Composition, token } from "../container.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -10,11 +10,14 @@ import { EnginePart } from "./engine-part.ts";
 import { HttpPart } from "./http-part.ts";
 import { InstallPart } from "./install-part.ts";
 import { InstancePart } from "./instance-part.ts";
+import { ModePart } from "./mode-part.ts";
 import { ReadinessView } from "./readiness-view.ts";
 import { ReconcilingPart } from "./reconciling-part.ts";
 import { RedirectionPart } from "./redirection-part.ts";
 import { ReportsPart } from "./reports-part.ts";
 import { RetiringPart } from "./retiring-part.ts";
+import { SnapshotPart } from "./snapshot-part.ts";
+import { Switcher } from "./switcher.ts";
 import { WatchersPart } from "./watchers-part.ts";
 
 const SETUP = token<Setup>("setup");
@@ -22,10 +25,13 @@ const LOG = token<Logger>("log");
 const SIGNAL = token<AbortSignal>("signal");
 const VIEW = token<KernelView>("kernel view");
 const INSTANCE = token<InstancePart>("single instance");
+const SNAPSHOT = token<SnapshotPart>("snapshot of the node");
 const ENGINE = token<EnginePart>("engine");
 const REDIRECTION = token<RedirectionPart>("redirection");
 const RECONCILING = token<ReconcilingPart>("reconciling");
 const RETIRING = token<RetiringPart>("retiring");
+const SWITCHER = token<Switcher>("switcher");
+const MODE = token<ModePart>("redirect mode");
 const ADMIN = token<AdminPart>("admin socket");
 const AMBIENT = token<AmbientPart>("ambient config");
 const API = token<ApiPart>("kubernetes api");
@@ -38,6 +44,10 @@ const HTTP = token<HttpPart>("http endpoint");
 /** The agent as one thing that starts and stops. */
 export const AGENT = token<Lifecycle>("agent");
 
+/** Two intervals and the time that a reading may take: it is due at the end of the first, and may fail once. */
+const patienceMs = ({ resync }: Setup["configuration"]): number =>
+  2 * resync.intervalSeconds * 1000 + DEFAULT_DEADLINE_MS;
+
 /**
  * Puts the agent together. Nothing is opened here: parts are made in any order, and started in the order of {@link AGENT}'s list,
  * which is the order in which a node comes to life; they are stopped in reverse.
@@ -47,8 +57,14 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
     .value(SETUP, setup)
     .value(LOG, log)
     .value(SIGNAL, signal)
-    .bind(VIEW, [], () => new KernelView())
-    .bind(INSTANCE, [SETUP], ({ configuration }) => new InstancePart(configuration.sockets.admin))
+    .bind(VIEW, [SETUP], ({ configuration }) => new KernelView({ patienceMs: patienceMs(configuration) }))
+    .bind(
+      INSTANCE,
+      [SETUP],
+      ({ configuration: { sockets, paths } }) =>
+        new InstancePart({ adminSocket: sockets.admin, journal: paths.journal }),
+    )
+    .bind(SNAPSHOT, [SETUP, LOG], ({ configuration }, theLog) => new SnapshotPart(configuration, theLog))
     .bind(ENGINE, [SETUP, LOG, SIGNAL], ({ configuration }, ...rest) => new EnginePart(configuration, ...rest))
     .bind(REDIRECTION, [SETUP, ENGINE, LOG, SIGNAL], (...parts) => new RedirectionPart(...parts))
     .bind(
@@ -59,8 +75,14 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
     )
     .bind(RETIRING, [ENGINE, REDIRECTION, LOG], (...parts) => new RetiringPart(...parts))
     .bind(
+      SWITCHER,
+      [SETUP, ENGINE, REDIRECTION],
+      ({ configuration }, ...rest) => new Switcher(configuration.redirectMode, ...rest),
+    )
+    .bind(MODE, [SETUP, REDIRECTION, SWITCHER, LOG], (...parts) => new ModePart(...parts))
+    .bind(
       ADMIN,
-      [SETUP, ENGINE, REDIRECTION, RECONCILING, RETIRING, VIEW, LOG],
+      [SETUP, ENGINE, REDIRECTION, RECONCILING, RETIRING, SWITCHER, VIEW, LOG],
       ({ configuration }, ...rest) => new AdminPart(configuration, ...rest),
     )
     .bind(
@@ -91,6 +113,7 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       [
         LOG,
         INSTANCE,
+        SNAPSHOT,
         ENGINE,
         ADMIN,
         API,
@@ -101,6 +124,7 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
         RECONCILING,
         WATCHERS,
         RETIRING,
+        MODE,
         INSTALL,
       ],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),

@@ -2,6 +2,7 @@ import {
   type Configuration,
   decisionConfiguration,
   Engine,
+  type EventInput,
   EventLog,
   type EventLogStatus,
   initialState,
@@ -43,8 +44,15 @@ export class EnginePart implements Part {
     const { eventLog: options, node } = this.#configuration;
     const eventLog = await EventLog.open({ ...options, log: this.#log.child({ component: "event-log" }) });
     this.#eventLog.set(eventLog);
-    const engine = new Engine({ eventLog, state: this.#restored(), log: this.#log.child({ component: "engine" }) });
+    const restored = this.#restored();
+    const engine = new Engine({
+      eventLog,
+      state: restored ?? initialState,
+      log: this.#log.child({ component: "engine" }),
+    });
     this.#engine.set(engine);
+    // What is asked for from here on does not follow from the rows before.
+    if (restored === undefined) await engine.submit(unread());
     await engine.submit(
       inputs.agentStarted({ version: VERSION, node: node.name, config: decisionConfiguration(this.#configuration) }),
     );
@@ -63,7 +71,7 @@ export class EnginePart implements Part {
    * What earlier runs asked for. A log that cannot be read back costs that memory and nothing else: what is wanted comes from the
    * watchers, and what is there from the kernel.
    */
-  #restored(): State {
+  #restored(): State | undefined {
     const { path } = this.#configuration.eventLog;
     try {
       const state = restoreState(path);
@@ -71,9 +79,14 @@ export class EnginePart implements Part {
       return state;
     } catch (error) {
       this.#log.error({ err: error, path }, "event log cannot be read back, starting without it");
-      return initialState;
+      return undefined;
     }
   }
+}
+
+function unread(): EventInput<"log.gap"> {
+  const reason = "the log could not be read back: this run does not know what earlier ones asked for";
+  return { type: "log.gap", subject: subjects.log, data: { count: 0, reason, unread: true } };
 }
 
 function stopReason({ aborted, reason }: AbortSignal): string {

@@ -126,6 +126,34 @@ test("failed and partial members make the status unhealthy, until they are mende
   await agent.logged(/drift mended/);
 });
 
+test("while the kernel cannot be read nothing is enrolled, whoever asks", async () => {
+  await using node = await scripted();
+  await addMember(node);
+  await using agent = node.agent();
+  await agent.logged(/agent is running/);
+  const status = (isGood: (stdout: string) => boolean) =>
+    eventually(
+      () => node.millrace(["status"]),
+      ({ stdout }) => isGood(stdout),
+    );
+  await status((stdout) => stdout.includes(" enrolled "));
+
+  node.tell("scripted.observe-fails", "EPERM");
+  const refused = await node.millrace(["status", "--observe"]);
+  expect(refused.code).not.toBe(EXIT.ok);
+  const blind = await node.millrace(["status"]);
+  expect(blind.code).toBe(EXIT.unhealthy);
+  expect(blind.stdout).toMatch(
+    /^! the kernel cannot be read: EPERM: .*told to by scripted.observe-fails; it was last read at /m,
+  );
+  expect(blind.stdout).toMatch(/^shop\/web .* unseen \(the kernel cannot be read now\)/m);
+  expect((await node.millrace(["doctor"])).stdout).toMatch(/^warning +agent +the kernel cannot be read: EPERM: /m);
+
+  // It is read again without anybody asking, sooner than the interval of 30 s has it.
+  node.tell("scripted.observe-fails");
+  expect((await status((stdout) => stdout.includes(" enrolled "))).stdout).not.toContain("cannot be read");
+});
+
 test("the CNI socket: a pod is enrolled when ADD is answered", async () => {
   await using node = await scripted();
   await addMember(node);
@@ -205,12 +233,14 @@ test("log --follow goes on in the file that takes the place of the one it reads"
     );
   try {
     expect(await shows(/agent\.stopped/)).toMatch(/agent\.started.*\n.*agent\.stopped/);
+    node.settleLog();
     for (const file of ["", "-wal", "-shm"]) rmSync(`${path}${file}`, { force: true });
     await using agent = node.agent();
     await agent.logged(/agent is running/);
     await agent.stop("SIGTERM");
     expect(await shows(/(agent\.stopped[\s\S]*){2}/)).toMatch(/^(.* agent\.(started|stopped) .*\n){4}$/);
     const end = new Promise((resolve) => follower.once("close", resolve));
+    node.settleLog();
     rmSync(path);
     follower.kill("SIGINT");
     expect(await end).toBe(EXIT.ok);
@@ -228,27 +258,19 @@ test("a full disk under standard output ends nothing, and what was not lost is w
     "sh",
     node.directory,
   );
-  const agent = spawnMillrace(["agent", "--config", node.config], {
-    prefix: [...node.inside, "sh", "-c", 'exec "$@" > "$0/out/log"', node.directory],
-  });
-  try {
-    await addMember(node);
-    const status = await eventually(
-      () => node.millrace(["status"]),
-      ({ stdout }) => stdout.includes("enrolled"),
-    );
-    expect(status.stdout).toContain("enrolled");
-    expect(await node.exec("cat", join(node.directory, "out/log"))).toBe("");
-    await node.exec("rm", join(node.directory, "out/filler"));
-    const end = new Promise((resolve) => agent.once("close", resolve));
-    agent.kill("SIGTERM");
-    expect(await end).toBe(EXIT.ok);
-    expect(await node.exec("cat", join(node.directory, "out/log"))).toMatch(
-      /agent is starting[\s\S]*agent is running[\s\S]*agent has stopped/,
-    );
-  } finally {
-    agent.kill("SIGKILL");
-  }
+  await using agent = node.agent("sh", "-c", 'exec "$@" > "$0/out/log"', node.directory);
+  await addMember(node);
+  const status = await eventually(
+    () => node.millrace(["status"]),
+    ({ stdout }) => stdout.includes("enrolled"),
+  );
+  expect(status.stdout).toContain("enrolled");
+  expect(await node.exec("cat", join(node.directory, "out/log"))).toBe("");
+  await node.exec("rm", join(node.directory, "out/filler"));
+  expect(await agent.stop("SIGTERM")).toMatchObject({ code: EXIT.ok });
+  expect(await node.exec("cat", join(node.directory, "out/log"))).toMatch(
+    /agent is starting[\s\S]*agent is running[\s\S]*agent has stopped/,
+  );
 });
 
 test("JSON logs: one object per line", async () => {
@@ -268,6 +290,7 @@ test("JSON logs: one object per line", async () => {
 
 test("an event log that cannot be written keeps nothing from being redirected", async () => {
   await using node = await scripted({ eventLog: { path: "/dev/null/events.db" } });
+  node.logs.withoutLog = "it is nowhere";
   await addMember(node);
   await using agent = node.agent();
   const status = await eventually(

@@ -1,19 +1,19 @@
 import type { Part } from "@millrace/core";
-import { becomeOnlyInstance } from "./single-instance.ts";
+import { becomeOnlyInstance, type NodePlaces } from "./single-instance.ts";
 import { Started } from "./started.ts";
 
-/** Holds the node's lock for as long as the agent runs. */
+/** Holds the node's locks for as long as the agent runs. */
 export class InstancePart implements Part {
   readonly name = "single instance";
-  readonly #adminSocket: string;
-  readonly #lock = new Started<Disposable>("the lock");
+  readonly #places: NodePlaces;
+  readonly #lock = new Started<Disposable>("the locks");
 
-  constructor(adminSocket: string) {
-    this.#adminSocket = adminSocket;
+  constructor(places: NodePlaces) {
+    this.#places = places;
   }
 
   async start(): Promise<void> {
-    this.#lock.set(await becomeOnlyInstance(this.#adminSocket));
+    this.#lock.set(await becomeOnlyInstance(this.#places));
   }
 
   stop(): void {

@@ -51,12 +51,41 @@ async function serveOnce(on: PrivateNode): Promise<void> {
   await agent.stop("SIGKILL");
 }
 
-test("the mode was changed while no agent ran: the former redirection goes once its members are taken over", async () => {
+/** Without it nobody knows what the former backend was asked for: it is taken over as it is found. */
+function loseLog(on: PrivateNode): void {
+  on.settleLog();
+  for (const file of ["", "-wal", "-shm"]) rmSync(`${on.log}${file}`, { force: true });
+}
+
+test("an agent died while it opened its redirection: the next one, by another backend, takes away what may be there", async () => {
+  const { node: on, use, tell, at } = await node();
+  await using _node = on;
+  tell("scripted.open-waits", "");
+  const noted = join(on.directory, "lib/journal/backends/scripted");
+  {
+    await using agent = on.agent();
+    await eventually(
+      async () => existsSync(noted),
+      (isNoted) => isNoted,
+    );
+    await agent.stop("SIGKILL");
+  }
+  tell("scripted.open-waits");
+  tell("scripted.kernel", "[]");
+  use("other");
+  await using agent = on.agent();
+  await agent.logged(/redirection of an earlier run's backend removed backend=scripted/);
+  expect(existsSync(at("scripted.kernel"))).toBe(false);
+  expect(existsSync(noted)).toBe(false);
+});
+
+test("the mode was changed while no agent ran, and the log is lost: the former redirection goes once its members are taken over", async () => {
   const { node: on, use, tell, at } = await node();
   await using _node = on;
   await serveOnce(on);
   expect(readFileSync(at("scripted.kernel"), "utf8")).toContain("uid-web");
 
+  loseLog(on);
   use("other");
   tell("other.apply-fails", "EBUSY");
   await using agent = on.agent();
@@ -100,6 +129,7 @@ test("an agent that is stopped before it could take over leaves both as they are
   const { node: on, use, tell, at } = await node();
   await using _node = on;
   await serveOnce(on);
+  loseLog(on);
   use("other");
   tell("other.apply-fails", "EBUSY");
   await using agent = on.agent();

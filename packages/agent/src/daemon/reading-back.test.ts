@@ -5,12 +5,14 @@ import { createLogger } from "../logging/logger.ts";
 import { ReadingBack, type ReadingBackOptions } from "./reading-back.ts";
 
 let records$: Subject<EventRecord>;
+let changes$: Subject<string>;
 let readings: string[];
 let stop: (() => void) | undefined;
 
 beforeEach(() => {
   vi.useFakeTimers();
   records$ = new Subject();
+  changes$ = new Subject();
   readings = [];
 });
 
@@ -27,7 +29,8 @@ function start(options: Partial<ReadingBackOptions> = {}): void {
       readings.push([...uids].join(" "));
       return true;
     },
-    lastDurationMs: () => 0,
+    changes$,
+    cpuTimeMs: () => 0,
     log: createLogger({ format: "text", level: "silent" }),
     ...options,
   }).start();
@@ -64,13 +67,38 @@ test("reads everything for what concerns all, and for a backend that cannot do l
   expect(readings).toEqual(["all", "all"]);
 });
 
-test("reads everything for the node's addresses so seldom that it takes a fiftieth of the time", async () => {
-  start({ lastDurationMs: () => 80 });
-  for (let ms = 0; ms < 11_000; ms += 100) {
-    told("redirection.applied", subjects.node);
+test("reads everything for what others changed, and for the node's addresses, once it has settled", async () => {
+  start();
+  changes$.next("IPv4 rule 60 removed");
+  await pass(499);
+  changes$.next("IPv4 rule 61 removed");
+  expect(readings).toEqual([]);
+  await pass(1);
+  expect(readings).toEqual(["all"]);
+  told("redirection.applied", subjects.node);
+  await pass(500);
+  expect(readings).toEqual(["all", "all"]);
+});
+
+test("reads what others cause so seldom that it takes half a percent of a core, also while a reading lasts", async () => {
+  let spent = 0;
+  start({
+    cpuTimeMs: () => spent,
+    observe: async () => {
+      readings.push("all");
+      spent += 20;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    },
+  });
+  for (let ms = 0; ms < 10_400; ms += 100) {
+    if (ms % 200 === 0) changes$.next("IPv4 rule 60 removed");
+    else told("redirection.applied", subjects.node);
     await pass(100);
   }
+  // At 0.5 s, and from the end of a reading 200 times 20 ms later: at 5.5 s.
   expect(readings).toEqual(["all", "all"]);
+  await pass(200);
+  expect(readings).toEqual(["all", "all", "all"]);
 });
 
 test("goes on after a reading that failed", async () => {

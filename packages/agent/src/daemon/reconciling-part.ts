@@ -7,14 +7,20 @@ import {
   ResyncLoop,
   reconcileRank,
 } from "@millrace/core";
+import { RTPROT_MILLRACE } from "@millrace/host";
+import { kernelChanges, type Marks } from "@millrace/watchers";
 import { filter, type Subscription } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { EnginePart } from "./engine-part.ts";
+import { OwnChanges } from "./own-changes.ts";
 import { ReadingBack } from "./reading-back.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
 import { Started } from "./started.ts";
 import { TakingOverGate } from "./taking-over-gate.ts";
+
+/** What both backends have in the kernel is known by these: chains in capitals, everything else in small letters. */
+const MARKS: Marks = { protocol: RTPROT_MILLRACE, name: /^millrace/i };
 
 interface Running {
   readonly reconciler: Reconciler;
@@ -32,6 +38,7 @@ export class ReconcilingPart implements Part {
   readonly #intervalMs: number;
   readonly #log: Logger;
   readonly #running = new Started<Running>("the reconciler");
+  readonly #own = new OwnChanges();
 
   constructor(engine: EnginePart, redirection: RedirectionPart, view: KernelView, intervalMs: number, log: Logger) {
     this.#engine = engine;
@@ -46,23 +53,9 @@ export class ReconcilingPart implements Part {
     return this.#running.running ? this.#running.value.queue.status() : { waiting: [], running: [], backingOff: [] };
   }
 
-  /** Reads the kernel now; what differs becomes events, what was found becomes the view. */
-  async observe(purpose?: Purpose): Promise<void> {
-    const { reconciler } = this.#running.value;
-    await reconciler.observe(purpose);
-    const { lastObservation: last } = reconciler;
-    if (last === undefined) return;
-    const began = new Date(Date.parse(last.time) - Math.ceil(last.durationMs)).toISOString();
-    this.#view.record({ time: began, observation: last.observation }, this.#engine.engine.state);
-  }
-
-  /** Reads what the kernel has of these workloads; false where only everything can be read. */
-  async #observeWorkloads(uids: ReadonlySet<string>): Promise<boolean> {
-    const time = new Date().toISOString();
-    const found = await this.#running.value.reconciler.observeWorkloads(uids);
-    if (found === undefined) return false;
-    this.#view.recordWorkloads({ time, uids, found }, this.#engine.engine.state);
-    return true;
+  /** Reads the kernel now: the view is told of it, and what differs becomes events. */
+  observe(purpose?: Purpose): Promise<void> {
+    return this.#running.value.reconciler.observe(purpose);
   }
 
   start(): void {
@@ -74,9 +67,10 @@ export class ReconcilingPart implements Part {
       state: () => engine.state,
       submit,
       log,
+      readings: this.#view,
     });
     const queue = new KeyedQueue({
-      run: (subject, attempt) => reconciler.reconcile(subject, attempt),
+      run: (subject, attempt) => this.#own.during(() => reconciler.reconcile(subject, attempt)),
       retryDue: (subject, retry) => submit({ type: "retry.due", subject, data: retry }),
       rank: reconcileRank,
     });
@@ -84,8 +78,8 @@ export class ReconcilingPart implements Part {
     const readingBack = new ReadingBack({
       records$: engine.records$,
       observe: () => this.observe("new"),
-      observeWorkloads: (uids) => this.#observeWorkloads(uids),
-      lastDurationMs: () => reconciler.lastObservation?.durationMs ?? 0,
+      observeWorkloads: (uids) => reconciler.observeWorkloads(uids),
+      changes$: kernelChanges({ marks: MARKS, log }).pipe(filter(() => !this.#own.echo)),
       log,
     });
     const gate = new TakingOverGate(this.#redirection);
@@ -97,6 +91,7 @@ export class ReconcilingPart implements Part {
         for (const passed of gate.passed(engine.state, subject)) queue.add(passed);
       }),
       readingBack.start(),
+      this.#view.read$.pipe(filter(() => this.#view.unread !== undefined)).subscribe(() => resync.retrySoon()),
     ];
     this.#running.set({ reconciler, queue, resync, subscriptions });
     resync.start();

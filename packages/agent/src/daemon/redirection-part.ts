@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inputs, type Part, type Redirection } from "@millrace/core";
+import { inputs, type Part, type Redirection, type Selection } from "@millrace/core";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
-import { type EarlierRedirection, EarlierRedirections, takingOver } from "../backends/earlier-redirections.ts";
+import {
+  type EarlierRedirection,
+  EarlierRedirections,
+  openEarlier,
+  takingOver,
+} from "../backends/earlier-redirections.ts";
+import { SwitchingRedirection } from "../backends/switching-redirection.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -15,9 +21,10 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 interface Open {
-  readonly backend: string;
-  readonly redirection: Redirection;
+  readonly redirection: SwitchingRedirection;
+  readonly backends: Backends;
   readonly earlier: EarlierRedirections;
+  readonly next: string | undefined;
 }
 
 /**
@@ -46,7 +53,32 @@ export class RedirectionPart implements Part {
 
   /** Name of the backend; undefined while nothing is open. */
   get backend(): string | undefined {
-    return this.#open.running ? this.#open.value.backend : undefined;
+    return this.#open.running ? this.#open.value.redirection.serving : undefined;
+  }
+
+  /** The redirection of one backend, where it is open. */
+  redirectionBy(backend: string): Redirection | undefined {
+    return this.#open.running ? this.#open.value.redirection.by(backend) : undefined;
+  }
+
+  /** Backends of which only what open connections need is left. */
+  get standby(): readonly string[] {
+    return this.#open.running ? this.#open.value.redirection.standby : [];
+  }
+
+  /** The one that this mode means here. Throws `ERR_REDIRECT_MODE_UNKNOWN`, `ERR_NO_CAPABLE_BACKEND`. */
+  async backendOf(mode: string): Promise<string> {
+    return (await this.#open.value.backends.select(mode)).selected.backend;
+  }
+
+  /** What that backend says of this host. Throws `ERR_REDIRECT_MODE_UNKNOWN`, `ERR_NO_CAPABLE_BACKEND`. */
+  async requireCapable(backend: string): Promise<string> {
+    return (await this.#open.value.backends.select(backend)).probe.summary;
+  }
+
+  /** The backend that the configured mode means, where another one has begun to serve because it did so before. */
+  get next(): string | undefined {
+    return this.#open.value.next;
   }
 
   /** What earlier runs left by other backends. */
@@ -90,17 +122,73 @@ export class RedirectionPart implements Part {
   }
 
   async #openOne(backends: Backends): Promise<void> {
-    const { backend, selected } = await backends.select();
-    this.#log.info({ backend: selected.backend, mode: selected.mode, reason: selected.reason }, "backend selected");
-    await this.#engine.engine.submit(inputs.backendSelected(selected));
     const used = new UsedBackends(this.#setup.configuration.paths.journal);
+    const { selection, next } = await this.#choose(backends, used);
+    const { backend, selected } = selection;
+    const { engine } = this.#engine;
+    this.#log.info({ backend: selected.backend, mode: selected.mode, reason: selected.reason }, "backend selected");
+    await engine.submit(inputs.backendSelected(selected));
+    const { switch: current } = engine.state;
     // First of all: while one of an earlier run cannot be taken away, nothing is laid over it.
-    const earlier = await EarlierRedirections.open(backends, used, selected.backend);
+    const earlier = await EarlierRedirections.open(backends, used, [
+      selected.backend,
+      next,
+      current?.home,
+      current?.away,
+    ]);
     await using opened = new AsyncDisposableStack();
     opened.use(earlier);
-    const redirection = opened.use(await backend.open());
-    used.note(selected.backend); // opening has redirected nothing yet
+    const redirection = opened.use(
+      await used.noted(selected.backend, () =>
+        next === undefined ? backend.open() : openEarlier(selected.backend, backends.plugins, backends.create, next),
+      ),
+    );
+    const switching = new SwitchingRedirection({
+      serving: selected.backend,
+      redirection: takingOver(redirection, earlier),
+      open: async (name) => (await backends.select(name)).backend.open(),
+      used,
+      log: this.#log.child({ component: "switch" }),
+    });
     opened.move();
-    this.#open.set({ backend: selected.backend, redirection: takingOver(redirection, earlier), earlier });
+    this.#open.set({ redirection: switching, backends, earlier, next });
+  }
+
+  /**
+   * Which backend begins to serve, and which one it is switched to then. In the middle of a switch it is the one that served when that began; after one, the
+   * one it led to, as long as the mode is configured as it was then. Where the one before served with another mode, and is able to, it begins.
+   */
+  async #choose(backends: Backends, used: UsedBackends): Promise<{ selection: Selection; next?: string }> {
+    const { redirectMode } = this.#setup.configuration;
+    const { switch: current, switched, requested } = this.#engine.engine.state;
+    const goOn = async (backend: string, reason: string): Promise<Selection> => {
+      const selection = await backends.select(backend);
+      return { ...selection, selected: { ...selection.selected, mode: redirectMode, reason } };
+    };
+    if (current !== undefined) {
+      const selection = await goOn(current.home, "a switch is under way");
+      if (current.mode === redirectMode) return { selection };
+      const { backend } = (await backends.select()).selected;
+      return { selection, ...([current.home, current.away].includes(backend) && { next: backend }) };
+    }
+    try {
+      if (switched?.mode === redirectMode && switched.failure === undefined) {
+        return { selection: await goOn(switched.backend, `switched to on ${switched.time}`) };
+      }
+    } catch (error) {
+      this.#log.warn({ err: error, backend: switched?.backend }, "what was switched to cannot serve any more");
+    }
+    const selection = await backends.select();
+    const wanted = selection.selected.backend;
+    const before = used.names().filter((name) => name !== wanted);
+    const [last] = before;
+    // Without its own memory of what is enrolled an agent takes over what it finds, by the other way.
+    if (last === undefined || before.length > 1 || requested.isEmpty()) return { selection };
+    try {
+      return { selection: await goOn(last, `served with another redirectMode; ${wanted} takes over`), next: wanted };
+    } catch (error) {
+      this.#log.warn({ err: error, backend: last }, "what served before cannot hand over");
+      return { selection };
+    }
   }
 }

@@ -120,8 +120,8 @@ export class ReportsPart implements Part {
     const now = performance.now();
     const troubles = troublesOf({ status, install: this.#install.state });
     for (const occurrence of this.#book.look(troubles, status, now)) events.record(occurrence);
-    const { workloads, observation, agent } = status;
-    const kernelIsKnown = agent.problem === undefined && observation !== undefined;
+    const { workloads, observation, unread, agent } = status;
+    const kernelIsKnown = agent.problem === undefined && (observation !== undefined || unread !== undefined);
     annotations.look({ workloads, pods: this.#engine.engine.state.pods, kernelIsKnown }, now);
     taint?.look(hasProxy(status) && this.#readiness.conditions(status).every(({ ok }) => ok));
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { notTakenOver, type Part } from "@millrace/core";
+import { notTakenOver, type Part, subjects } from "@millrace/core";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { EarlierStatus } from "../status/status-document.ts";
@@ -79,7 +79,8 @@ export class RetiringPart implements Part {
       signal,
     );
     if (isTakenOver === undefined) return;
-    await earlier.retireNext(this.#log);
+    const proxies = this.#engine.engine.state.requested.get(subjects.proxies);
+    await earlier.retireNext(this.#log, proxies?.action === "use-proxies" ? proxies.spec : { draining: [] });
     this.#problem = undefined;
   }
 }

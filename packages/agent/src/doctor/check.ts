@@ -18,6 +18,7 @@ export interface Finding {
 /** Where things are on this host. */
 export interface HostPlaces {
   readonly bpffs: string;
+  readonly adminSocket: string;
   readonly cniConfDir: string;
   readonly cniBinDir: string;
   /** What the installer of the CNI plugin says of itself. */

@@ -13,7 +13,7 @@ import { checkHost } from "./host-checks.ts";
  * Throws for mistakes of configuration only (`ERR_CONFIG_INVALID`, `ERR_REDIRECT_MODE_UNKNOWN`, `ERR_PLUGIN_…`).
  */
 export async function diagnose(setup: Setup, signal: AbortSignal): Promise<Diagnosis> {
-  const { redirectMode, paths, install } = setup.configuration;
+  const { redirectMode, paths, install, sockets } = setup.configuration;
   const log = createLogger({ format: "text", level: "error", output: destination({ fd: 2, sync: true }) });
   const installed = await loadBackends(setup, log, signal);
   const probed = new Map<Plugin, BackendDiagnosis>();
@@ -29,7 +29,13 @@ export async function diagnose(setup: Setup, signal: AbortSignal): Promise<Diagn
     selection = { mode: redirectMode, reason: describeError(error).message };
   }
   const { cniConfDir, cniBinDir } = install;
-  const places = { bpffs: paths.bpffs, cniConfDir, cniBinDir, installState: installStatePath(setup.configuration) };
+  const places = {
+    bpffs: paths.bpffs,
+    adminSocket: sockets.admin,
+    cniConfDir,
+    cniBinDir,
+    installState: installStatePath(setup.configuration),
+  };
   return { host: await checkHost(places), backends: [...probed.values()], selection };
 }
 

@@ -2,7 +2,7 @@ import { type EventInput, type EventRecord, inputs } from "@millrace/core";
 import { expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { EventFilter, type EventQuery } from "./event-filter.ts";
-import { eventLine } from "./event-line.ts";
+import { eventLine, gist } from "./event-line.ts";
 
 const UID = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const TIME = "2026-01-02T03:04:05.678Z";
@@ -87,6 +87,36 @@ test.each<[EventQuery, number[]]>([
   [{ pod: "web-1", since: 3 }, [4, 6]], // its name is learnt from what is not shown
 ])("%o finds %j", (query, expected) => {
   expect(seqs(query)).toEqual(expected);
+});
+
+test.each([
+  [{ on: "ebpf", joins: "iptables" }, "by ebpf, iptables joins"],
+  [{ on: "iptables", leaves: "ebpf" }, "by iptables, ebpf leaves"],
+  [{ on: "iptables" }, "by iptables"],
+])("an intent with the placement %j", (placement, text) => {
+  const data = { cause: 2, action: "apply" as const, spec: { ...workload, placement } };
+  const intent = { seq: 3, time: TIME, type: "redirection.requested", subject: `workload/${UID}`, data } as EventRecord;
+  expect(gist(intent)).toBe(`apply shop/web-1 198.18.1.11 h-m1(3) ${text} because of 2`);
+});
+
+test.each<[EventQuery, string[] | undefined, boolean]>([
+  [{ pod: "web-1" }, [UID, "another"], true],
+  [{ pod: "web-1" }, ["another"], false],
+  [{ pod: "web-1" }, undefined, false],
+  [{ subject: "switch" }, undefined, true],
+])("%o finds a switch of %j: %s", (query, uids, expected) => {
+  const filter = new EventFilter(query);
+  for (const event of log) filter.matches(event);
+  const input = inputs.switchRequested({ to: "iptables", mode: "auto", reason: "asked for", ...(uids && { uids }) });
+  expect(filter.matches({ seq: 7, time: TIME, ...input })).toBe(expected);
+});
+
+test.each([
+  [{ count: 3, reason: "full" }, "3 events not recorded: full"],
+  [{ count: 0, reason: "full" }, "events written late: full"],
+  [{ count: 0, reason: "not read back", unread: true as const }, "not read back"],
+])("a log.gap of %j", (data, text) => {
+  expect(gist({ seq: 1, time: TIME, type: "log.gap", subject: "log", data })).toBe(text);
 });
 
 test("one line per event, with its gist and without control characters", () => {

@@ -14,7 +14,7 @@ export interface EventQuery {
 /** As many as `millrace status` shows. */
 const MIN_UID_PREFIX = 8;
 
-/** What events tell of the pods they are about; an event may be about several (`use-proxies`). */
+/** What events tell of the pods they are about; an event may be about several (`use-proxies`, `switch.requested`). */
 interface PodMention {
   readonly uid?: string;
   readonly namespace?: string;
@@ -28,6 +28,7 @@ function mentions({ type, subject, data }: EventRecord): PodMention[] {
   const uid = SUBJECT_UID.exec(subject)?.[1];
   const found: PodMention[] = uid === undefined ? [] : [{ uid }];
   if ("uid" in data) found.push(data);
+  if (type === "switch.requested") found.push(...(data.uids ?? []).map((uid) => ({ uid })));
   if (type === "redirection.requested") {
     if (data.action === "apply" || data.action === "remove") found.push(data.spec);
     if (data.action === "use-proxies")

@@ -1,4 +1,4 @@
-import type { EventData, EventRecord, EventType } from "@millrace/core";
+import type { EventData, EventRecord, EventType, Placement } from "@millrace/core";
 import type { Palette } from "../cli/colour.ts";
 
 type Summaries = { readonly [Type in EventType]: (data: EventData[Type]) => string };
@@ -8,19 +8,41 @@ const pairs = (labels: Readonly<Record<string, string>>): string =>
   list(Object.entries(labels).map(([key, value]) => `${key}=${value}`));
 const words = (...parts: (string | false)[]): string => parts.filter((part) => part !== false && part !== "").join(" ");
 
+/** Who is to have it in the middle of a switch. */
+const placed = ({ placement }: { readonly placement?: Placement }): string | false =>
+  placement !== undefined &&
+  [
+    `by ${placement.on}`,
+    ...(placement.joins === undefined ? [] : [`${placement.joins} joins`]),
+    ...(placement.leaves === undefined ? [] : [`${placement.leaves} leaves`]),
+  ].join(", ");
+
 function intent(data: EventData["redirection.requested"]): string {
   const because = `because of ${data.cause}`;
   switch (data.action) {
     case "apply": {
       const { namespace, name, addresses, interface: veth } = data.spec;
-      return words("apply", `${namespace}/${name}`, list(addresses), `${veth.hostName}(${veth.hostIndex})`, because);
+      return words(
+        "apply",
+        `${namespace}/${name}`,
+        list(addresses),
+        `${veth.hostName}(${veth.hostIndex})`,
+        placed(data.spec),
+        because,
+      );
     }
     case "remove":
       return words("remove", data.spec.uid, because);
     case "use-proxies": {
       const active = data.spec.active === undefined ? "none" : `${data.spec.active.namespace}/${data.spec.active.name}`;
       const draining = data.spec.draining.map((proxy) => `${proxy.namespace}/${proxy.name}`);
-      return words("use-proxies", `active ${active}`, draining.length > 0 && `draining ${list(draining)}`, because);
+      return words(
+        "use-proxies",
+        `active ${active}`,
+        draining.length > 0 && `draining ${list(draining)}`,
+        placed(data.spec),
+        because,
+      );
     }
     case "use-node":
       return words("use-node", list(data.spec.addresses), because);
@@ -41,7 +63,10 @@ const summaries: Summaries = {
     words(`version ${version}`, `node ${node}`, `redirectMode ${config.redirectMode}`, `fails ${config.failurePolicy}`),
   "agent.stopped": ({ reason }) => reason,
   "backend.selected": ({ mode, backend, reason }) => words(backend, `for redirectMode ${mode}:`, reason),
-  "log.gap": ({ count, reason }) => words(`${count} events not recorded:`, reason),
+  "switch.requested": ({ to, uids, reason }) =>
+    words(`to ${to}`, uids !== undefined && `of ${list(uids)}`, `because ${reason}`),
+  "log.gap": ({ count, reason, unread }) =>
+    words(!unread && (count === 0 ? "events written late:" : `${count} events not recorded:`), reason),
   "namespace.observed": ({ labels }) => pairs(labels),
   "namespace.removed": () => "",
   "pod.observed": (pod) =>
@@ -81,14 +106,14 @@ const summaries: Summaries = {
   "retry.due": ({ attempt, delayMs }) => `attempt ${attempt} after ${delayMs} ms`,
 };
 
-const BAD: ReadonlySet<EventType> = new Set([
+export const BAD: ReadonlySet<EventType> = new Set([
   "redirection.failed",
   "drift.found",
   "log.gap",
   "watch.lost",
   "discovery.failed",
 ]);
-const GOOD: ReadonlySet<EventType> = new Set([
+export const GOOD: ReadonlySet<EventType> = new Set([
   "redirection.applied",
   "redirection.removed",
   "drift.mended",
@@ -97,17 +122,21 @@ const GOOD: ReadonlySet<EventType> = new Set([
 const SEQ_WIDTH = 6;
 const TYPE_WIDTH = 21;
 
-/** One event as one line for people: `seq time type subject gist`. Control characters in names and messages become blanks. */
-export function eventLine(event: EventRecord, palette: Palette): string {
+/** What an event says, in a few words. Control characters in names and messages become blanks. */
+export function gist(event: EventRecord): string {
   const summarize = summaries[event.type] as (data: unknown) => string;
+  return summarize(event.data).replaceAll(/\p{Cc}+/gu, " ");
+}
+
+/** One event as one line for people: `seq time type subject gist`. */
+export function eventLine(event: EventRecord, palette: Palette): string {
   const paint = BAD.has(event.type) ? palette.bad : GOOD.has(event.type) ? palette.good : palette.bold;
-  const gist = summarize(event.data).replaceAll(/\p{Cc}+/gu, " ");
   return `${[
     String(event.seq).padStart(SEQ_WIDTH),
     palette.dim(event.time),
     paint(event.type.padEnd(TYPE_WIDTH)),
     event.subject,
-    gist,
+    gist(event),
   ]
     .join(" ")
     .trimEnd()}\n`;

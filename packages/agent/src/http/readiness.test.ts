@@ -35,6 +35,10 @@ test("each condition says why it does not hold", () => {
   expect(reasons({ status: someStatus({ observation: undefined }) })).toEqual({
     kernel: "the kernel has not been read yet",
   });
+  const unread = { since: good.status.time, attempts: 1, code: "EPERM", message: "not today" };
+  expect(reasons({ status: someStatus({ unread }) })).toEqual({
+    kernel: "the kernel cannot be read: EPERM: not today; it was last read at 2026-01-02T03:00:00.000Z",
+  });
   const problems = ["map members is missing", "pins are missing"];
   const observation = { time: good.status.time, problems, nodeAddresses: [] };
   expect(reasons({ status: someStatus({ observation }) })).toEqual({

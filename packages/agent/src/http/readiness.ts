@@ -1,5 +1,6 @@
 import type { InstallState } from "@millrace/cni-install";
 import type { Status } from "../status/status-document.ts";
+import { describeUnread } from "../status/unread.ts";
 
 /** One thing that has to be so before the agent is ready. */
 export interface Condition {
@@ -11,7 +12,7 @@ export interface Condition {
 
 /**
  * - `redirection`: a backend was chosen and its redirection is open
- * - `kernel`: it was read back, and what all members share is there
+ * - `kernel`: it was read back, the last reading of it did not fail, and what all members share is there
  * - `watches`: everything that decisions rest on was listed and is being watched
  * - `cni-socket`: the CNI plugin gets an answer
  * - `cni-plugin`: the plugin and its entry are installed; only where the agent is to install them
@@ -44,8 +45,8 @@ export function readiness({ status, cniSocketOpen, install }: ReadinessFacts): C
   });
 }
 
-function kernelReason({ observation }: Status): string | undefined {
-  return observation === undefined ? "the kernel has not been read yet" : observation.problems.join("; ");
+function kernelReason(status: Status): string | undefined {
+  return describeUnread(status) ?? status.observation?.problems.join("; ");
 }
 
 function installReason(install: InstallState | undefined): string | undefined {

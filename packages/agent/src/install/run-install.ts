@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type InstallState, installOnce, lockInstaller, watchInstallation } from "@millrace/cni-install";
 import { type Configuration, errorCode, type Logger } from "@millrace/core";
+import { keepSnapshot } from "../proof/snapshot-file.ts";
 import { installerOptions, installLockPath } from "./install-places.ts";
 
 /** Between two tries to become the node's installer. */
@@ -14,6 +15,7 @@ export async function runInstallOnce(
   signal: AbortSignal,
 ): Promise<InstallState> {
   using _only = lockInstaller(installLockPath(configuration));
+  await keepSnapshot(configuration, log);
   return await installOnce(installerOptions(configuration, log), signal);
 }
 
@@ -29,6 +31,7 @@ export async function runInstallWatch(
 ): Promise<void> {
   using _only = await becomeInstaller(configuration, log, signal);
   if (signal.aborted) return;
+  await keepSnapshot(configuration, log);
   await using _watching = watchInstallation({ ...installerOptions(configuration, log), onState });
   log.info({ directory: configuration.install.cniConfDir }, "installer is watching");
   if (!signal.aborted) await once(signal, "abort");

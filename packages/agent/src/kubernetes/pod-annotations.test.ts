@@ -109,6 +109,18 @@ test("what never comes to its end is not said to be there; what is still in the 
   await expect.poll(() => it.stored).toEqual({});
 });
 
+test("of what cannot be seen any more, what was said stands for a moment only", async () => {
+  await using it = await Annotated.create({ [KEY]: "enabled" });
+  it.look("enabled");
+  it.state = "unseen";
+  it.look("enabled");
+  it.look("enabled", { passedMs: 9_000 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(it.served.asked()).toEqual([]);
+  it.look("enabled", { passedMs: 2_000 });
+  await expect.poll(() => it.stored).toEqual({});
+});
+
 test("until the kernel was read, what an earlier run said stands", async () => {
   await using it = await Annotated.create({ [KEY]: "enabled" });
   it.state = "pending";

@@ -21,7 +21,7 @@ export interface AnnotationFacts {
   readonly workloads: readonly AnnotatedPod[];
   /** As the API server was last heard to have them. */
   readonly pods: State["pods"];
-  /** The kernel was read by this run: until then what an earlier one said stands. */
+  /** The kernel was read by this run, or could not be: until then what an earlier one said stands. */
   readonly kernelIsKnown: boolean;
 }
 
@@ -130,8 +130,8 @@ export class PodAnnotations implements AsyncDisposable {
 const isSettled = (has: string | undefined, wanted: Wanted): boolean =>
   wanted === "as it is" || (has ?? "none") === wanted || (has !== undefined && has !== "enabled");
 
-/** While something is under way, what was said last stands for a while; while it is taken away, until it is gone. */
+/** While something is under way, or cannot be seen, what was said last stands for a while; while it is taken away, until it is gone. */
 function wantedFor(state: WorkloadState, forMs: number): Wanted {
-  if (state === "leaving" || (state === "pending" && forMs < UNDER_WAY_MS)) return "as it is";
+  if (state === "leaving" || ((state === "pending" || state === "unseen") && forMs < UNDER_WAY_MS)) return "as it is";
   return state === "enrolled" ? "enabled" : "none";
 }

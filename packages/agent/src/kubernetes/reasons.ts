@@ -7,6 +7,7 @@ export const REASONS = {
   RemovalFailed: { type: "Warning", action: "Unenrol" },
   Redirected: { type: "Normal", action: "Redirect" },
   RedirectionUnavailable: { type: "Warning", action: "Redirect" },
+  KernelUnread: { type: "Warning", action: "Observe" },
   NodeProxyMissing: { type: "Warning", action: "SelectProxy" },
   CniPluginNotInstalled: { type: "Warning", action: "Install" },
   CniConfigurationMended: { type: "Warning", action: "Install" },

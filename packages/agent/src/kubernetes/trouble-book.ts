@@ -50,7 +50,7 @@ export class TroubleBook {
       return [{ regarding, reason: "Recovered", note: "what was wrong with the redirection on this node is over" }];
     }
     const state = workloads.find(({ uid }) => uid === regarding.uid)?.state;
-    if (state === "pending" || state === "leaving") return [];
+    if (state === "pending" || state === "unseen" || state === "leaving") return [];
     this.#told.delete(object);
     if (state !== "enrolled") return [];
     return [{ regarding, reason: "Redirected", note: "the kernel holds all of its redirection" }];

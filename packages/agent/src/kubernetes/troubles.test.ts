@@ -67,6 +67,24 @@ test("what the whole node lacks is told of the node, and not of each of its pods
   expect(told(someStatus({ observation }))).toEqual([["Node n1", "RedirectionUnavailable", "map members is missing"]]);
 });
 
+test("a kernel that cannot be read is told of the node, in the same words for as long as it is so", () => {
+  const book = new TroubleBook();
+  const unread = { since: "2026-01-02T03:00:00.000Z", attempts: 1, code: "EPERM", message: "not today" };
+  const unseen = (attempts: number) => ({
+    ...statusOf(workload("unseen", "the kernel cannot be read now")),
+    unread: { ...unread, attempts },
+  });
+  expect(look(book, unseen(1), 0)).toEqual([]);
+  expect(look(book, unseen(4), 6_000)).toEqual([
+    "Node KernelUnread: what redirects this node's pods is not known: the kernel cannot be read: EPERM: not today; " +
+      "it was last read at 2026-01-02T03:00:00.000Z",
+  ]);
+  expect(look(book, unseen(5), 7_000)).toEqual([]);
+  expect(look(book, statusOf(workload("enrolled")), 8_000)).toEqual([
+    "Node Recovered: what was wrong with the redirection on this node is over",
+  ]);
+});
+
 test("members without a proxy", () => {
   const problems = ["proxy istio-system/ztunnel has no interface"];
   expect(told(someStatus({ workloads: [workload("enrolled")], problems }))).toEqual([
@@ -95,7 +113,7 @@ test("a CNI plugin that is not installed, and an event log that loses events", (
   expect(told(statusOf(), { ...install, state: "installed" })).toEqual([]);
   const { eventLog } = someStatus();
   expect(told(someStatus({ eventLog: { ...eventLog, state: "failing", reason: "ENOSPC" } }))).toEqual([
-    ["Node n1", "EventLogFailing", "events are being lost, redirection goes on: ENOSPC"],
+    ["Node n1", "EventLogFailing", "events cannot be written, redirection goes on: ENOSPC"],
   ]);
 });
 
@@ -137,6 +155,7 @@ test("it is over only when it is known to be: not while it is tried again, and w
   const failed = statusOf(workload("failed", "EBUSY: busy"));
   look(book, failed, 0);
   expect(look(book, statusOf(workload("pending", "tried again")), 1)).toEqual([]);
+  expect(look(book, statusOf(workload("unseen", "the kernel cannot be read now")), 1)).toEqual([]);
   expect(look(book, statusOf(workload("enrolled")), 2)).toHaveLength(1);
   look(book, failed, 3);
   // The node has a trouble of its own by now, and so says nothing of its pods.

@@ -1,5 +1,6 @@
 import type { InstallState } from "@millrace/cni-install";
 import type { Status, WorkloadStatus } from "../status/status-document.ts";
+import { describeUnread } from "../status/unread.ts";
 import { ATTEMPT } from "../status/workload-status.ts";
 import type { Occurrence } from "./event-series.ts";
 import { aboutNode, aboutPod } from "./regarding.ts";
@@ -35,20 +36,25 @@ function nodeTroubles(status: Status, install: InstallState | undefined): Troubl
     const note = `new connections of this node's members ${policy}: no node proxy can be sent to${because}`;
     troubles.push({ regarding, reason: "NodeProxyMissing", note, afterMs: 2 * PASSING_MS });
   }
+  const unread = status.unread === undefined ? undefined : describeUnread(status);
+  if (unread !== undefined && status.agent.problem === undefined) {
+    const note = `what redirects this node's pods is not known: ${unread}`;
+    troubles.push({ regarding, reason: "KernelUnread", note, afterMs: PASSING_MS });
+  }
   if (install !== undefined && install.state !== "installed") {
     const note = `the CNI plugin is not installed (${install.state}): ${install.detail}`;
     const afterMs = install.state === "waiting" ? SLOW_MS : PASSING_MS;
     troubles.push({ regarding, reason: "CniPluginNotInstalled", note, afterMs });
   }
   if (status.eventLog.state === "failing") {
-    const note = `events are being lost, redirection goes on: ${status.eventLog.reason ?? status.eventLog.path}`;
+    const note = `events cannot be written, redirection goes on: ${status.eventLog.reason ?? status.eventLog.path}`;
     troubles.push({ regarding, reason: "EventLogFailing", note, afterMs: PASSING_MS });
   }
   return troubles;
 }
 
 function lacksProxy({ workloads, proxies }: Status): boolean {
-  const isCaptured = workloads.some(({ state }) => state === "enrolled" || state === "partial");
+  const isCaptured = workloads.some(({ state }) => ["enrolled", "partial", "unseen"].includes(state));
   return isCaptured && !proxies.some(({ role }) => role === "active");
 }
 

@@ -86,6 +86,7 @@ test("what is read at the scrape", async () => {
     expect.arrayContaining(['millrace_pods{state="enrolled"} 2', 'millrace_pods{state="not_a_member"} 1']),
   );
   expect(await it.lines("millrace_pods_enrolled")).toEqual(["millrace_pods_enrolled 2"]);
+  expect(await it.lines("millrace_kernel_readings_failed")).toEqual(["millrace_kernel_readings_failed 0"]);
   expect(await it.lines("millrace_pods_drifted")).toEqual(["millrace_pods_drifted 1"]);
   expect(await it.lines("millrace_packets_total")).toEqual([
     'millrace_packets_total{program="app_outbound",verdict="captured"} 7',

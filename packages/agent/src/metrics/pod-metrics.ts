@@ -46,6 +46,11 @@ export function podMetrics(register: Registry): Refresh {
     help: "When the last reading of the kernel began, in seconds since the epoch; 0 before the first.",
     registers,
   });
+  const unread = new Gauge({
+    name: "millrace_kernel_readings_failed",
+    help: "Readings of the kernel that have failed since the last one that ended well: while it is not 0, members count as unseen.",
+    registers,
+  });
   return ({ status, drifted: differing }) => {
     for (const state of WORKLOAD_STATES) {
       const count = status.workloads.filter((workload) => workload.state === state).length;
@@ -65,6 +70,7 @@ export function podMetrics(register: Registry): Refresh {
       const dot = name.lastIndexOf(".");
       packets.inc({ program: name.slice(0, Math.max(dot, 0)), verdict: name.slice(dot + 1) }, value);
     }
+    unread.set(status.unread?.attempts ?? 0);
     readAt.set(status.observation === undefined ? 0 : Date.parse(status.observation.time) / 1000);
   };
 }

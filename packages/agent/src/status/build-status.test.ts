@@ -7,6 +7,7 @@ import {
   parseConfiguration,
   type State,
   step,
+  type WorkloadObservation,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { buildStatus } from "./build-status.ts";
@@ -97,9 +98,37 @@ const seen = (state: "complete" | "partial"): Observation => ({
   counters: { "app_outbound.captured": 1 },
 });
 
-function status(state: State, ...readings: readonly [second: number, observation: Observation][]) {
-  const view = new KernelView();
-  for (const [second, observation] of readings) view.record({ time: at(second), observation }, state);
+/** A reading of everything that began in this second, when so much was known. */
+type Read = readonly [second: number, observation: Observation, known?: State];
+
+/** A view whose clock can be set: readings are shown by it, and judged by their order alone. */
+class TestView extends KernelView {
+  second = 0;
+  steadyMs = 0;
+
+  constructor() {
+    super({ patienceMs: 90_000, now: () => new Date(at(this.second)), steadyMs: () => this.steadyMs });
+  }
+
+  fail(second: number, state: State): void {
+    this.second = second;
+    this.begin(state).failed(Object.assign(new Error("not today"), { code: "EPERM" }));
+  }
+
+  read([second, observation, known]: Read, state: State): void {
+    this.second = second;
+    this.begin(known ?? state).ended(observation, state);
+  }
+
+  readAlone(second: number, found: readonly WorkloadObservation[], state: State): void {
+    this.second = second;
+    this.beginWorkloads(state, new Set([UID])).ended(found, state);
+  }
+}
+
+function status(state: State, ...readings: readonly Read[]) {
+  const view = new TestView();
+  for (const read of readings) view.read(read, state);
   return statusOf(state, view);
 }
 
@@ -123,48 +152,155 @@ test("asked for, not answered: pending", () => {
 });
 
 test("applied is not enrolled until the kernel was read after it", () => {
-  const applied = answered(after(...member), SUBJECT, "redirection.applied", 10);
+  const asked = after(...member);
+  const applied = answered(asked, SUBJECT, "redirection.applied", 10);
   expect(web(status(applied))).toMatchObject({ state: "pending", reason: "applied, not read back yet", since: at(10) });
-  const early = web(status(applied, [9, seen("complete")]));
-  expect(early).toMatchObject({ state: "pending" });
+  const early = web(status(applied, [9, seen("complete"), asked]));
+  expect(early).toMatchObject({ state: "pending", reason: "applied, not read back yet" });
   expect(early).not.toHaveProperty("agreedAt");
   const enrolled = web(status(applied, [11, seen("complete")]));
   expect(enrolled).toMatchObject({ state: "enrolled", since: at(10), agreedAt: at(11), addresses: ["198.18.1.11"] });
   expect(enrolled).not.toHaveProperty("reason");
 });
 
+describe("a clock that is put back", () => {
+  const applied = answered(after(...member), SUBJECT, "redirection.applied", 50);
+
+  test("hides no later reading behind one from before", () => {
+    const view = new TestView();
+    view.readAlone(55, seen("complete").workloads, applied);
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "enrolled", agreedAt: at(55) });
+    view.read([5, seen("partial")], applied);
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "partial" });
+    view.readAlone(4, seen("complete").workloads, applied);
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "enrolled", agreedAt: at(4) });
+  });
+
+  test("keeps nothing that was read back from being so", () => {
+    expect(web(status(applied, [5, seen("complete")]))).toMatchObject({ state: "enrolled", agreedAt: at(5) });
+    const state = answered(after(...member, ...proxy), "proxies", "redirection.applied", 50);
+    const key = status(state).proxies[0]?.key ?? "";
+    const proxies = [{ key, role: "active" as const, state: "complete" as const, problems: [], foreign: [] }];
+    expect(status(state, [5, { ...seen("complete"), proxies }]).proxies).toMatchObject([{ state: "complete" }]);
+  });
+});
+
 describe("a workload that was read by itself", () => {
-  const applied = answered(after(...member), SUBJECT, "redirection.applied", 10);
+  const asked = after(...member);
+  const applied = answered(asked, SUBJECT, "redirection.applied", 10);
+  const nothing: Observation = { ...seen("complete"), workloads: [] };
   const viewed = () => {
-    const view = new KernelView();
-    view.record({ time: at(9), observation: { ...seen("complete"), workloads: [] } }, applied);
+    const view = new TestView();
+    view.read([9, nothing, asked], applied);
     return view;
   };
-  const alone = (second: number, found = seen("complete").workloads) => ({ time: at(second), uids: [UID], found });
   const shown = (view: KernelView) => web(statusOf(applied, view));
 
   test("is enrolled, by when it was read", () => {
     const view = viewed();
     expect(shown(view)).toMatchObject({ state: "pending", reason: "applied, not read back yet" });
-    view.recordWorkloads(alone(11), applied);
+    view.readAlone(11, seen("complete").workloads, applied);
     expect(shown(view)).toMatchObject({ state: "enrolled", agreedAt: at(11) });
     expect(statusOf(applied, view).observation?.time).toBe(at(9));
   });
 
   test("is as it was then although a reading of everything that began before ended later", () => {
     const view = viewed();
-    view.recordWorkloads(alone(12), applied);
-    view.record({ time: at(11), observation: { ...seen("complete"), workloads: [] } }, applied);
+    const all = view.begin(asked);
+    view.readAlone(12, seen("complete").workloads, applied);
+    all.ended(nothing, applied);
     expect(shown(view)).toMatchObject({ state: "enrolled", agreedAt: at(12) });
-    view.record({ time: at(13), observation: { ...seen("complete"), workloads: [] } }, applied);
+    view.read([13, nothing], applied);
+    expect(shown(view)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it" });
+  });
+
+  test("is not as it was then when a reading of everything that began later has ended before", () => {
+    const view = viewed();
+    const alone = view.beginWorkloads(applied, new Set([UID]));
+    view.read([12, nothing], applied);
+    alone.ended(seen("complete").workloads, applied);
     expect(shown(view)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it" });
   });
 
   test("is partial when nothing was found of it", () => {
     const view = viewed();
-    view.record({ time: at(11), observation: seen("complete") }, applied);
-    view.recordWorkloads(alone(12, []), applied);
+    view.read([11, seen("complete")], applied);
+    view.readAlone(12, [], applied);
     expect(shown(view)).toMatchObject({ state: "partial", reason: "the kernel holds nothing of it", agreedAt: at(11) });
+  });
+});
+
+describe("while the kernel cannot be read", () => {
+  const applied = answered(
+    answered(after(...member, ...proxy), "proxies", "redirection.applied", 10),
+    SUBJECT,
+    "redirection.applied",
+    10,
+  );
+  const key = status(applied).proxies[0]?.key ?? "";
+  const proxies = [{ key, role: "active" as const, state: "complete" as const, problems: [], foreign: [] }];
+  const whole: Observation = { ...seen("complete"), proxies };
+  const viewed = () => {
+    const view = new TestView();
+    view.read([11, whole], applied);
+    return view;
+  };
+
+  test("nothing is enrolled from memory, and it is told since when, how often and why", () => {
+    const view = viewed();
+    expect(statusOf(applied, view)).not.toHaveProperty("unread");
+    for (const second of [20, 21]) view.fail(second, applied);
+    const document = statusOf(applied, view);
+    expect(document.unread).toEqual({ since: at(20), attempts: 2, code: "EPERM", message: "not today" });
+    expect(document.observation?.time).toBe(at(11));
+    expect(web(document)).toMatchObject({
+      state: "unseen",
+      reason: "the kernel cannot be read now",
+      agreedAt: at(11),
+    });
+    expect(document.proxies).toMatchObject([{ state: "unseen", problems: ["the kernel cannot be read now"] }]);
+    view.read([30, whole], applied);
+    expect(statusOf(applied, view)).not.toHaveProperty("unread");
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "enrolled", agreedAt: at(30) });
+  });
+
+  test("what was read by itself since then was seen", () => {
+    const view = viewed();
+    view.fail(20, applied);
+    view.readAlone(21, seen("complete").workloads, applied);
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "enrolled", agreedAt: at(21) });
+    expect(statusOf(applied, view).unread).toBeDefined();
+    view.fail(22, applied);
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "unseen" });
+  });
+
+  test("a failure that is told late says nothing of what was read since it began", () => {
+    const view = viewed();
+    const overdue = view.begin(applied);
+    view.read([20, whole], applied);
+    overdue.failed(new Error("did not finish"));
+    expect(statusOf(applied, view)).not.toHaveProperty("unread");
+  });
+
+  test("nor is it where readings do not end at all", () => {
+    const view = viewed();
+    view.steadyMs += 90_000;
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "enrolled" });
+    view.steadyMs += 1;
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "unseen" });
+    expect(statusOf(applied, view).unread).toEqual({
+      since: at(11),
+      attempts: 0,
+      code: "ERR_DEADLINE",
+      message: "no reading has ended for more than 90 s",
+    });
+  });
+
+  test("before the first reading too", () => {
+    const view = new TestView();
+    view.fail(5, applied);
+    expect(statusOf(applied, view).unread).toMatchObject({ since: at(5), attempts: 1 });
+    expect(web(statusOf(applied, view))).toMatchObject({ state: "pending", reason: "applied, not read back yet" });
   });
 });
 
@@ -211,7 +347,7 @@ test("proxies: active, unseen until read back; no members", () => {
   });
   expect(status(state, [20, read("active")]).proxies[0]).toMatchObject({ state: "unseen" });
   const used = answered(state, "proxies", "redirection.applied", 19);
-  expect(status(used, [18, read("active")]).proxies[0]).toMatchObject({ state: "unseen" });
+  expect(status(used, [18, read("active"), state]).proxies[0]).toMatchObject({ state: "unseen" });
   expect(status(used, [20, read("active")]).proxies[0]).toMatchObject({ state: "complete", problems: [] });
   expect(status(used, [20, read("draining")]).proxies[0]).toMatchObject({
     state: "partial",

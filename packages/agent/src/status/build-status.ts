@@ -1,6 +1,7 @@
 import { describeProxyProblems, type State, subjects } from "@millrace/core";
 import type { KernelView } from "./kernel-view.ts";
 import { type ProxyStatus, STATUS_VERSION, type Status, type WatchStatus } from "./status-document.ts";
+import { UNSEEN } from "./unread.ts";
 import { workloadStatuses } from "./workload-status.ts";
 
 /** All that a status is made of. */
@@ -11,17 +12,20 @@ export interface StatusSources {
   readonly view: KernelView;
   readonly agent: Status["agent"];
   readonly earlier: Status["earlier"];
+  readonly switch?: Status["switch"];
   readonly eventLog: Status["eventLog"];
 }
 
 /** Puts what is wanted beside what the kernel was last seen to hold. Pure. */
-export function buildStatus({ time, state, view, agent, earlier, eventLog }: StatusSources): Status {
-  const { last } = view;
+export function buildStatus(sources: StatusSources): Status {
+  const { time, state, view, agent, earlier, eventLog } = sources;
+  const { last, unread } = view;
   return {
     statusVersion: STATUS_VERSION,
     time,
     agent,
     earlier,
+    ...(sources.switch !== undefined && { switch: sources.switch }),
     ...(last !== undefined && {
       observation: {
         time: last.time,
@@ -29,6 +33,7 @@ export function buildStatus({ time, state, view, agent, earlier, eventLog }: Sta
         nodeAddresses: [...last.observation.nodeAddresses],
       },
     }),
+    ...(unread !== undefined && { unread: { ...unread } }),
     eventLog,
     problems: describeProxyProblems(state),
     workloads: workloadStatuses(state, view),
@@ -45,8 +50,10 @@ function proxyStatuses(state: State, view: KernelView): ProxyStatus[] {
   const outcome = state.outcomes.get(subjects.proxies);
   const failed = outcome?.state === "failed" ? [`${outcome.error?.code}: ${outcome.error?.message}`] : [];
   // A reading from before the answer tells of the proxies that were sent to before.
-  const isReadBack = outcome?.state !== "pending" && (outcome === undefined || outcome.time <= (view.last?.time ?? ""));
-  const observed = new Map(isReadBack ? view.last?.observation.proxies.map((proxy) => [proxy.key, proxy]) : []);
+  const isReadBack = outcome?.state !== "pending" && view.hasReadBack(subjects.proxies, outcome);
+  const isUnread = view.unread !== undefined;
+  const isSeen = isReadBack && !isUnread;
+  const observed = new Map(isSeen ? view.last?.observation.proxies.map((proxy) => [proxy.key, proxy]) : []);
   const { active, draining } = requested.spec;
   const list = [
     ...(active === undefined ? [] : [{ proxy: active, role: "active" as const }]),
@@ -58,7 +65,8 @@ function proxyStatuses(state: State, view: KernelView): ProxyStatus[] {
     const shadows = (found?.foreign ?? []).map(
       ({ kind, where, owner, effect }) => `${kind} of ${owner} at ${where} ${effect}`,
     );
-    const problems = [...failed, ...otherRole, ...(found?.problems ?? []), ...shadows];
+    const unseen = isUnread ? [UNSEEN] : [];
+    const problems = [...failed, ...unseen, ...otherRole, ...(found?.problems ?? []), ...shadows];
     return {
       uid: proxy.uid,
       key: proxy.key,

@@ -58,6 +58,26 @@ const healthy: Status = {
   maps: {},
 };
 
+test("a node whose kernel cannot be read", () => {
+  const unread = { since: "2026-01-02T03:09:58.000Z", attempts: 3, code: "EPERM", message: "not today" };
+  const unseen: Status = {
+    ...healthy,
+    unread,
+    workloads: [{ ...web, state: "unseen", reason: "the kernel cannot be read now" }],
+  };
+  expect(statusSchema.parse(unseen)).toEqual(unseen);
+  const complaints = [
+    "the kernel cannot be read: EPERM: not today; it was last read at 2026-01-02T03:09:57.000Z",
+    "1 workload unseen",
+  ];
+  expect(verdict(unseen)).toEqual({ exit: EXIT.unhealthy, complaints });
+  const shown = renderStatus(unseen, plain);
+  for (const complaint of complaints) expect(shown).toContain(`! ${complaint}\n`);
+  expect(shown).toContain("unseen (the kernel cannot be read now)");
+  const { observation: _, ...never } = unseen;
+  expect(verdict(never).complaints[0]).toBe("the kernel cannot be read: EPERM: not today; it has not been read yet");
+});
+
 test("a healthy node", () => {
   expect(statusSchema.parse(healthy)).toEqual(healthy);
   expect(verdict(healthy)).toEqual({ exit: EXIT.ok, complaints: [] });

@@ -10,6 +10,7 @@ const SHORT_UID = 8;
 const paintOf: Readonly<Record<WorkloadState, keyof Palette>> = {
   enrolled: "good",
   partial: "bad",
+  unseen: "bad",
   failed: "bad",
   pending: "warn",
   leaving: "warn",
@@ -31,12 +32,13 @@ function head(status: Status, palette: Palette): string {
       ? palette.warn("kernel not read yet: nothing below is confirmed")
       : `kernel last read ${age(observation.time, time)} ago, at ${observation.time}`,
     ...selection(agent),
+    ...switched(status),
   ];
-  const { state, path, lostEvents, reason } = status.eventLog;
+  const { state, path, lostEvents, heldEvents = 0, reason } = status.eventLog;
   if (state !== "healthy") {
     lines.push(
       palette.warn(
-        `event log ${state}: ${path}, ${lostEvents} events lost${reason === undefined ? "" : `: ${reason}`}`,
+        `event log ${state}: ${path}, ${heldEvents} events held in memory, ${lostEvents} lost${reason === undefined ? "" : `: ${reason}`}`,
       ),
     );
   }
@@ -49,6 +51,14 @@ function selection({ backend, selection: choice }: Status["agent"]): string[] {
   if (choice === undefined || backend === undefined) return [];
   const summary = choice.probes.find((probe) => probe.backend === backend)?.summary;
   return [`why ${backend}: ${choice.reason}`, ...(summary === undefined ? [] : [`how: ${summary}`])];
+}
+
+function switched({ switch: last }: Status): string[] {
+  if (last?.state !== "done") return [];
+  const standby = last.standby.map(
+    (name) => `what connections that began by ${name} need is still there: it goes with their proxy`,
+  );
+  return [...(last.failure === undefined ? [] : [`last switch was given up: ${last.failure}`]), ...standby];
 }
 
 function workloads(status: Status, palette: Palette): string {

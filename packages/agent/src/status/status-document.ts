@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { switchStatusSchema } from "./switch-document.ts";
 
 /**
  * The shape of `GET /status` and of `millrace status --json`. Stable: fields are only ever added, and {@link STATUS_VERSION}
@@ -13,12 +14,21 @@ const foreign = z.object({ kind: z.string(), where: z.string(), owner: z.string(
 /**
  * - `enrolled`: the kernel was seen to hold all of this member's redirection
  * - `partial`: the kernel was seen to hold something less or something else: `problems` says what
+ * - `unseen`: it was read back once, and by now the kernel cannot be read: `unread` of the node says why
  * - `failed`: the last attempt to bring the kernel in line failed: `reason` says why; it is tried again
  * - `pending`: wanted, not seen in the kernel yet: `reason` says what it waits for
  * - `leaving`: no longer wanted, still seen in the kernel
  * - `not a member`: left alone: `reason` says why
  */
-export const WORKLOAD_STATES = ["enrolled", "partial", "failed", "pending", "leaving", "not a member"] as const;
+export const WORKLOAD_STATES = [
+  "enrolled",
+  "partial",
+  "unseen",
+  "failed",
+  "pending",
+  "leaving",
+  "not a member",
+] as const;
 
 const workload = z.object({
   uid: z.string(),
@@ -45,7 +55,7 @@ const proxy = z.object({
   name: z.string(),
   addresses: z.array(z.string()),
   role: z.enum(["active", "draining"]),
-  /** `unseen`: wanted, but not in the last observation. */
+  /** `unseen`: wanted, but not in the last observation, or that cannot be made. */
   state: z.enum(["complete", "partial", "unseen"]),
   problems: z.array(z.string()),
 });
@@ -91,15 +101,25 @@ export const statusSchema = z.object({
   }),
   /** Redirections that earlier runs made by other backends, still there: removed once their members are taken over. */
   earlier: z.array(earlier).default([]),
+  /** A switch from one backend to another: the one that is under way, or how the last one ended. Absent where there was none. */
+  switch: switchStatusSchema.optional(),
   /** The last reading of the kernel: everything below about the kernel is as of its time. Absent before the first. */
   observation: z.object({ time, problems: z.array(z.string()), nodeAddresses: z.array(z.string()) }).optional(),
+  /**
+   * Why it is not known what the kernel holds now: since when readings of it have failed, how many, and the last error. Absent while the last
+   * one ended well.
+   */
+  unread: z.object({ since: time, attempts: z.int(), code: z.string(), message: z.string() }).optional(),
   eventLog: z.object({
     path: z.string(),
     /** Number of the last event, written or not. */
     lastSeq: z.int(),
-    /** `stalled`: the disk is slower than the deadline. `failing`: events are being lost; redirection goes on all the same. */
+    /** `stalled`: the disk is slower than the deadline. `failing`: it cannot be written; redirection goes on all the same. */
     state: z.enum(["healthy", "stalled", "failing"]),
+    /** Events that will not be in the log. */
     lostEvents: z.int(),
+    /** Events that wait in memory until it can be written. Absent in documents of agents that held none. */
+    heldEvents: z.int().optional(),
     reason: z.string().optional(),
   }),
   /** What is wrong and belongs to no single workload, for instance why a proxy's pod cannot serve. */

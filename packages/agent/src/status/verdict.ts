@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Status } from "./status-document.ts";
+import { describeUnread } from "./unread.ts";
 
 /** Whether everything that is wanted was seen in the kernel, and if not, what keeps it. */
 export interface Verdict {
@@ -16,17 +17,23 @@ export function verdict(status: Status): Verdict {
     const because = problem ?? (waitsFor.join(", ") || "it is being removed");
     complaints.push(`redirection by ${backend}, of an earlier run, is still there: ${because}`);
   }
-  if (status.observation === undefined) complaints.push("the kernel has not been read yet");
-  else complaints.push(...status.observation.problems);
+  if (status.switch?.state === "under way" && (status.switch.remaining ?? 0) > 0) {
+    const { from, to, moved, remaining, failure } = status.switch;
+    const because = failure === undefined ? "" : `, because of ${failure}`;
+    complaints.push(`switch from ${from} to ${to} is under way: ${moved} moved, ${remaining} to go${because}`);
+  }
+  const unread = describeUnread(status);
+  if (unread !== undefined) complaints.push(unread);
+  complaints.push(...(status.observation?.problems ?? []));
   complaints.push(...status.problems);
-  for (const state of ["failed", "partial", "pending", "leaving"] as const) {
+  for (const state of ["failed", "partial", "unseen", "pending", "leaving"] as const) {
     const count = status.workloads.filter((workload) => workload.state === state).length;
     if (count > 0) complaints.push(`${count} ${count === 1 ? "workload" : "workloads"} ${state}`);
   }
   for (const proxy of status.proxies.filter(({ state }) => state !== "complete")) {
     complaints.push(`proxy ${proxy.namespace}/${proxy.name} ${proxy.state}`);
   }
-  const enrolled = status.workloads.some(({ state }) => state === "enrolled" || state === "partial");
+  const enrolled = status.workloads.some(({ state }) => ["enrolled", "partial", "unseen"].includes(state));
   if (enrolled && !status.proxies.some(({ role }) => role === "active")) {
     complaints.push(
       status.agent.failurePolicy === "closed"

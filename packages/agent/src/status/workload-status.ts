@@ -3,10 +3,12 @@ import {
   describeWorkloads,
   type Outcome,
   type State,
+  subjects,
   type WorkloadObservation,
 } from "@millrace/core";
 import type { KernelView } from "./kernel-view.ts";
 import type { WorkloadState, WorkloadStatus } from "./status-document.ts";
+import { UNSEEN } from "./unread.ts";
 
 type Judgement = { readonly state: WorkloadState; readonly reason?: string };
 
@@ -48,7 +50,7 @@ function workloadStatus(
     namespace,
     name,
     addresses: [...addresses],
-    ...(requested === "apply" ? wanted(described, observed, view.readAt(uid)) : notWanted(described, observed)),
+    ...(requested === "apply" ? wanted(described, observed, view) : notWanted(described, observed)),
     ...(requested === "apply" && outcome?.state === "applied" && { since: outcome.time }),
     ...(agreedAt !== undefined && { agreedAt }),
     problems: [...new Set([...problems, ...(observed?.problems ?? [])])],
@@ -62,11 +64,11 @@ export const ATTEMPT = /, attempt \d+$/;
 const failure = ({ error, attempt }: Outcome): string =>
   `${error?.code ?? "ERR_UNEXPECTED"}: ${error?.message ?? "no reason given"}, attempt ${attempt}`;
 
-/** Asked for: enrolled only when a reading that began after the answer found it complete. */
+/** Asked for: enrolled only when a reading that began after the answer found it complete, and none has failed since. */
 function wanted(
-  { outcome, carried }: Described,
+  { uid, outcome, carried }: Described,
   observed: WorkloadObservation | undefined,
-  readAt: string | undefined,
+  view: KernelView,
 ): Judgement {
   if (carried) return { state: "pending", reason: "held from an earlier run until its pod is seen again" };
   if (outcome?.state === "failed") return { state: "failed", reason: failure(outcome) };
@@ -74,7 +76,9 @@ function wanted(
     const reason = outcome?.error === undefined ? "being applied" : `tried again after ${failure(outcome)}`;
     return { state: "pending", reason };
   }
-  if (readAt === undefined || readAt < outcome.time) return { state: "pending", reason: "applied, not read back yet" };
+  if (!view.hasReadBack(subjects.workload(uid), outcome))
+    return { state: "pending", reason: "applied, not read back yet" };
+  if (!view.isSeen(uid)) return { state: "unseen", reason: UNSEEN };
   if (observed === undefined) return { state: "partial", reason: "the kernel holds nothing of it" };
   if (observed.state === "complete") return { state: "enrolled" };
   const shadows = observed.foreign.map(({ kind, where, owner }) => `shadowed by the ${kind} of ${owner} at ${where}`);

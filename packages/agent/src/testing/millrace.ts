@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { isAgent, noteOfLog } from "@millrace/conformance";
 
 const MAIN = join(import.meta.dirname, "..", "main.ts");
 const TIMEOUT_MS = 30_000;
@@ -38,6 +39,7 @@ export function spawnMillrace(
   options: MillraceOptions = {},
 ): ChildProcessByStdio<null, Readable, Readable> {
   const [file, ...rest] = commandLine(args, options.prefix);
+  if (isAgent(args)) noteOfLog({ kind: "started" });
   return spawn(file, rest, {
     stdio: ["ignore", "pipe", "pipe"],
     env: environment(options.env),
@@ -52,5 +54,6 @@ export async function millrace(args: readonly string[], options: MillraceOptions
   const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
   child.on("error", reject).on("close", (code, signal) => resolve({ code, signal }));
   const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), promise]);
+  if (isAgent(args) && (end.code ?? 0) !== 0) noteOfLog({ kind: "refused" });
   return { ...end, stdout, stderr };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { AgentLogs } from "@millrace/conformance";
 import { type Finished, type MillraceOptions, millrace, spawnMillrace } from "./millrace.ts";
 
 const run = promisify(execFile);
@@ -45,6 +46,12 @@ nsenter --net="/run/netns/$pod" sh -ec "
   ip route add default via 198.18.77.1"
 `;
 
+/** Settings of the configuration file, by its keys. */
+export interface NodeSettings {
+  readonly eventLog?: { readonly path?: string; readonly maxBytes?: number };
+  readonly [key: string]: unknown;
+}
+
 /**
  * A node to itself: network, mounts and a BPF file system that end with it, and every path of the agent's below one directory.
  * Nothing of it is seen outside, nothing is left behind.
@@ -53,17 +60,21 @@ export class PrivateNode implements AsyncDisposable {
   readonly directory: string;
   readonly config: string;
   readonly manifests: string;
+  /** What the agents of this node have logged: it is replayed when the node goes. */
+  readonly logs = new AgentLogs();
   readonly #holder: ChildProcess;
+  #log: string;
 
   private constructor(directory: string, holder: ChildProcess) {
     this.directory = directory;
     this.config = join(directory, "config.json");
     this.manifests = join(directory, "manifests");
+    this.#log = join(directory, "lib/events.db");
     this.#holder = holder;
   }
 
   /** `settings` are laid over a configuration that keeps every path private. */
-  static async create(settings: object = {}): Promise<PrivateNode> {
+  static async create(settings: NodeSettings = {}): Promise<PrivateNode> {
     const directory = mkdtempSync(join(tmpdir(), "millrace-node-"));
     const unshare = ["unshare", "--mount", "--net", "--propagation", "private"];
     const holder = spawn("setpriv", [...DIES_WITH_US, ...unshare, "sh", "-c", SET_UP, "sh", directory], {
@@ -85,22 +96,33 @@ export class PrivateNode implements AsyncDisposable {
     }
   }
 
-  configure(settings: object): void {
+  configure({ eventLog, ...settings }: NodeSettings): void {
     const at = (name: string) => join(this.directory, name);
+    this.#log = eventLog?.path ?? at("lib/events.db");
     writeFileSync(
       this.config,
       JSON.stringify({
         node: { name: "n1" },
         manifests: { directory: this.manifests },
         sockets: { admin: at("run/admin.sock"), cni: at("run/cni.sock") },
-        eventLog: { path: at("lib/events.db") },
         paths: { bpffs: at("bpf"), journal: at("lib/journal"), ambientConfig: at("ambient/config.json") },
         install: { cniBinDir: at("cni/bin"), cniConfDir: at("cni/net.d"), pluginSource: at("image/millrace") },
         log: { format: "text" },
         resync: { intervalSeconds: 2 },
         ...settings,
+        eventLog: { path: this.#log, ...eventLog },
       }),
     );
+  }
+
+  /** The event log of this node's agents. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Replays the log before a test takes it away. Throws ERR_AGENT_LOG. */
+  settleLog(): void {
+    this.logs.settle(this.#log);
   }
 
   /** Prefix that runs a command in this node. */
@@ -124,6 +146,7 @@ export class PrivateNode implements AsyncDisposable {
   }
 
   millrace(args: readonly string[], options: MillraceOptions = {}): Promise<Finished> {
+    if (args.includes("--purge")) this.settleLog();
     return millrace([...args, "--config", this.config], {
       ...options,
       prefix: [...this.inside, ...(options.prefix ?? [])],
@@ -136,10 +159,12 @@ export class PrivateNode implements AsyncDisposable {
     return new RunningAgent(spawn(file as string, args, { stdio: ["ignore", "pipe", "pipe"] }));
   }
 
-  agent(): RunningAgent {
+  /** `prefix` is put before the agent's own command. */
+  agent(...prefix: readonly string[]): RunningAgent {
+    this.logs.started(this.#log);
     return new RunningAgent(
       spawnMillrace(["agent", "--config", this.config], {
-        prefix: ["setpriv", ...DIES_WITH_US, ...this.inside],
+        prefix: ["setpriv", ...DIES_WITH_US, ...this.inside, ...prefix],
         timeoutMs: 120_000,
       }),
     );
@@ -151,7 +176,11 @@ export class PrivateNode implements AsyncDisposable {
       this.#holder.kill("SIGKILL");
       await exit;
     }
-    rmSync(this.directory, { recursive: true, force: true });
+    try {
+      this.logs.settleAll();
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
   }
 }
 
@@ -181,6 +210,10 @@ export class RunningAgent implements AsyncDisposable {
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
   }
 
   async stop(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { describeError } from "../logging/describe-error.ts";
+import type { Verification } from "../proof/verification.ts";
 
 /** What an uninstall did. The shape of `millrace uninstall --json`; fields are only ever added. */
 export interface Removal {
@@ -11,6 +12,8 @@ export interface Removal {
   readonly kept: readonly string[];
   /** What could not be looked at, though nothing says that it was ever there. */
   readonly unseen: readonly string[];
+  /** Of an uninstall that was to be proven: what was looked for afterwards, and found. */
+  readonly verification?: Verification;
 }
 
 /** Gathers a {@link Removal}. */

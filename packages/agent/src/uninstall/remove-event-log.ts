@@ -11,11 +11,13 @@ function refuseForeign(path: string): void {
   reader.lastSeq(); // any SQLite database opens; ours has the table
 }
 
-/** What SQLite keeps beside the log, and damaged ones that the agent moved aside; the log itself last. */
+/** What SQLite and the agent keep beside the log, and damaged ones that the agent moved aside; the log itself last. */
 function logFiles(path: string): string[] {
   const name = basename(path);
   const beside = readdirSync(dirname(path))
-    .filter((file) => [`${name}-wal`, `${name}-shm`].includes(file) || file.startsWith(`${name}.damaged-`))
+    .filter(
+      (file) => [`${name}-wal`, `${name}-shm`, `${name}.reserve`].includes(file) || file.startsWith(`${name}.damaged-`),
+    )
     .map((file) => join(dirname(path), file))
     .filter((file) => find(file).kind === "file");
   return [...beside, path];

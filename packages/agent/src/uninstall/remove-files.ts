@@ -6,12 +6,13 @@ import { ambientConfigAt } from "../daemon/ambient-config.ts";
 import { lockPath } from "../daemon/single-instance.ts";
 import { find } from "../daemon/stale-socket.ts";
 import { installLockPath } from "../install/install-places.ts";
+import { SNAPSHOT_NAME } from "../proof/snapshot-file.ts";
 import type { Ledger } from "./removal.ts";
 import { removeEventLog } from "./remove-event-log.ts";
 import type { UninstallOptions } from "./uninstall.ts";
 
 /** A directory that is not empty holds something of somebody else's, and stays. */
-function removeIfEmpty(path: string, ledger: Ledger): void {
+export function removeIfEmpty(path: string, ledger: Ledger): void {
   ledger.attempt(`directory ${path}`, () => {
     try {
       rmdirSync(path);
@@ -46,7 +47,8 @@ function removeAmbientConfig(path: string, ledger: Ledger): void {
 function removeJournal(path: string, keepCniPlugin: boolean, ledger: Ledger): void {
   ledger.attempt(`journal ${path}`, () => {
     if (find(path).kind === "nothing") return;
-    for (const file of readdirSync(path)) {
+    // The snapshot goes last of all, when nothing is left that it could prove.
+    for (const file of readdirSync(path).filter((name) => name !== SNAPSHOT_NAME)) {
       if (file === JOURNAL_NAME && keepCniPlugin)
         ledger.kept.push(`journal ${join(path, file)}: it knows of the CNI plugin`);
       else ledger.left.push(`journal ${join(path, file)}: it was not put back`);

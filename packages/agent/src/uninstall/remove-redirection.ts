@@ -1,4 +1,5 @@
 import type { Observation, Plugin, Redirection } from "@millrace/core";
+import { ourProgram } from "@millrace/plugin-ebpf";
 import type { Backends } from "../backends/backends.ts";
 import type { UsedBackends } from "../backends/used-backends.ts";
 import { attachedPrograms, isOurs } from "../kernel/attached-programs.ts";
@@ -18,7 +19,6 @@ const why = (error: unknown): string => {
 export async function removeRedirections(
   { plugins, create }: Backends,
   used: UsedBackends,
-  bpffs: string,
   ledger: Ledger,
 ): Promise<void> {
   const noted = used.names();
@@ -29,7 +29,7 @@ export async function removeRedirections(
     const { name } = plugin;
     const wasUsed = noted.includes(name);
     try {
-      if (!wasUsed && !hasTraces(name, bpffs)) continue;
+      if (!wasUsed && !(await hasTraces(name, create(plugin)))) continue;
       // One that cannot work here would only leave half of what opening makes.
       const probe = wasUsed ? undefined : await create(plugin).probe();
       if (probe?.capable === false) {
@@ -44,7 +44,8 @@ export async function removeRedirections(
     }
   }
   try {
-    for (const { interface: where, direction, by, name } of attachedPrograms().filter(isOurs)) {
+    for (const { interface: where, direction, by, name, programId } of attachedPrograms().filter(isOurs)) {
+      if (ourProgram(programId) === undefined) continue;
       ledger.left.push(`program ${name} on ${where} ${direction}, attached by ${by}`);
     }
   } catch (error) {

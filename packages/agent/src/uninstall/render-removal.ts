@@ -1,8 +1,9 @@
 import type { Palette } from "../cli/colour.ts";
+import { renderVerification } from "../proof/render-verification.ts";
 import type { Removal } from "./removal.ts";
 
 /** One line per object, and the verdict. */
-export function renderRemoval({ removed, left, kept, unseen }: Removal, palette: Palette): string {
+export function renderRemoval({ removed, left, kept, unseen, verification }: Removal, palette: Palette): string {
   const lines = [
     ...removed.map((what) => `${palette.good("removed")} ${what}`),
     ...kept.map((what) => `${palette.dim("kept")}    ${what}`),
@@ -11,5 +12,6 @@ export function renderRemoval({ removed, left, kept, unseen }: Removal, palette:
   ];
   if (left.length > 0) lines.push(palette.bad("something is left: see above, then run it again"));
   else lines.push(removed.length === 0 ? "nothing of Millrace was here" : "nothing of Millrace is left");
-  return `${lines.join("\n")}\n`;
+  const proof = verification === undefined ? "" : renderVerification(verification, palette, false);
+  return `${lines.join("\n")}\n${proof}`;
 }

@@ -1,24 +1,15 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { RTPROT_MILLRACE } from "@millrace/host";
-import { routes, rules } from "linux-ts";
-import { attachedPrograms, isOurs } from "../kernel/attached-programs.ts";
+import type { RedirectionBackend } from "@millrace/core";
+import { routingTraces } from "@millrace/host";
 
-/** How to see without touching anything that a built-in backend has been here; it throws when it cannot be seen. */
-const LOOKS: Readonly<Record<string, (bpffs: string) => boolean>> = {
-  ebpf: (bpffs) => existsSync(join(bpffs, "millrace")) || attachedPrograms().some(isOurs),
-  iptables: () =>
-    ([4, 6] as const).some((family) =>
-      [...rules(undefined, family), ...routes(undefined, { family })].some(
-        ({ protocol }) => protocol === RTPROT_MILLRACE,
-      ),
-    ),
-};
+const NODE = { fd: undefined, name: "node" } as const;
 
 /**
- * Whether the kernel shows something of a backend, also where the journal that would tell is lost. Opening one to find out would make
- * what uninstalling cannot take back: empty tables of iptables. Of a plugin that is not built in nothing is known: it may.
+ * Whether the node shows something of a backend, also where the journal that would tell is lost. Opening one to find out would make
+ * what uninstalling cannot take back: empty tables of iptables. Of a backend that cannot tell nothing is known: it may.
  */
-export function hasTraces(backend: string, bpffs: string): boolean {
-  return LOOKS[backend]?.(bpffs) ?? true;
+export async function hasTraces(name: string, { traces }: Pick<RedirectionBackend, "traces">): Promise<boolean> {
+  if (traces === undefined) return true;
+  // On the node only one backend has rules and routes; in proxies' namespaces all of them do.
+  if (name === "iptables" && routingTraces(NODE).length > 0) return true;
+  return (await traces([NODE])).some(({ elsewhere }) => !elsewhere);
 }

@@ -6,6 +6,7 @@ import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
 import type { Finish } from "../program.ts";
 import { addSettings, setupOf } from "../settings-options.ts";
+import { logExportCommand } from "./log-export-command.ts";
 
 interface Options {
   readonly follow?: boolean;
@@ -54,10 +55,11 @@ export function logCommand(io: Io, finish: Finish): Command {
     }
     finish(EXIT.ok);
   });
+  command.enablePositionalOptions().addCommand(logExportCommand(io, finish));
   return addHelp(command, [
     ["millrace log --limit 20", "the newest 20 events"],
     ["millrace log --follow --pod shop/web-1", "one pod, as it happens"],
     ["millrace log --type redirection.failed drift.found", "what went wrong"],
-    ["millrace log --jsonl --since 1200 > node.jsonl", "for a replay elsewhere"],
+    ["millrace log export > node.jsonl", "for a replay elsewhere"],
   ]);
 }

@@ -1,4 +1,5 @@
 import type { Check } from "../check.ts";
+import { agent } from "./agent.ts";
 import { bpfFileSystem } from "./bpf-file-system.ts";
 import { bridges } from "./bridges.ts";
 import { cni } from "./cni.ts";
@@ -20,4 +21,5 @@ export const checks: readonly (readonly [name: string, check: Check])[] = [
   ["IPVS", ipvs],
   ["CNI", cni],
   ["foreign programs", foreignPrograms],
+  ["agent", agent],
 ];

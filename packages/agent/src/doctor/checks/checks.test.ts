@@ -1,7 +1,9 @@
 import type { Link } from "linux-ts";
 import { expect, test } from "vitest";
 import type { AttachedProgram } from "../../kernel/attached-programs.ts";
+import { someStatus } from "../../testing/some-status.test.kit.ts";
 import type { Finding } from "../check.ts";
+import { agentFinding } from "./agent.ts";
 import { bpffsFinding, parseMountinfo } from "./bpf-file-system.ts";
 import { bridgeFindings } from "./bridges.ts";
 import { firewallFindings } from "./firewall.ts";
@@ -144,6 +146,19 @@ test("IPVS: TCP Services are told, an empty table and one of UDP alone are not",
   expect(ipvsFindings(head + udp + tcp + tcp)[0]).toMatchObject({
     state: "warn",
     detail: expect.stringMatching(/^IPVS serves 2 TCP Services/),
+  });
+});
+
+test("the agent: none is no fault, and what it complains of is told", () => {
+  expect(agentFinding(undefined)).toEqual({ name: "agent", state: "note", detail: "none runs here" });
+  expect(agentFinding(someStatus())).toMatchObject({
+    state: "good",
+    detail: "0 enrolled, as the kernel had it at 2026-01-02T03:00:00.000Z",
+  });
+  const unread = { since: "2026-01-02T03:00:00.000Z", attempts: 1, code: "EPERM", message: "not today" };
+  expect(agentFinding(someStatus({ unread }))).toMatchObject({
+    state: "warn",
+    detail: "the kernel cannot be read: EPERM: not today; it was last read at 2026-01-02T03:00:00.000Z",
   });
 });
 

@@ -2,7 +2,7 @@ import type { CniView, InstallState } from "@millrace/cni-install";
 import { expect, test } from "vitest";
 import { cniFindings } from "./cni.ts";
 
-const places = { bpffs: "/b", cniConfDir: "/net.d", cniBinDir: "/bin", installState: "/s" };
+const places = { bpffs: "/b", adminSocket: "/a", cniConfDir: "/net.d", cniBinDir: "/bin", installState: "/s" };
 const view = (seen: Partial<CniView>): CniView => ({
   used: "10-x.conflist",
   hasEntry: false,
