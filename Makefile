@@ -17,7 +17,7 @@ export MILLRACE_UNBOUND ?= $(firstword $(wildcard $(MILLRACE_CACHE)/unbound/usr/
 ##@ Everyday
 
 help: ## Show this help
-	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install system packages (Debian, Ubuntu) and Node modules, and build everything
 	@scripts/setup-system.sh
@@ -60,10 +60,25 @@ test-kubernetes: setup helm kubernetes ## The agent in a cluster, with a real et
 soak-kubernetes: setup helm kubernetes ## Restart the API server every 20 s while pods come and go: SECONDS=600
 	@MILLRACE_SOAK_SECONDS=$(or $(SECONDS),600) vitest run --project kubernetes test/kubernetes/src/soak
 
+test-sanitized: setup ## libbpf-ts's tests under AddressSanitizer and UBSan
+	@scripts/test-sanitized.sh
+
 conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
 	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
 		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+
+test-switch: setup ## Switch a node between the backends under load: SWITCHES=20 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
+	@MILLRACE_SWITCHES=$(or $(SWITCHES),20) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) \
+		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
+		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
+
+test-crash: setup ## Kill the agent before and after its system calls, one after the other: VARIANTS=ebpf-tcx,… ONLY=enrol,… POINTS=16|all MATCHING=LINK_CREATE
+	@node packages/conformance/dist/crash/cli.js --points $(or $(POINTS),16) $(if $(PHASE),--phase $(PHASE)) $(if $(VARIANTS),--variant "$(VARIANTS)") \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(MATCHING),--matching "$(MATCHING)")
+
+test-drift: setup ## Delete and change every kind of kernel object, one at a time, and see each found and mended: VARIANTS="ebpf-tcx iptables-nft" ONLY=expression
+	@scripts/test-drift.sh "$(VARIANTS)" "$(ONLY)"
 
 matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KERNELS="5.10 6.1 6.12 host" VARIANTS="ebpf-tcx …" JOBS=2; writes docs/compatibility.md
 	@node test/vm/dist/matrix/main.js $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(VARIANTS),--variants "$(VARIANTS)") \
@@ -89,14 +104,33 @@ image: setup ## The agent's image, by buildah or docker: BASE=debian:bookworm-sl
 	@$(firstword $(shell command -v buildah docker) buildah) build --build-arg BASE=$(or $(BASE),debian:bookworm-slim) \
 		--tag $(or $(IMAGE),millrace:dev) deploy/build/context
 
+incident: setup ## Keep a log among the golden incidents: NAME=what-happened FILE=events.db|exported.jsonl (REDACT=1: other names)
+	@scripts/add-incident.sh "$(NAME)" "$(FILE)"
+
+accept-incidents: setup ## Show where today's decisions differ from the golden incidents, and record them
+	@for log in test/incidents/*.jsonl; do echo "$$log:"; node packages/agent/dist/main.js replay --accept "$$log"; done
+
+bench-replay: setup ## How fast a recorded log is verified, and in how much memory: EVENTS=1000000 (prints; JUDGE=1 fails when it is too slow or too large)
+	@node bench/dist/replay.js $(or $(EVENTS),1000000) $(if $(JUDGE),--judge)
+
 bench-cni: setup ## How long the CNI plugin takes for many pods in a chain, one by one and ten at once: COUNT=250 ROUNDS=3 ONLY=ebpf-tcx,… (prints, judges nothing)
 	@node --conditions=source bench/cni.ts $(if $(COUNT),--count $(COUNT)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-workloads: setup ## How long each backend takes for many workloads: COUNT=300 ONLY=iptables-nft,… (prints, judges nothing)
 	@node --conditions=source bench/workloads.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY))
 
+bench-observe: setup ## CPU time of comparing a node with its kernel, with many workloads: COUNT=250 ONLY=ebpf-tcx,… (JUDGE=1 fails above 0.5 % of a core)
+	@node --conditions=source bench/observe.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY)) $(if $(JUDGE),--judge)
+
+bench-libbpf-ts: setup ## Operations a second of libbpf-ts: maps one by one and in batches, ring buffer into JavaScript (prints, judges nothing)
+	@node --conditions=source bench/libbpf-ts.ts $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
+
+record-layout: setup ## Write down the layout of the eBPF backend's maps, after an addition or for a new LAYOUT_VERSION
+	@node --conditions=source packages/plugin-ebpf/src/testing/record-layout.ts
+	@biome check --write packages/plugin-ebpf/layouts
+
 format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-kubernetes soak-kubernetes conformance matrix vm-smoke fuzz-cni helm kubernetes manifests image bench-cni bench-workloads format
+.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format

@@ -10,6 +10,8 @@ const shared = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
 };
+// Every agent that a test starts leaves an event log that replays; what a run started and verified is printed at its end.
+const agentLogs = { globalSetup: "packages/conformance/src/agent/vitest-setup.ts" };
 const source = { resolve: { conditions: ["source"] }, ssr: { resolve: { conditions: ["source"] } } };
 
 export default defineConfig({
@@ -28,6 +30,7 @@ export default defineConfig({
         ...source,
         test: {
           ...shared,
+          ...agentLogs,
           name: "root",
           include: ["**/*.root.test.ts"],
           fileParallelism: false,
@@ -38,6 +41,7 @@ export default defineConfig({
         ...source,
         test: {
           ...shared,
+          ...agentLogs,
           name: "kubernetes",
           include: ["**/*.kubernetes.test.ts"],
           // Each file has a cluster of its own, and waits for it most of the time: two share the machine well.

@@ -9,14 +9,16 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 vitest run --project unit
 vitest run --project root
+scripts/test-sanitized.sh
 vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/src/summary-reporter.ts
 conformance() { node packages/conformance/dist/cli.js run "$@"; }
-# Every behaviour, cold and warm, with each backend once; the other way of attaching and the other flavour cold only, and 300
-# pods (30) once for each backend: their number is nothing to either. `make conformance` and `make matrix` leave nothing out.
+# Every behaviour, cold and warm, with each backend once; the other way of attaching and the other flavour cold only. 300 pods (30)
+# once for each backend, and what `millrace explain` says: the way and the flavour are nothing to either. `make conformance` and
+# `make matrix` leave nothing out.
 conformance --backend ebpf --attach tcx --except 30
-conformance --backend ebpf --attach clsact --temperature cold
+conformance --backend ebpf --attach clsact --temperature cold --except x-explain
 conformance --backend iptables --flavour nft
-conformance --backend iptables --flavour legacy --services iptables-legacy --temperature cold --except 27,30
+conformance --backend iptables --flavour legacy --services iptables-legacy --temperature cold --except 27,30,x-explain
 # kube-proxy's other mode in the same flavour, for what it has a part in.
 conformance --backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
 # Pods on a bridge, as flannel has them: what is switched there, and what is told by ports instead of interfaces.

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { DEFAULT_CONCURRENCY, type Plugin, type Redirection, type RedirectionBackend } from "@millrace/core";
 import ebpf from "@millrace/plugin-ebpf";
 import iptables from "@millrace/plugin-iptables";
+import { cpuTimeMs } from "linux-ts";
 import type { Variant } from "../variants.ts";
 import type { BenchNode } from "./node.ts";
 
@@ -10,8 +11,13 @@ export interface DriverSettings extends Pick<BenchNode, "workloads" | "proxy"> {
   readonly host: { readonly bpffs: string; readonly journal: string };
 }
 
-/** What is done and timed: the name of a step in, its milliseconds out, one line of JSON each. */
-export type Step = "install" | "apply" | "again" | "uninstall" | "rebuild";
+/**
+ * What is done and timed: the name of a step in, its milliseconds out, one line of JSON each. Of `observe`, which reads everything ten times, it is CPU
+ * time, that of the programs that are run included.
+ */
+export type Step = "install" | "apply" | "again" | "observe" | "uninstall" | "rebuild";
+
+const READINGS = 10;
 
 /** Inside of the node: runs one backend as the agent does. Settings are the first line. */
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -58,6 +64,13 @@ const steps: Readonly<Record<Step, () => Promise<number[]>>> = {
     return times;
   },
   again: async () => [await timed(applyAll)],
+  observe: async () => {
+    await redirection.observe(); // the first one compiles what the others run
+    const before = cpuTimeMs();
+    for (let reading = 0; reading < READINGS; reading++) await redirection.observe();
+    // Children's times come by hundredths of a second: of one reading that would be too coarse.
+    return [(cpuTimeMs() - before) / READINGS];
+  },
   uninstall: async () => [await timed(() => redirection.uninstall())],
   rebuild: async () => [
     await timed(async () => {

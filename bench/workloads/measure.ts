@@ -35,6 +35,14 @@ export async function measure(node: BenchNode, variant: Variant): Promise<Measur
   return { variant, install, apply, again, changedAgain, uninstall, rebuild };
 }
 
+/** Milliseconds of CPU time that reading everything takes, with all workloads enrolled. What is enrolled goes with the node. */
+export async function measureReading(node: BenchNode, variant: Variant): Promise<number> {
+  await using driver = new Driver(node, variant);
+  await driver.step("rebuild");
+  const [reading = 0] = await driver.step("observe");
+  return reading;
+}
+
 function difference(before: string, after: string): number {
   const [old, now] = [before.split("\n"), after.split("\n")];
   const [had, has] = [new Set(old), new Set(now)];

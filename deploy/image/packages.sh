@@ -11,6 +11,7 @@ needs="
 	xtables-legacy-multi:iptables
 	ipset:ipset
 	nsenter:util-linux
+	setpriv:util-linux
 	unshare:util-linux
 	mount:mount
 	libbpf.so.1:libbpf1

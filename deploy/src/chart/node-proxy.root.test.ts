@@ -37,7 +37,7 @@ async function capture(
   vi.unstubAllEnvs();
   chartHaproxy(capabilities);
   const chosen = behaviours.filter(({ id }) => id === "outbound-tcp" || id === "inbound-plaintext");
-  const { results } = await runSuite({
+  const { results, logFailures } = await runSuite({
     backend: "ebpf",
     backendConfig: { attach: "clsact" },
     plugins: [],
@@ -46,6 +46,7 @@ async function capture(
     families,
     temperatures: ["cold"],
   });
+  expect(logFailures).toEqual([]);
   return results;
 }
 

@@ -155,7 +155,7 @@ describe("millrace in the image, with what the chart lets it do", () => {
     const chosen = behaviours.filter(({ id }) =>
       ["outbound-tcp", "inbound-plaintext", "x-rp-filter-strict"].includes(id),
     );
-    const { results } = await runSuite({
+    const { results, logFailures } = await runSuite({
       ...options,
       plugins: [],
       prefix: "mrimg",
@@ -164,6 +164,7 @@ describe("millrace in the image, with what the chart lets it do", () => {
       temperatures: ["cold"],
     });
     expect(results.filter(({ passed }) => !passed)).toEqual([]);
+    expect(logFailures).toEqual([]);
     expect(results).toHaveLength(5); // both families, but for IPv4's reverse path filter
   });
 });

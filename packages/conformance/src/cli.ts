@@ -9,7 +9,7 @@ import { POD_NETWORKS, type PodNetworkKind } from "./lab/pod-network.ts";
 import { SERVICE_MODES, type ServiceMode } from "./lab/services.ts";
 import { run } from "./programs/command.ts";
 import type { Behaviour, Temperature } from "./suite/behaviour.ts";
-import { buildReport, renderResult, renderSummary, renderTable } from "./suite/report.ts";
+import { buildReport, isGood, renderResult, renderSummary, renderTable } from "./suite/report.ts";
 import { runSuite } from "./suite/run.ts";
 
 const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <command>
@@ -32,7 +32,7 @@ const USAGE = `Usage: node --conditions=source packages/conformance/src/cli.ts <
       --temperature cold|warm
       --report <file.json>   every result with its evidence
 
-Exit status: 0 when every behaviour passed, 1 when one failed, 2 for wrong usage.
+Exit status: 0 when every behaviour passed and every agent left an event log that replays, 1 when not, 2 for wrong usage.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -96,7 +96,7 @@ async function main(args: readonly string[]): Promise<number> {
   const report = buildReport(subject, outcome);
   if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
   process.stdout.write(`\n${renderTable(report.results)}\n\n${renderSummary(report)}\n`);
-  return report.failed === 0 && report.results.length > 0 ? 0 : 1;
+  return isGood(report) ? 0 : 1;
 }
 
 /** Of the sources this runs from, `-dirty` when they were changed since; MILLRACE_COMMIT says it where there is no git. */

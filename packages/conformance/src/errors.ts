@@ -11,6 +11,7 @@ export const LAB_ERRORS = {
   ERR_UNBOUND_MISSING: "no unbound binary was found",
   ERR_CNI_REQUEST: "the agent's CNI socket did not answer as its protocol says",
   ERR_AGENT_NOT_READY: "the agent did not become ready in time",
+  ERR_AGENT_LOG: "an agent of the lab left no event log, or one that is decided otherwise when it is replayed",
   ERR_EXPECTATION: "a behaviour is not as it should be",
   ERR_SUITE_USAGE: "the suite was called with arguments it does not know",
 } as const;

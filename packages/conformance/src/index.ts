@@ -2,6 +2,8 @@
 
 // The agent
 export { Agent, type AgentOptions, cleanEnvironment, MILLRACE_COMMAND } from "./agent/agent.ts";
+export { AgentLogs } from "./agent/agent-logs.ts";
+export { accountSince, describeAccount, isAgent, type LogAccount, noteOfLog } from "./agent/log-account.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";
 // The behaviours, and running them
 export { behaviours } from "./behaviours/index.ts";

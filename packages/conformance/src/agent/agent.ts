@@ -10,6 +10,7 @@ import type { Finished } from "../programs/command.ts";
 import type { Program } from "../programs/program.ts";
 import { within } from "../slow.ts";
 import { type AgentStatus, readStatus } from "./status.ts";
+import { verifyLog } from "./verify-log.ts";
 
 export interface AgentOptions {
   /** Of a second agent on the node: it gets files, sockets and a journal of its own. */
@@ -38,11 +39,13 @@ export class Agent implements AsyncDisposable {
   readonly node: LabNode;
   readonly #command: readonly string[];
   readonly #paths: NodePaths;
+  readonly #log: string;
   #program: Program;
 
-  private constructor(node: LabNode, paths: NodePaths, command: readonly string[]) {
+  private constructor(node: LabNode, paths: NodePaths, log: string, command: readonly string[]) {
     this.node = node;
     this.#paths = paths;
+    this.#log = log;
     this.#command = command;
     this.#program = this.#run();
   }
@@ -50,9 +53,10 @@ export class Agent implements AsyncDisposable {
   /** Writes the node's configuration file, starts the agent and waits until it serves its status. */
   static async start(node: LabNode, options: AgentOptions = {}): Promise<Agent> {
     const paths = options.name === undefined ? node.paths : ownPaths(node.paths, options.name);
-    writeFileSync(paths.agentConfig, stringify(agentConfig(node, paths, options)));
+    const config = agentConfig(node, paths, options);
+    writeFileSync(paths.agentConfig, stringify(config));
     await using starting = new AsyncDisposableStack();
-    const agent = starting.use(new Agent(node, paths, options.command ?? MILLRACE_COMMAND));
+    const agent = starting.use(new Agent(node, paths, config.eventLog.path, options.command ?? MILLRACE_COMMAND));
     await options.onStart?.(agent.pid);
     await agent.#untilServing();
     starting.move();
@@ -130,6 +134,7 @@ export class Agent implements AsyncDisposable {
   /** Runs another `millrace` command against this agent's configuration, on the node. */
   millrace(...args: readonly string[]): Promise<Finished> {
     const [file = "", ...rest] = this.#command;
+    if (args.includes("--purge")) this.node.agentLogs.settle(this.#log);
     return this.node.namespace.run(file, [...rest, ...args, "--config", this.#paths.agentConfig], {
       env: cleanEnvironment(),
     });
@@ -143,9 +148,14 @@ export class Agent implements AsyncDisposable {
     });
   }
 
-  /** SIGTERM, as a DaemonSet's update does, and as long as the kubelet gives it. */
+  /**
+   * SIGTERM, as a DaemonSet's update does, and as long as the kubelet gives it. What it has logged is replayed now, where a failure is
+   * nearest to its reason, and at the lab's end: throws ERR_AGENT_LOG.
+   */
   async stop(): Promise<void> {
+    const wasRunning = this.running;
     await this.#program.stop("SIGTERM", within(30_000));
+    if (wasRunning) verifyLog(this.#log);
   }
 
   /** SIGKILL. */
@@ -165,6 +175,7 @@ export class Agent implements AsyncDisposable {
 
   #run(): Program {
     const [file = "", ...args] = this.#command;
+    this.node.agentLogs.started(this.#log);
     return this.node.start("millrace agent", file, [...args, "agent", "--config", this.#paths.agentConfig], {
       env: cleanEnvironment(),
     });
@@ -200,13 +211,16 @@ function ownPaths(paths: NodePaths, name: string): NodePaths {
   };
 }
 
-function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): object {
+function agentConfig(
+  node: LabNode,
+  paths: NodePaths,
+  options: AgentOptions,
+): { readonly eventLog: { readonly path: string }; readonly [key: string]: unknown } {
   return {
     node: { name: node.name },
     redirectMode: options.redirectMode ?? "auto",
     manifests: { directory: paths.manifests },
     sockets: { admin: adminSocket(paths), cni: join(paths.sockets, "cni.sock") },
-    eventLog: { path: paths.eventLog },
     paths: { bpffs: paths.bpffs, journal: paths.journal, ambientConfig: paths.ambientConfig },
     install: { cniBinDir: join(paths.root, "cni/bin"), cniConfDir: join(paths.root, "cni/net.d") },
     // The node has one port for it.
@@ -215,6 +229,7 @@ function agentConfig(node: LabNode, paths: NodePaths, options: AgentOptions): ob
     plugins: options.plugins ?? [],
     backends: options.backends ?? {},
     ...options.settings,
+    eventLog: { path: paths.eventLog, ...(options.settings?.eventLog as object | undefined) },
   };
 }
 

@@ -1,13 +1,12 @@
 import { EventLogReader } from "@millrace/core";
 import { LabError } from "../errors.ts";
-import type { LabHost } from "../lab/lab-host.ts";
 import { within } from "../slow.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";
+import { dialBothWays, expectCapturedBothWays } from "../suite/both-ways.ts";
 import { eventually } from "../suite/eventually.ts";
 import { managedByEbpf } from "../suite/managed-ebpf.ts";
 import { managedByIptables } from "../suite/managed-iptables.ts";
 import type { ListManaged, ManagedObject } from "../suite/managed-objects.ts";
-import { SERVER_PORT } from "../suite/testbed.ts";
 
 const LISTS: Readonly<Record<string, ListManaged>> = { ebpf: managedByEbpf, iptables: managedByIptables };
 
@@ -43,38 +42,16 @@ export default defineBehaviour({
       const { meanwhile } = await strike(trial, objects);
       expect.note("all of them", meanwhile);
     }
-    await capturedAgain(trial, bed.m1, bed.ext, "outbound");
-    await capturedAgain(trial, bed.ext, bed.m1, "inbound");
+    await expectCapturedBothWays(bed, family, expect);
   },
 });
-
-/** By the client's port: records of connections that were given up meanwhile may still come. */
-async function capturedAgain(
-  { bed, family, expect }: Trial,
-  from: LabHost,
-  to: LabHost,
-  frontend: "outbound" | "inbound",
-): Promise<void> {
-  const since = bed.proxy.mark();
-  const client = await from.endpoint();
-  const outcome = await client.ask("report", { host: to.address(family), port: SERVER_PORT });
-  const seen = expect.success(`${from.name} → ${to.name}, mended`, outcome);
-  expect.equal(`${to.name} saw`, seen.peer, from.address(family));
-  const own = { source: from.address(family), sourcePort: outcome.ok ? outcome.localPort : 0 };
-  const records = await bed.proxy.awaitRecords(own, since);
-  expect.equal(
-    "the proxy saw it on",
-    records.map((record) => record.frontend),
-    [frontend],
-  );
-}
 
 /** Deletes the objects and dials, out and in, until drift has been found and mended. */
 async function strike(
   trial: Trial,
   objects: readonly ManagedObject[],
 ): Promise<{ escaped: number; meanwhile: string }> {
-  const { bed, expect } = trial;
+  const { bed, family, expect } = trial;
   using log = EventLogReader.open(bed.node.paths.eventLog);
   const since = log.lastSeq() + 1;
   for (const object of objects) await attempt(object, objects.length > 1);
@@ -86,8 +63,7 @@ async function strike(
     async () => {
       const seen = [...log.read({ since, types: ["drift.found", "drift.mended"] })].map(({ type }) => type);
       if (seen.includes("drift.mended")) return { holds: true, seen };
-      for (const result of await Promise.all([dial(trial, bed.m1, bed.ext), dial(trial, bed.ext, bed.m1)]))
-        counts[result]++;
+      for (const result of await dialBothWays(bed, family)) counts[result]++;
       return { holds: false, seen };
     },
     within(30_000),
@@ -101,16 +77,8 @@ async function strike(
 /** What went with something deleted before cannot be deleted again. */
 async function attempt(object: ManagedObject, together: boolean): Promise<void> {
   try {
-    await object.remove();
+    await (object.remove ?? object.change)?.();
   } catch (error) {
     if (!together) throw error;
   }
-}
-
-/** A proxy that speaks for a client does so from a port of its own choice: the server tells whether it was the proxy. */
-async function dial({ family }: Trial, from: LabHost, to: LabHost): Promise<"captured" | "failed" | "escaped"> {
-  const client = await from.endpoint();
-  const outcome = await client.ask("report", { host: to.address(family), port: SERVER_PORT, timeoutMs: 200 });
-  if (!outcome.ok) return "failed";
-  return outcome.value.peerPort === outcome.localPort ? "escaped" : "captured";
 }

@@ -34,6 +34,7 @@ import xAgentKill9 from "./x-agent-kill-9.ts";
 import xBothBackends from "./x-both-backends.ts";
 import xDnsNotrack from "./x-dns-notrack.ts";
 import xExclusions from "./x-exclusions.ts";
+import xExplain from "./x-explain.ts";
 import xForeignOkAhead from "./x-foreign-ok-ahead.ts";
 import xForeignUnspecAhead from "./x-foreign-unspec-ahead.ts";
 import xIcmpErrors from "./x-icmp-errors.ts";
@@ -88,6 +89,7 @@ export const behaviours = [
   xBothBackends,
   xDnsNotrack,
   xExclusions,
+  xExplain,
   xForeignOkAhead,
   xForeignUnspecAhead,
   xIcmpErrors,

@@ -7,18 +7,18 @@ export default defineBehaviour({
   id: "x-foreign-ok-ahead",
   title: "A foreign program that ends the chain is reported, not overwritten",
   given:
-    "a tcx program of somebody else before all others on a member's veth; it lets every packet pass and ends the chain",
+    "a tc program of somebody else before all others on a member's veth; it lets every packet pass and ends the chain",
   when: "the agent compares the kernel with what it wants",
   outcome:
     "the member is no longer shown as enrolled but as partial, with the foreign program named; the foreign program stays; when it goes, the member is enrolled and captured again",
-  backends: { only: ["ebpf"], because: "a tcx program decides for the tcx programs behind it; this backend has none" },
+  backends: { only: ["ebpf"], because: "a tc program decides for the tc programs behind it; this backend has none" },
   families: [4],
   temperatures: ["cold"],
   async run(trial) {
     const { bed, family, expect } = trial;
     {
       using foreign = new ForeignProgram("foreign_ok");
-      foreign.attachTcxFirst(bed.node.namespace, bed.m1.hostInterface, "ingress");
+      foreign.attachFirst(bed.node.namespace, bed.m1.hostInterface, "ingress");
       const status = await bed.agent.until("report of the foreign program", ({ workloads }) =>
         workloads.some(({ uid, state }) => uid === bed.m1.uid && state === "partial"),
       );

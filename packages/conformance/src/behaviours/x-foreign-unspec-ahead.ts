@@ -7,7 +7,7 @@ export default defineBehaviour({
   id: "x-foreign-unspec-ahead",
   title: "A foreign program that decides nothing may run first",
   given:
-    "a tcx program of somebody else before all others on a member's veth, both ways; it leaves the decision to the next",
+    "a tc program of somebody else before all others on a member's veth, both ways; it leaves the decision to the next",
   when: "the member connects out and is connected to",
   outcome: "both are captured, and the foreign program has seen packets",
   async run(trial) {
@@ -15,7 +15,7 @@ export default defineBehaviour({
     {
       using foreign = new ForeignProgram("foreign_unspec");
       for (const direction of ["ingress", "egress"] as const) {
-        foreign.attachTcxFirst(bed.node.namespace, bed.m1.hostInterface, direction);
+        foreign.attachFirst(bed.node.namespace, bed.m1.hostInterface, direction);
       }
       const out = { host: bed.ext.address(family), port: SERVER_PORT };
       const made = await contact(trial, bed.m1, out);

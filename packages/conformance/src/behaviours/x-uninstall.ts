@@ -19,6 +19,14 @@ export default defineBehaviour({
     await contact(trial, bed.m1, to);
     const uninstalled = await bed.uninstall();
     expect.equal("exit status of uninstall", uninstalled.status, 0);
+    const verified = await bed.agent.millrace("verify-clean", "--json");
+    expect.equal("exit status of verify-clean", verified.status, 0);
+    const { left, unseen, unclaimed } = JSON.parse(verified.stdout);
+    expect.equal("what verify-clean found", left, []);
+    expect.equal("what it could not look at", unseen, []);
+    // Another lab's programs on this machine are seen by name only; of this node nothing may be in doubt.
+    const here = (unclaimed as string[]).filter((what) => !what.startsWith("BPF program "));
+    expect.equal("what may have been left", here, []);
     expect.equal("what changed", compareSnapshots(before, await snapshot(bed.node)), []);
     await expectUntouched(trial, await contact(trial, bed.m1, to));
   },

@@ -1,7 +1,9 @@
 /** `make demo`: real pods, a real proxy, real packets. Ends with one line that counts; exit 1 if anything was not shown. */
 import { parseArgs } from "node:util";
+import { LabError } from "../errors.ts";
 import type { Break } from "./breaks/break.ts";
 import { sharedBreaks } from "./breaks/shared.ts";
+import { logsReplay } from "./logs-replay.ts";
 import type { Mode } from "./mode.ts";
 import { chosenMode } from "./modes/modes.ts";
 import { nothingLeft } from "./nothing-left.ts";
@@ -73,8 +75,9 @@ async function run(
     if (shown) count.passed++;
     else count.failed++;
   };
-  let prefix: string;
-  {
+  let prefix = "";
+  let logFailure: LabError | undefined;
+  try {
     await using stage = await Stage.create(mode);
     prefix = stage.lab.prefix;
     for (const [index, scenario] of wanted.entries()) {
@@ -90,7 +93,11 @@ async function run(
         for (const line of agent.lines.slice(-25)) print(`    ${line}`);
       }
     }
+  } catch (error) {
+    if (!(error instanceof LabError) || error.code !== "ERR_AGENT_LOG") throw error;
+    logFailure = error;
   }
+  add(await show(undefined as never, logsReplay(logFailure)));
   add(await show(undefined as never, nothingLeft(prefix)));
   return count;
 }

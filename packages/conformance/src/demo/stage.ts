@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Agent } from "../agent/agent.ts";
 import { type Family, hostPort } from "../lab/addresses.ts";
-import { separatePorts } from "../lab/escape-counter.ts";
 import { Lab, proxyPod } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import type { LabNode } from "../lab/lab-node.ts";
 import type { LabPod } from "../lab/lab-pod.ts";
+import { stampProxy } from "../lab/stamp.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 import { type Snapshot, snapshot } from "../snapshot/snapshot.ts";
 import type { Mode } from "./mode.ts";
@@ -77,8 +77,7 @@ export class Stage implements AsyncDisposable {
 
   static async #fill(mode: Mode, lab: Lab): Promise<Stage> {
     const proxyPods = [lab.pod("ztunnel-1"), lab.pod("ztunnel-2")];
-    const clients = lab.hosts.filter((host) => !proxyPods.some((proxy) => proxy === host));
-    await separatePorts(clients, proxyPods);
+    await Promise.all(proxyPods.map(stampProxy));
     await Promise.all(
       ["cart", "web", "api", "db", "legacy"].map(async (name) => {
         const server = await lab.pod(name).endpoint();
@@ -162,7 +161,7 @@ export class Stage implements AsyncDisposable {
   /** Makes a further proxy pod on a node, newer than the others, and publishes it once its HAProxy is ready. */
   async addProxy(node: LabNode, name: string): Promise<Haproxy> {
     const pod = await node.addPod(proxyPod({ name }));
-    await separatePorts([], [pod]);
+    await stampProxy(pod);
     const proxy = await Haproxy.start(pod, { directory: node.paths.root });
     node.applyPod(pod);
     return proxy;

@@ -40,13 +40,16 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 
 async function untilServing(backend: string): Promise<void> {
-  await agent.untilActive(lab.pod("z1"));
-  await agent.untilEnrolled(...MEMBERS.map((name) => lab.pod(name)));
   await agent.until(
     `redirection by ${backend} only`,
-    (status) => status.agent.backend === backend && (status.earlier as readonly unknown[]).length === 0,
-    within(30_000),
+    (status) =>
+      status.agent.backend === backend &&
+      (status.earlier as readonly unknown[]).length === 0 &&
+      (status.switch as { state: string } | undefined)?.state !== "under way",
+    within(60_000),
   );
+  await agent.untilActive(lab.pod("z1"));
+  await agent.untilEnrolled(...MEMBERS.map((name) => lab.pod(name)));
 }
 
 /** One connection each way and family: the proxy takes each once. */
@@ -113,7 +116,7 @@ test.each(changes)(
 
 test("nothing of either is left after an uninstall", async () => {
   await agent.stop();
-  const { status, stdout, stderr } = await agent.millrace("uninstall", "--purge");
+  const { status, stdout, stderr } = await agent.millrace("uninstall", "--purge", "--verify");
   expect(status, stdout + stderr).toBe(0);
   expect(compareSnapshots(before, await snapshot(lab.node(1)))).toEqual([]);
 });

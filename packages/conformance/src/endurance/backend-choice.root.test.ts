@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Agent, type AgentOptions } from "../agent/agent.ts";
 import { FAMILIES } from "../lab/addresses.ts";
 import { fillBuiltInChains } from "../lab/built-in-chains.ts";
-import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
+import { EscapeCounter } from "../lab/escape-counter.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
+import { stampProxy } from "../lab/stamp.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 import { compareSnapshots, type Snapshot, snapshot } from "../snapshot/snapshot.ts";
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
   const node = lab.node(1);
   refuseBpf = join(node.paths.root, "refuse-bpf");
   execFileSync("cc", ["-O2", "-o", refuseBpf, REFUSE_BPF]);
-  await separatePorts([lab.pod("m1"), lab.external("world"), node], [lab.pod("z1")]);
+  await stampProxy(lab.pod("z1"));
   for (const server of [lab.pod("m1"), lab.external("world")]) await (await server.endpoint()).listen(PORT);
   proxy = await Haproxy.start(lab.pod("z1"), { directory: join(node.paths.root, "proxy") });
   await fillBuiltInChains([node.namespace, lab.pod("z1").namespace], "nft");

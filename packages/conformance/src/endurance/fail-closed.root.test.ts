@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Agent } from "../agent/agent.ts";
 import { FAMILIES } from "../lab/addresses.ts";
-import { EscapeCounter, separatePorts } from "../lab/escape-counter.ts";
+import { EscapeCounter } from "../lab/escape-counter.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabHost } from "../lab/lab-host.ts";
+import { stampProxy } from "../lab/stamp.ts";
 import { Haproxy } from "../programs/haproxy.ts";
 
 /** Connection attempts a second, each way, and for how long. */
@@ -37,7 +38,7 @@ describe.each(["cold", "warm"] as const)("with the proxy killed, %s", (temperatu
   beforeAll(async () => {
     lab = await Lab.create({ prefix: "fc", nodes: [{ pods: ["m1"], proxies: ["z1"] }], externals: ["world"] });
     const [m1, z1, world, node] = [lab.pod("m1"), lab.pod("z1"), lab.external("world"), lab.node(1)];
-    await separatePorts([m1, world, node], [z1]);
+    await stampProxy(z1);
     for (const server of [m1, world]) await (await server.endpoint()).listen(PORT);
     const proxy = await Haproxy.start(z1, { directory: join(node.paths.root, "proxy") });
     node.applyNamespace("demo", { "istio.io/dataplane-mode": "ambient" });

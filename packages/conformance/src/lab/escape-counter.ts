@@ -1,10 +1,6 @@
 import { z } from "zod";
 import type { LabHost } from "./lab-host.ts";
-import type { LabPod } from "./lab-pod.ts";
-
-/** Source ports of everything in the lab but node proxies, and of node proxies: so a packet tells who sent it. */
-const CLIENT_PORTS = "20000-29999";
-const PROXY_PORTS = "40000-49999";
+import { STAMP } from "./stamp.ts";
 
 const TABLE = "escapes";
 
@@ -19,19 +15,10 @@ export interface Escaped {
   readonly bytes: number;
 }
 
-/** Gives clients and proxies source ports of their own. To be called before anything is dialled. */
-export async function separatePorts(clients: readonly LabHost[], proxies: readonly LabPod[]): Promise<void> {
-  const set = (host: LabHost, range: string) =>
-    host.namespace.runChecked("sysctl", ["-qw", `net.ipv4.ip_local_port_range=${range.replace("-", " ")}`]);
-  await Promise.all([
-    ...clients.map((host) => set(host, CLIENT_PORTS)),
-    ...proxies.map((host) => set(host, PROXY_PORTS)),
-  ]);
-}
-
 /**
- * Counts, in a server's own namespace, TCP that came from `from` itself and not from a node proxy that spoke for it: a proxy
- * keeps the source address but dials from a port of its own range.
+ * Counts, in a server's own namespace, TCP that came from `from` itself and not from a node proxy that spoke for it: a proxy keeps the source
+ * address, but what it sends is stamped, once `stampProxy` was called. Its source ports would not do: the node's conntrack may choose
+ * another where two connections would be told apart by nothing else (net/netfilter/nf_nat_core.c, get_unique_tuple()).
  */
 export class EscapeCounter {
   readonly #server: LabHost;
@@ -47,8 +34,8 @@ table inet ${TABLE} {
   counter escaped {}
   chain input {
     type filter hook prerouting priority -300
-    ip saddr ${from.address(4)} tcp sport ${CLIENT_PORTS} counter name escaped
-    ip6 saddr ${from.address(6)} tcp sport ${CLIENT_PORTS} counter name escaped
+    meta l4proto tcp ip saddr ${from.address(4)} ip dscp != ${STAMP} counter name escaped
+    meta l4proto tcp ip6 saddr ${from.address(6)} ip6 dscp != ${STAMP} counter name escaped
   }
 }
 `);

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { AgentLogs } from "../agent/agent-logs.ts";
 import { LabError } from "../errors.ts";
 import { runChecked } from "../programs/command.ts";
 import { nodeAddresses, podAddresses } from "./addresses.ts";
@@ -50,6 +51,8 @@ export class LabNode extends LabHost {
   readonly manifests: ManifestDirectory;
   /** The node's share of Service addresses and node ports, as kube-proxy would program them. */
   readonly services: ServiceTable;
+  /** What the agents that ran here have logged. */
+  readonly agentLogs = new AgentLogs();
   readonly #defaults: PodDefaults;
   readonly #network: PodNetwork;
   readonly #pods = new Map<string, LabPod>();

@@ -128,10 +128,15 @@ export class Lab implements AsyncDisposable {
     return [...this.nodes, ...this.nodes.flatMap((node) => node.pods), ...this.#externals.values()];
   }
 
+  /** Ends everything and replays what the nodes' agents have logged: throws ERR_AGENT_LOG, when all else is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
+    using end = new DisposableStack();
+    end.defer(() => {
+      destroyLab(this.prefix);
+      forget(this.prefix);
+    });
     await Promise.all(this.hosts.map((host) => host[Symbol.asyncDispose]()));
-    destroyLab(this.prefix);
-    forget(this.prefix);
+    for (const { agentLogs } of this.nodes) end.defer(() => agentLogs.settleAll());
   }
 
   async #build(): Promise<void> {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { isAgent, noteOfLog } from "../agent/log-account.ts";
 import { LabError } from "../errors.ts";
 import { within } from "../slow.ts";
 
@@ -23,6 +24,15 @@ export interface CommandOptions {
 
 /** Runs a command to its end and returns how it ended. Only a command that cannot be started at all throws. */
 export async function run(file: string, args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+  const finished = await toItsEnd(file, args, options);
+  if (isAgent(args)) {
+    noteOfLog({ kind: "started" });
+    if ((finished.status ?? 0) !== 0) noteOfLog({ kind: "refused" });
+  }
+  return finished;
+}
+
+async function toItsEnd(file: string, args: readonly string[], options: CommandOptions): Promise<Finished> {
   const child = spawn(file, args, {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...options.env },

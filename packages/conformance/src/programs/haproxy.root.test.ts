@@ -38,6 +38,8 @@ describe("HAProxy in the lab", () => {
     const begun = proxy.mark();
     const opened = await client.ask("open", target);
     if (!opened.ok) throw new Error(opened.failure);
+    // The kernel has answered the client; only what comes back tells that the proxy has accepted it.
+    expect(await client.ask("exchange", { handle: opened.value.handle, rounds: 1 })).toMatchObject({ ok: true });
     const later = proxy.mark();
     await client.ask("close", { handle: opened.value.handle });
     expect(await proxy.awaitRecords({ source: lab.pod("a").address(4) }, begun)).toHaveLength(1);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { isAgent, noteOfLog } from "../agent/log-account.ts";
 import { LabError } from "../errors.ts";
 import { pause } from "../pause.ts";
 import { within } from "../slow.ts";
@@ -52,6 +53,7 @@ export class Program implements AsyncDisposable {
       throw new LabError("ERR_PROGRAM_EXITED", `cannot start ${name}: is ${file} installed and on PATH?`);
     }
     child.stdin?.on("error", () => undefined);
+    if (isAgent(args)) noteOfLog({ kind: "started" });
     return new Program(name, child, child.pid, options);
   }
 

@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { diff } from "node:util";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/lab-node.ts";
+import type { LabPod } from "../lab/lab-pod.ts";
 import type { Namespace } from "../lab/namespace.ts";
 import { bpfLines } from "./bpf-lines.ts";
 import { SECTIONS } from "./sections.ts";
@@ -13,13 +14,13 @@ export type Snapshot = ReadonlyMap<string, readonly string[]>;
 const MARK = "=====";
 
 /**
- * Reads the state of the whole lab, or of one node and its pods: links, addresses, routes, rules, tc and tcx, nftables,
+ * Reads the state of the whole lab, or of one node and its pods, or of some of them: links, addresses, routes, rules, tc and tcx, nftables,
  * iptables, sets, sysctls, BPF links, and the node's pins and journal. Counters, ids and times are left out, so that two
  * snapshots of the same state are the same text.
  */
-export async function snapshot(of: Lab | LabNode): Promise<Snapshot> {
+export async function snapshot(of: Lab | LabNode, pods?: readonly LabPod[]): Promise<Snapshot> {
   const nodes = "nodes" in of ? of.nodes : [of];
-  const hosts = nodes.flatMap((node) => [node, ...node.pods]);
+  const hosts = nodes.flatMap((node) => [node, ...(pods ?? node.pods)]);
   const parts = await Promise.all(hosts.map(async (host) => namespaceSections(host.name, host.namespace)));
   return new Map([...parts.flat(), ...nodes.flatMap(fileSections)]);
 }

@@ -3,13 +3,14 @@ import { fileURLToPath } from "node:url";
 import {
   attachClsact,
   attachTcx,
-  type BpfLink,
+  BpfLink,
   BpfObject,
   type BpfProgram,
   type Direction,
   detachClsact,
+  probeTcx,
 } from "libbpf-ts";
-import { link, openNetns } from "linux-ts";
+import { deleteClsact, hasClsact, link, openNetns, tcFilters } from "linux-ts";
 import { LabError } from "../errors.ts";
 import type { Namespace } from "../lab/namespace.ts";
 
@@ -18,10 +19,10 @@ const OBJECT = fileURLToPath(new URL("../../build/foreign.bpf.o", import.meta.ur
 /** `foreign_unspec` leaves the decision to the next program, `foreign_ok` ends the chain, `foreign_ok_ipv6` ends it for IPv6 only. */
 export type ForeignName = "foreign_unspec" | "foreign_ok" | "foreign_ok_ipv6";
 
-/**
- * A program of somebody else. What it is
- * attached to by tcx goes when it is disposed of.
- */
+/** Where {@link ForeignProgram.attachClsact} puts it, as many tools do. Filters of one priority run newest first (net/sched/cls_bpf.c). */
+const CLSACT_PLACE = { priority: 1, handle: 1 };
+
+/** A program of somebody else. What it is attached to by tcx, or first, goes when it is disposed of. */
 export class ForeignProgram implements Disposable {
   readonly #object: BpfObject;
   readonly #program: BpfProgram;
@@ -44,6 +45,24 @@ export class ForeignProgram implements Disposable {
     this.#stack.use(made);
   }
 
+  /** Puts it before all other programs of the interface, however they are attached: by tcx, or by clsact on kernels before 6.6. */
+  attachFirst(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    if (probeTcx().available) this.attachTcxFirst(namespace, interfaceName, direction);
+    else this.#attachFilterFirst(namespace, interfaceName, direction);
+  }
+
+  #attachFilterFirst(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    using netns = openNetns(namespace.path);
+    const at = { ifindex: indexOf(netns.fd, interfaceName), netns: netns.fd };
+    const hadQdisc = hasClsact(at);
+    this.attachClsact(namespace, interfaceName, direction);
+    this.#stack.defer(() => {
+      if (hadQdisc) return this.detachClsact(namespace, interfaceName, direction);
+      using netns = openNetns(namespace.path);
+      deleteClsact({ ...at, netns: netns.fd });
+    });
+  }
+
   /** Puts it behind all other tcx programs of the interface; returns what takes it off again. */
   attachTcxLast(namespace: Namespace, interfaceName: string, direction: Direction): BpfLink {
     using netns = openNetns(namespace.path);
@@ -53,16 +72,33 @@ export class ForeignProgram implements Disposable {
     );
   }
 
-  /** As a legacy filter, where many tools put theirs: priority 1, handle 1. */
+  /** As a legacy filter. */
   attachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
     using netns = openNetns(namespace.path);
-    const at = { ifindex: indexOf(netns.fd, interfaceName), direction, priority: 1, handle: 1, netns: netns.fd };
-    attachClsact({ ...at, program: this.#program });
+    const at = { ifindex: indexOf(netns.fd, interfaceName), direction, netns: netns.fd };
+    attachClsact({ ...at, ...CLSACT_PLACE, program: this.#program });
+  }
+
+  /** Puts it in the place of the program that this pinned link attaches. */
+  replaceTcx(pin: string): void {
+    using attached = BpfLink.openPinned(pin);
+    attached.update(this.#program);
+  }
+
+  /** Puts it in the place of the first BPF filter, with its priority and handle. */
+  replaceClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
+    using netns = openNetns(namespace.path);
+    const hook = { ifindex: indexOf(netns.fd, interfaceName), direction, netns: netns.fd };
+    const filter = tcFilters(hook).find(({ kind }) => kind === "bpf");
+    if (filter === undefined)
+      throw new LabError("ERR_LAB_UNKNOWN_NAME", `there is no filter on ${interfaceName} ${direction}`);
+    const { priority, handle } = filter;
+    attachClsact({ ...hook, program: this.#program, priority, handle, replace: true });
   }
 
   detachClsact(namespace: Namespace, interfaceName: string, direction: Direction): void {
     using netns = openNetns(namespace.path);
-    detachClsact({ ifindex: indexOf(netns.fd, interfaceName), direction, priority: 1, handle: 1, netns: netns.fd });
+    detachClsact({ ifindex: indexOf(netns.fd, interfaceName), direction, netns: netns.fd, ...CLSACT_PLACE });
   }
 
   /** What tells it from other programs in the kernel. */

@@ -1,3 +1,4 @@
+import { subjects } from "@millrace/core";
 import { z } from "zod";
 import type { Namespace } from "../lab/namespace.ts";
 import type { ListManaged, ManagedObject } from "./managed-objects.ts";
@@ -21,12 +22,20 @@ export const managedByIptables: ListManaged = async (bed, family) => [
 ];
 
 const closed = "dropped by what is left";
-const guarded = (kind: string, remove: () => Promise<unknown>, meanwhile = closed): ManagedObject => ({
+
+type Strikes = Pick<ManagedObject, "remove" | "change">;
+
+/** What all members share, or the proxy has; `lines` of the sections of a snapshot that are named. */
+const guarded = (kind: string, lines: RegExp, strikes: Strikes): ManagedObject => ({
   kind,
+  subject: subjects.proxies,
+  lines,
   guarded: true,
-  meanwhile,
-  remove: async () => void (await remove()),
+  meanwhile: closed,
+  ...strikes,
 });
+
+const quietly = (work: () => Promise<unknown>) => async (): Promise<void> => void (await work());
 
 const program = ({ options }: Testbed, family: 4 | 6): string =>
   `${family === 4 ? "iptables" : "ip6tables"}-${options.backendConfig.flavour === "legacy" ? "legacy" : "nft"}`;
@@ -38,21 +47,34 @@ async function chains(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
   const run = (...args: string[]) => namespace.runChecked(file, ["-w", "10", ...args]);
   const found: ManagedObject[] = [];
   for (const table of ["raw", "mangle", "nat", "filter"]) {
-    const lines = (await run("-t", table, "-S")).split("\n");
-    const ours = lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? []);
-    const jumps = lines.filter((line) => /^-A [A-Z]+ .*-j MILLRACE/.test(line));
-    const [jump] = jumps;
+    const printed = (await run("-t", table, "-S")).split("\n");
+    const ours = printed.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? []);
+    const [jump] = printed.filter((line) => /^-A [A-Z]+ .*-j MILLRACE/.test(line));
+    const lines = new RegExp(`: (nftables|${family === 4 ? "iptables" : "ip6tables"} \\S+): .*\\b${table}\\b`);
     if (jump !== undefined) {
+      const rule = jump.replaceAll('"', "").split(" ").slice(1);
+      const [chain = "", ...what] = rule;
+      const at = what.indexOf("-j");
       found.push(
-        guarded(`a jump in ${table}`, () =>
-          run("-t", table, ...jump.replace(/^-A/, "-D").replaceAll('"', "").split(" ")),
-        ),
+        guarded(`an IPv${family} jump in ${table}`, lines, {
+          remove: quietly(() => run("-t", table, "-D", ...rule)),
+          change: quietly(async () => {
+            await run("-t", table, "-D", ...rule);
+            await run("-t", table, "-I", chain, ...what.slice(0, at), "-m", "mark", "--mark", "0x1", ...what.slice(at));
+          }),
+        }),
       );
     }
     if (ours.length > 0) {
+      const filled = ours.filter((chain) => printed.some((line) => line.startsWith(`-A ${chain} `)));
       found.push(
-        guarded(`the rules in ${table}`, async () => {
-          for (const chain of ours) await run("-t", table, "-F", chain);
+        guarded(`the IPv${family} rules in ${table}`, lines, {
+          remove: quietly(async () => {
+            for (const chain of ours) await run("-t", table, "-F", chain);
+          }),
+          change: quietly(async () => {
+            for (const chain of filled.slice(0, 1)) await run("-t", table, "-D", chain, "1");
+          }),
         }),
       );
     }
@@ -61,16 +83,31 @@ async function chains(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
 }
 
 /** Its entries end by themselves, with the connections that they let go on. */
-const PASSING = /^millrace-settling/;
+const PASSING = /^millrace-(settling|answered)/;
 
+/** Sets that hold members, whose comments say which: emptied, or with an entry that is nobody's. */
 async function sets(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
   const { namespace } = bed.node;
   const saved = (await namespace.runChecked("ipset", ["save"])).split("\n");
-  const ours = new RegExp(`^add (millrace-[a-z]+${family}|millrace-iface${family}-\\d+) `);
+  const ours = new RegExp(`^add (millrace-[a-z]+${family}\\S*) `);
   const names = [...new Set(saved.flatMap((line) => ours.exec(line)?.[1] ?? []))];
   return names
     .filter((name) => !PASSING.test(name))
-    .map((name) => guarded(`the entries of the set ${name}`, () => namespace.runChecked("ipset", ["flush", name])));
+    .map((name) => {
+      const own = saved.find((line) => line.startsWith(`add ${name} `) && line.includes(bed.m1.uid));
+      const element = own?.split(" ")[2];
+      return {
+        ...guarded(`the entries of the set ${name}`, new RegExp(`: sets: .*\\b${name}\\b`), {
+          remove: quietly(() => namespace.runChecked("ipset", ["flush", name])),
+          ...(element !== undefined && {
+            change: quietly(() =>
+              namespace.runChecked("ipset", ["add", "-exist", name, element, "comment", "somebody else's"]),
+            ),
+          }),
+        }),
+        subject: element === undefined ? subjects.proxies : subjects.workload(bed.m1.uid),
+      };
+    });
 }
 
 const Rules = z.array(z.looseObject({ priority: z.number(), protocol: z.string().optional() }));
@@ -97,67 +134,140 @@ const ip = (namespace: Namespace, family: 4 | 6, ...args: string[]) =>
 const flushRoutes = (namespace: Namespace, family: 4 | 6, table: string) =>
   ip(namespace, family, "route", "flush", "table", table, "protocol", PROTOCOL);
 
+const routingLines = (family: 4 | 6): RegExp => new RegExp(`: routes and rules v${family}: `);
+
+/** A rule of the same priority that leads elsewhere, in its place. */
+async function misleadRule(namespace: Namespace, family: 4 | 6, priority: string): Promise<void> {
+  const other = ["fwmark", "0x1", "lookup", "15999", "protocol", PROTOCOL];
+  await ip(namespace, family, "rule", "add", "priority", priority, ...other);
+  await ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL);
+}
+
+/** A route to nowhere, in the place of what there was. */
+async function misleadRoutes(namespace: Namespace, family: 4 | 6, table: string): Promise<void> {
+  await flushRoutes(namespace, family, table);
+  await ip(namespace, family, "route", "add", "unreachable", "default", "table", table, "protocol", PROTOCOL);
+}
+
 async function rules({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
-  return (await ourRules(node.namespace, family)).map((priority) =>
-    guarded(`the ip rule of priority ${priority}`, () =>
-      ip(node.namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL),
-    ),
+  const { namespace } = node;
+  return (await ourRules(namespace, family)).map((priority) =>
+    guarded(`the IPv${family} rule of priority ${priority}`, routingLines(family), {
+      remove: quietly(() => ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL)),
+      change: () => misleadRule(namespace, family, priority),
+    }),
   );
 }
 
-async function routes({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
-  return (await ourTables(node.namespace, family)).map((table) =>
-    guarded(`the routes of table ${table}`, () => flushRoutes(node.namespace, family, table)),
-  );
+/** The table with a route for each member; see the backend's `tables.first`. */
+const INBOUND_TABLE = "15101";
+
+async function routes({ node, m1 }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
+  const { namespace } = node;
+  return (await ourTables(namespace, family)).map((table) => ({
+    ...guarded(`the IPv${family} routes of table ${table}`, routingLines(family), {
+      remove: quietly(() => flushRoutes(namespace, family, table)),
+      // The table main is everybody's: a default route there would be the node's.
+      ...(table !== "main" && { change: () => misleadRoutes(namespace, family, table) }),
+    }),
+    ...(table === INBOUND_TABLE && { subject: subjects.workload(m1.uid) }),
+  }));
 }
 
 async function links(bed: Testbed): Promise<ManagedObject[]> {
+  const { namespace } = bed.node;
   const devices = (await bed.tunnels()).map(({ device }) => device).filter((device) => device.startsWith("millrace"));
-  return devices.flatMap((device) => [
-    guarded(`the tunnel ${device}, set down`, () => bed.node.namespace.ip(`link set ${device} down`)),
-    guarded(`the tunnel ${device}`, () => bed.node.namespace.ip(`link del ${device}`)),
-  ]);
+  return devices.flatMap((device) => {
+    const lines = new RegExp(`: (links and addresses|routes and rules v[46]|qdiscs|sysctls): .*\\b${device}\\b`);
+    return [
+      guarded(`the tunnel ${device}`, lines, {
+        remove: quietly(() => namespace.ip(`link del ${device}`)),
+        change: quietly(() => namespace.ip(`link set ${device} down`)),
+      }),
+      guarded(`the MTU of the tunnel ${device}`, lines, {
+        change: quietly(() => namespace.ip(`link set ${device} mtu 1280`)),
+      }),
+    ];
+  });
 }
 
 /** The table that keeps others from translating what is redirected, and the one that takes a bridge's frames to the IP layer. */
 async function identity(bed: Testbed): Promise<ManagedObject[]> {
-  const listed = await bed.node.namespace.runChecked("nft", ["list", "tables"]);
-  const tables = listed.split("\n").filter((line) => /^table \S+ millrace/.test(line));
-  return tables.map((table) => {
-    const isBridge = table.startsWith("table bridge");
-    return {
-      ...guarded(`the nftables ${table}`, () => bed.node.namespace.nft(`delete ${table}\n`)),
-      guarded: !isBridge,
-      meanwhile: isBridge
-        ? "what pods of one bridge send to each other is not captured until the next comparison with the kernel"
-        : "translated destinations are captured",
-    };
-  });
+  const { namespace } = bed.node;
+  const listed = await namespace.runChecked("nft", ["list", "tables"]);
+  const tables = listed.split("\n").flatMap((line) => /^table (\S+ millrace\S*)/.exec(line)?.[1] ?? []);
+  return Promise.all(
+    tables.map(async (table) => {
+      const isBridge = table.startsWith("bridge");
+      const chain = /chain (\S+) \{/.exec(
+        await namespace.runChecked("nft", ["list", "table", ...table.split(" ")]),
+      )?.[1];
+      return {
+        ...guarded(`the nftables table ${table}`, new RegExp(`: nftables: table ${table}\\b`), {
+          remove: quietly(() => namespace.nft(`delete table ${table}\n`)),
+          ...(chain !== undefined && { change: quietly(() => namespace.nft(`flush chain ${table} ${chain}\n`)) }),
+        }),
+        guarded: !isBridge,
+        meanwhile: isBridge
+          ? "what pods of one bridge send to each other is not captured until the next comparison with the kernel"
+          : "translated destinations are captured",
+      };
+    }),
+  );
 }
 
 function proxyNamespace(bed: Testbed, family: 4 | 6): ManagedObject[] {
   const { namespace } = bed.z;
   const file = program(bed, family);
-  const first = async (...args: string[]) =>
-    / ([a-z0-9-]+): <.*/.exec(await namespace.runChecked("ip", args))?.[1] ?? "";
+  const device = async () =>
+    / ([a-z0-9-]+): <.*/.exec(
+      await namespace.runChecked("ip", ["-o", "link", "show", "type", await tunnelKind(bed)]),
+    )?.[1] ?? "";
+  const ownChains = async () => {
+    const lines = (await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-S"])).split("\n");
+    return lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? []);
+  };
   return [
-    guarded("the rules in the proxy's namespace", async () => {
-      for (const priority of await ourRules(namespace, family)) {
-        await ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL);
-      }
+    guarded(`the IPv${family} rules in the proxy's namespace`, routingLines(family), {
+      remove: async () => {
+        for (const priority of await ourRules(namespace, family)) {
+          await ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL);
+        }
+      },
+      change: async () => {
+        for (const priority of await ourRules(namespace, family)) await misleadRule(namespace, family, priority);
+      },
     }),
-    guarded("the routes in the proxy's namespace", async () => {
-      for (const table of await ourTables(namespace, family)) await flushRoutes(namespace, family, table);
+    guarded(`the IPv${family} routes in the proxy's namespace`, routingLines(family), {
+      remove: async () => {
+        for (const table of await ourTables(namespace, family)) await flushRoutes(namespace, family, table);
+      },
+      change: async () => {
+        for (const table of await ourTables(namespace, family)) await misleadRoutes(namespace, family, table);
+      },
     }),
-    guarded("the chains in the proxy's namespace", async () => {
-      const lines = (await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-S"])).split("\n");
-      for (const chain of lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? [])) {
-        await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-F", chain]);
-      }
-    }),
-    guarded("a tunnel in the proxy's namespace", async () => {
-      await namespace.ip(`link del ${await first("-o", "link", "show", "type", await tunnelKind(bed))}`);
-    }),
+    guarded(
+      `the IPv${family} chains in the proxy's namespace`,
+      new RegExp(`: (nftables|${family === 4 ? "iptables" : "ip6tables"} \\S+): .*\\bmangle\\b`),
+      {
+        remove: async () => {
+          for (const chain of await ownChains())
+            await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-F", chain]);
+        },
+        change: async () => {
+          const [chain = ""] = await ownChains();
+          await namespace.runChecked(file, ["-w", "10", "-t", "mangle", "-D", chain, "1"]);
+        },
+      },
+    ),
+    guarded(
+      "a tunnel in the proxy's namespace",
+      /: (links and addresses|routes and rules v[46]|qdiscs|sysctls): .*\bmillrace-\w+/,
+      {
+        remove: async () => void (await namespace.ip(`link del ${await device()}`)),
+        change: async () => void (await namespace.ip(`link set ${await device()} down`)),
+      },
+    ),
   ];
 }
 

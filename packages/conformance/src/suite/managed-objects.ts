@@ -1,14 +1,20 @@
 import type { Testbed } from "./testbed.ts";
 
-/** One kernel object of a backend, or several of one kind, that somebody may delete. */
+/** One kernel object of a backend, or several of one kind, that somebody may delete or change. */
 export interface ManagedObject {
   readonly kind: string;
+  /** Whose drift it is, as events name it. */
+  readonly subject: string;
+  /** What a snapshot of the node shows of this kind: lines with their titles, as `compareSnapshots` tells them. */
+  readonly lines: RegExp;
   /** True when nothing gets past the proxy while it is gone: the rest of the backend drops what it would have captured. */
   readonly guarded: boolean;
   /** What happens meanwhile. */
   readonly meanwhile: string;
-  /** Deletes it, with what anybody has: the pinned object, `tc`, `ip`, `ipset`, `iptables`. */
-  remove(): Promise<void>;
+  /** Deletes it, with what anybody has: the pinned object, `tc`, `ip`, `ipset`, `iptables`. Absent: it cannot be deleted, as the value of an array. */
+  remove?(): Promise<void>;
+  /** Makes it another one. Absent: there is nothing about it that could be changed, it is there or not. */
+  change?(): Promise<void>;
 }
 
 /** Lists what there is of a backend on the fixture's node, of each kind one. */

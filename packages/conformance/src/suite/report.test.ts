@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { buildReport, headline, renderResult, renderSummary, renderTable, type Subject } from "./report.ts";
+import { accountOf } from "../agent/log-account.ts";
+import { buildReport, headline, isGood, renderResult, renderSummary, renderTable, type Subject } from "./report.ts";
 import type { TrialResult } from "./run.ts";
 
 const result = (over: Partial<TrialResult>): TrialResult => ({
@@ -36,6 +37,8 @@ const outcome = {
     { device: "mr-out", kind: "geneve", received: 3, sent: 4 },
     { device: "mr-in", kind: "vxlan", received: 0, sent: 0 },
   ],
+  logs: accountOf([{ kind: "started" }, { kind: "replayed", agents: 1, events: 120 }]),
+  logFailures: [],
 };
 
 describe("the report", () => {
@@ -79,6 +82,17 @@ describe("the report", () => {
     expect(summary).toContain("  x-foreign-ok-ahead: no tcx");
     expect(summary[summary.indexOf("slowest:") + 1]).toBe("     900 ms  x-thing IPv4 warm");
     expect(summary).toContain("  mr-out (geneve): 3 received, 4 sent");
+    expect(summary.at(-2)).toBe("event logs: 1 agent started, 1 verified in 1 log with 120 events");
     expect(summary.at(-1)).toBe("conformance: 3 passed, 1 failed");
+  });
+
+  it("is good when something passed, nothing failed, and the log of every agent replays", () => {
+    const passed = { ...outcome, results: [result({})] };
+    const good = (over: object) => isGood(buildReport(subject, { ...passed, ...over }));
+    expect(good({})).toBe(true);
+    expect(good({ results })).toBe(false);
+    expect(good({ results: [] })).toBe(false);
+    expect(good({ logs: accountOf([{ kind: "started" }]) })).toBe(false);
+    expect(good({ logFailures: ["event 7 (intents)"] })).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import { describeAccount, type LogAccount } from "../agent/log-account.ts";
 import type { PodNetworkKind } from "../lab/pod-network.ts";
 import type { ServiceMode } from "../lab/services.ts";
 import { type DifferenceId, shownBy } from "./differences.ts";
@@ -42,6 +43,10 @@ export interface Report {
   /** Kind of the tunnel in use; `none` when no tunnel device of the node carried a packet. */
   readonly tunnel: string;
   readonly tunnels: readonly TunnelUse[];
+  /** What became of the agents' event logs. */
+  readonly logs: LogAccount;
+  /** Why some do not replay, or are not there: the run has failed then, whatever passed. */
+  readonly logFailures: readonly string[];
   /** Behaviours that say nothing about this backend, and why. Neither passed nor failed. */
   readonly notApplicable: readonly NotApplicable[];
   /** Where backends are documented to differ, with what this one was seen to do. */
@@ -49,7 +54,10 @@ export interface Report {
   readonly results: readonly TrialResult[];
 }
 
-export function buildReport(subject: Subject, { results, notApplicable, tunnels }: SuiteOutcome): Report {
+export function buildReport(
+  subject: Subject,
+  { results, notApplicable, tunnels, logs, logFailures }: SuiteOutcome,
+): Report {
   const passed = results.filter((result) => result.passed).length;
   const used = tunnels.filter(({ received, sent }) => received + sent > 0);
   const differences = [...new Set(results.flatMap((result) => result.differences))];
@@ -68,11 +76,17 @@ export function buildReport(subject: Subject, { results, notApplicable, tunnels 
     failed: results.length - passed,
     tunnel: [...new Set(used.map(({ kind }) => kind))].join(", ") || "none",
     tunnels,
+    logs,
+    logFailures,
     notApplicable,
     differences: differences.map((id) => ({ id, shows: shownBy(id, subject.backend).text })),
     results,
   };
 }
+
+/** Whether there was something to pass, all of it passed, and the log of every agent was verified. */
+export const isGood = ({ results, failed, logs, logFailures }: Report): boolean =>
+  results.length > 0 && failed === 0 && logs.missing === 0 && logFailures.length === 0;
 
 /** A numbered behaviour counts when nothing it was run in failed; one that was not run does not count. */
 export function headline(results: readonly TrialResult[]): string {
@@ -146,8 +160,10 @@ export function renderSummary(report: Report): string {
         ({ device, kind, received, sent }) => `${device} (${kind}): ${received} received, ${sent} sent`,
       ),
     ),
+    ...section("event logs that are not as they should be", report.logFailures),
     `${report.variant}, Services by ${report.services}, pods ${report.pods === "bridge" ? "on a bridge" : report.pods}, Linux ${report.kernel}, commit ${report.commit}, ${report.seconds} s`,
     `${report.headline}, tunnel ${report.tunnel}`,
+    describeAccount(report.logs),
     `conformance: ${report.passed} passed, ${report.failed} failed`,
   ].join("\n");
 }

@@ -1,3 +1,5 @@
+import { accountSince, type LogAccount, notesSoFar } from "../agent/log-account.ts";
+import { LabError } from "../errors.ts";
 import { FAMILIES, type Family } from "../lab/addresses.ts";
 import type { Behaviour, Temperature, Trial } from "./behaviour.ts";
 import { type DifferenceId, shownBy } from "./differences.ts";
@@ -42,6 +44,10 @@ export interface SuiteOutcome {
   readonly notApplicable: readonly NotApplicable[];
   /** Tunnel devices of the node, with what they carried while the shared fixture was up. */
   readonly tunnels: readonly TunnelUse[];
+  /** What the fixtures' agents have logged; it is not as it should be where `missing` is not 0. */
+  readonly logs: LogAccount;
+  /** What is wrong with it. */
+  readonly logFailures: readonly string[];
 }
 
 const TEMPERATURES: readonly Temperature[] = ["cold", "warm"];
@@ -59,6 +65,7 @@ interface Case {
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   const results: TrialResult[] = [];
+  const notes = notesSoFar();
   const foreign = options.behaviours.filter((behaviour) => !isFor(behaviour, options.backend));
   await using beds = new Beds(options);
   for (const one of cases(options)) {
@@ -72,6 +79,8 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     results,
     notApplicable: foreign.map(({ id, backends }) => ({ id, because: backends?.because ?? "" })),
     tunnels: beds.tunnels,
+    logs: accountSince(notes),
+    logFailures: beds.logFailures,
   };
 }
 
@@ -145,6 +154,8 @@ class Beds implements AsyncDisposable {
   readonly #options: TestbedOptions;
   readonly #beds = new Map<string, Testbed>();
   #tunnels: readonly TunnelUse[] = [];
+  /** Of fixtures that were discarded: their trials may all have passed. */
+  readonly logFailures: string[] = [];
 
   constructor(options: TestbedOptions) {
     this.#options = options;
@@ -186,8 +197,14 @@ class Beds implements AsyncDisposable {
     const bed = this.#beds.get(name);
     if (bed === undefined) return;
     this.#beds.delete(name);
-    await using _ = bed;
-    if (name === "shared") this.#tunnels = addTunnels(this.#tunnels, await bed.tunnels());
+    try {
+      await using _ = bed;
+      if (name === "shared") this.#tunnels = addTunnels(this.#tunnels, await bed.tunnels());
+    } catch (error) {
+      // No fault of the trial before or behind: it is told at the end, and fails the run.
+      if (!(error instanceof LabError) || error.code !== "ERR_AGENT_LOG") throw error;
+      this.logFailures.push(error.message);
+    }
   }
 }
 

@@ -13,7 +13,9 @@ async function runIdle(...ids: string[]): Promise<TrialResult[]> {
     return found;
   });
   const options = { backend: "idle", backendConfig: {}, plugins: [PLUGIN], prefix: "mridle" };
-  const { results } = await runSuite({ ...options, behaviours: chosen, families: [4], temperatures: ["cold"] });
+  const wanted = { behaviours: chosen, families: [4], temperatures: ["cold"] } as const;
+  const { results, logFailures } = await runSuite({ ...options, ...wanted });
+  expect(logFailures).toEqual([]);
   return [...results];
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import type { Report } from "@millrace/conformance";
+import { describeAccount, type Report } from "@millrace/conformance";
 import { z } from "zod";
 import { Choice, type SelectionReport } from "../selection/report.ts";
 import { KERNELS, type Kernel, VARIANTS } from "./plan.ts";
@@ -70,9 +70,12 @@ export function suiteResult(kernel: Kernel, variant: string, report: Report): Su
     tunnel: report.tunnel,
     tunnelPackets: report.tunnels.reduce((sum, { received, sent }) => sum + received + sent, 0),
     families: { ipv4: count(4), ipv6: count(6) },
-    failures: report.results
-      .filter(({ passed }) => !passed)
-      .map(({ id, family, temperature }) => `${id} IPv${family} ${temperature}`),
+    failures: [
+      ...report.results
+        .filter(({ passed }) => !passed)
+        .map(({ id, family, temperature }) => `${id} IPv${family} ${temperature}`),
+      ...(report.logs.missing === 0 ? [] : [describeAccount(report.logs)]),
+    ],
     notApplicable: report.notApplicable.map(({ id }) => id),
     commit: report.commit,
     startedAt: report.startedAt,

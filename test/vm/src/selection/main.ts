@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
   Agent,
+  accountSince,
   cleanEnvironment,
+  describeAccount,
   FAMILIES,
   Haproxy,
   Lab,
@@ -177,3 +179,6 @@ async function refuse({ namespace, paths }: LabNode): Promise<Choice> {
 }
 
 process.exitCode = await main();
+const logs = accountSince(0);
+if (logs.started > 0) process.stdout.write(`${describeAccount(logs)}\n`);
+if (logs.missing > 0) process.exitCode = 1;

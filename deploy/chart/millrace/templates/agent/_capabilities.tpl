@@ -1,6 +1,7 @@
 {{/* What the agent may do instead of everything (privileged), each with its reason. The SecurityContextConstraints allow the same. */}}
 {{- define "millrace.capabilities" -}}
 - NET_ADMIN # interfaces, routes, rules, sysctls of networks; attaching tc programs; nftables and iptables
+- NET_BROADCAST # hearing what is changed in the proxies' namespaces too, without keeping them open (netlink(7), NETLINK_LISTEN_ALL_NSID)
 - NET_RAW # iptables-legacy talks to the kernel by a raw socket
 - SYS_ADMIN # setns(2) into pods' network namespaces, unshare(2) to try rules out, finding BPF objects by id, laying /proc/sys/net over
 - BPF # loading programs and maps (Linux 5.8; SYS_ADMIN includes it)
