@@ -60,11 +60,27 @@ describe.each(["h2", "https", "http"] as const)("over %s", (protocol) => {
     expect(tries).toBeGreaterThan(3);
     expect(tries).toBeLessThan(40);
 
+    const { version } = it.server.cluster;
     it.server.cluster.pod("b");
     await it.server.start();
     await it.until(() => expect(it.recorder.of("watch.synced")).toHaveLength(3));
     await it.until(() => expect(it.story()).toEqual(["pod.observed pod/b"]));
-    expect(it.server.lists(PODS)).toEqual([]); // it was away, not restored: the watch goes on where it was
+    const lists = it.server.lists(PODS).map(({ query }) => query.get("resourceVersion"));
+    expect(lists).toEqual([String(version)]); // what is there now, no older than what was known
+  });
+
+  test("what was taken away and put back while the watch was lost never happened", async () => {
+    await using it = await WatchedCluster.create(protocol);
+    it.server.cluster.pod("b");
+    await it.synced();
+    await it.server.kill();
+    await it.until(() => expect(it.recorder.of("watch.lost")).toHaveLength(3));
+    it.server.cluster.pod("b", { phase: "Failed" });
+    it.server.cluster.pod("b");
+    await it.server.start();
+    await it.until(() => expect(it.recorder.of("watch.synced")).toHaveLength(3));
+    it.server.cluster.pod("c");
+    await it.until(() => expect(it.story()).toEqual(["pod.observed pod/c"]));
   });
 });
 

@@ -182,6 +182,9 @@ export class ResourceWatch {
   /** Once, and again for another kind of reason: an outage of hours must not fill the log with the words of every try. */
   #sayLost(code: string, reason: string): void {
     this.#synced = false;
+    // What was missed while nobody looked is listed and not replayed: labels that were taken away and put back meanwhile were never
+    // taken away from who acts on them now.
+    if (this.#next === "resume") this.#next = "relist";
     if (this.#lost === code) return;
     this.#lost = code;
     const { resource, sink, log } = this.#options;
