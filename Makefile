@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup helm kubernetes ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, other kernels
+test: setup helm kubernetes chromium ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, the site, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style
@@ -93,6 +93,15 @@ fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 f
 helm: ## Build the Helm that test/helm pins into the cache (MILLRACE_HELM names another)
 	@scripts/setup-helm.sh
 
+site: setup ## The documentation as a site, with the reference: site/dist
+	@scripts/build-site.sh
+
+test-site: site chromium ## Look at the documentation's site in a browser; pictures in artefacts/site
+	@vitest run --project site
+
+chromium: ## Install the browser that looks at the site
+	@scripts/setup-chromium.sh
+
 kubernetes: ## Build the kube-apiserver that test/kubernetes pins into the cache (KUBEBUILDER_ASSETS names another)
 	@scripts/setup-kubernetes.sh
 
@@ -133,4 +142,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
+.PHONY: site test-site chromium help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format

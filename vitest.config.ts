@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects: `unit` is pure and fast; `root` needs the kernel, root and throw-away network namespaces, one file at a time;
-// `kubernetes` needs a control plane besides (test/kubernetes).
+// Four projects: `unit` is pure and fast; `root` needs the kernel, root and throw-away network namespaces, one file at a time;
+// `kubernetes` needs a control plane besides (test/kubernetes); `site` looks at the documentation in a browser.
 // Whoever waits for something waits long: a machine that is busy with other things must not fail a test.
 const shared = {
   environment: "node",
@@ -23,7 +23,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...shared.exclude, "**/*.{root,kubernetes}.test.ts"],
+          exclude: [...shared.exclude, "**/*.{root,kubernetes,site}.test.ts"],
         },
       },
       {
@@ -37,6 +37,8 @@ export default defineConfig({
           pool: "forks",
         },
       },
+      // The documentation's site, which has to be built before (scripts/build-site.sh), in a browser.
+      { ...source, test: { ...shared, name: "site", include: ["site/**/*.site.test.ts"] } },
       {
         ...source,
         test: {

@@ -1,0 +1,6 @@
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { listPages, placeOf, ROOT } from "./pages.ts";
+
+/** VitePress compiles pages to modules that import Vue, which they find only from inside this package: each is copied to its place. */
+for (const path of listPages()) cpSync(join(ROOT, path), join(ROOT, "site/generated/pages", placeOf(path)));
