@@ -36,7 +36,7 @@ lint: setup ## Check formatting, lint rules, types and the C style
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 	rm -rf node_modules packages/plugin-ebpf/objects artefacts
-	rm -rf $(foreach part,bpf cni deploy packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo)
+	rm -rf $(foreach part,api bench bpf cni deploy release site site/reference packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo) site/generated
 
 ##@ Parts
 
@@ -138,8 +138,12 @@ record-layout: setup ## Write down the layout of the eBPF backend's maps, after 
 	@node --conditions=source packages/plugin-ebpf/src/testing/record-layout.ts
 	@biome check --write packages/plugin-ebpf/layouts
 
+api-report: setup ## Write down what the public packages export (api/reports), after a change that is meant: see CONTRIBUTING.md
+	@node api/dist/bin/write.js
+
 format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: site test-site chromium help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
+# Every target that `make help` lists is an action and not a file.
+.PHONY: help build $(shell sed -n "s/^\([a-z0-9-]*\):.*\#\#.*/\1/p" $(firstword $(MAKEFILE_LIST)))

@@ -7,7 +7,7 @@
  */
 import { availableParallelism, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
-import { configurationSchema } from "@millrace/core";
+import { configurationSchema } from "@millrace/core/internal";
 import { chosenVariants, wholeNumber } from "./arguments.ts";
 import { measureReading } from "./workloads/measure.ts";
 import { BenchNode } from "./workloads/node.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openPortableLog, verify } from "@millrace/core";
+import { openPortableLog, verify } from "@millrace/core/internal";
 import { BusyNode } from "./replay/busy-node.ts";
 import { judge, type Measured } from "./replay/judge.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openPortableLog, verify } from "@millrace/core";
+import { openPortableLog, verify } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { BusyNode } from "./busy-node.ts";
 

@@ -9,7 +9,7 @@ import {
   step,
   subjects,
   toSnapshot,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { PROXY, podOfTurn } from "./pods.ts";
 
 const NODE = "n1";

@@ -1,4 +1,4 @@
-import { inputs } from "@millrace/core";
+import { inputs } from "@millrace/core/internal";
 
 /** Addresses and interface numbers are used again after so many pods. */
 const SLOTS = 500;

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
-import { DEFAULT_CONCURRENCY, type Plugin, type Redirection, type RedirectionBackend } from "@millrace/core";
+import type { Plugin, Redirection, RedirectionBackend } from "@millrace/core";
+import { DEFAULT_CONCURRENCY } from "@millrace/core/internal";
 import ebpf from "@millrace/plugin-ebpf";
 import iptables from "@millrace/plugin-iptables";
 import { cpuTimeMs } from "linux-ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { parseCniRequest } from "@millrace/core";
+import { parseCniRequest } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { errorOf, networkConfig, plugin, pod, podArgs, prevResult } from "./support/plugin.ts";
 import { scratch, scriptedAgent } from "./support/scripted-agent.ts";

@@ -1,4 +1,4 @@
-import { parseCniRequest } from "@millrace/core";
+import { parseCniRequest } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { errorOf, networkConfig, plugin, pod, prevResult } from "./support/plugin.ts";
 import { scriptedAgent } from "./support/scripted-agent.ts";

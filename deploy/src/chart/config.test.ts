@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Configuration, loadConfiguration } from "@millrace/core";
+import { type Configuration, loadConfiguration } from "@millrace/core/internal";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { only } from "../testing/objects.test.kit.ts";

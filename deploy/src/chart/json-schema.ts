@@ -1,4 +1,4 @@
-import { configurationSchema } from "@millrace/core";
+import { configurationSchema } from "@millrace/core/internal";
 import { z } from "zod";
 import { MODES, PLUGIN_MODE, valuesSchema } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { settings } from "@millrace/core";
+import { settings } from "@millrace/core/internal";
 import ebpf from "@millrace/plugin-ebpf";
 import { expect, test } from "vitest";
 

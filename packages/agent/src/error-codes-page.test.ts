@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { INSTALL_ERRORS } from "@millrace/cni-install";
-import { CORE_ERRORS } from "@millrace/core";
+import { CORE_ERRORS } from "@millrace/core/internal";
 import { HOST_ERRORS } from "@millrace/host";
 import { ERRORS as EBPF_ERRORS } from "@millrace/plugin-ebpf";
 import { ERRORS as IPTABLES_ERRORS } from "@millrace/plugin-iptables";

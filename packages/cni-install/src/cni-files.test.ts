@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { silentLogger } from "@millrace/core";
+import { silentLogger } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cniTraces, readCniFiles } from "./cni-files.ts";
 import { installOnce } from "./installer.ts";

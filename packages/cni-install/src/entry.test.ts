@@ -1,4 +1,4 @@
-import { parseConfiguration } from "@millrace/core";
+import { parseConfiguration } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { pluginEntry } from "./entry.ts";
 

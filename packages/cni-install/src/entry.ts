@@ -1,4 +1,4 @@
-import type { Configuration } from "@millrace/core";
+import type { Configuration } from "@millrace/core/internal";
 
 /** `type` of our entry in a chain, and name of the binary that the runtime executes for it (CNI SPEC, section 1). */
 export const PLUGIN_TYPE = "millrace";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { errorCode, errorMessage, type Logger } from "@millrace/core";
+import { errorCode, errorMessage, type Logger } from "@millrace/core/internal";
 import { decide, type Target } from "./decide.ts";
 import type { PluginEntry } from "./entry.ts";
 import { type Candidate, isReadable, listNames, readConfigDirectory } from "./files/config-directory.ts";

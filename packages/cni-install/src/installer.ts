@@ -1,4 +1,4 @@
-import { errorCode, errorMessage, type Logger } from "@millrace/core";
+import { errorCode, errorMessage, type Logger } from "@millrace/core/internal";
 import { DirectoryWatch, RefreshLoop } from "@millrace/watchers";
 import { InstallJournal } from "./files/journal.ts";
 import { settled } from "./files/settled.ts";

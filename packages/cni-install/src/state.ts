@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { writeDurably } from "@millrace/host";
 import { z } from "zod";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { InstallError } from "./errors.ts";
 import { readFileIfThere } from "./files/config-directory.ts";
 import { type Before, digest, type JournalEntry } from "./files/journal.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { silentLogger } from "@millrace/core";
+import { silentLogger } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { type Before, InstallJournal } from "./files/journal.ts";
 import { ENTRY } from "./testing/entry.test.kit.ts";

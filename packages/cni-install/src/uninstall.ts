@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, errorMessage, type Logger } from "@millrace/core";
+import { errorCode, errorMessage, type Logger } from "@millrace/core/internal";
 import { PLUGIN_TYPE } from "./entry.ts";
 import { InstallError } from "./errors.ts";
 import { listNames } from "./files/config-directory.ts";

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 
 /** Replaces a small file in one step that survives a power cut: written aside, synced, renamed, and the directory synced. */
 export function writeDurably(path: string, text: string): void {

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs";
-import { errorCode, type PodInterface } from "@millrace/core";
+import type { PodInterface } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { type Link, link, type Netns, netnsId, openNetns } from "linux-ts";
 import { HostError } from "./errors.ts";
 

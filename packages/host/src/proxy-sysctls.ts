@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { readSysctl } from "linux-ts";
 import type { NetnsHandle, SysctlChange } from "./sysctl-journal.ts";
 

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
+import type { PluginLogger } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { readSysctl, writeSysctl } from "linux-ts";
 import { z } from "zod";
 import { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { attachClsactAsync, type BpfProgram, detachClsact } from "libbpf-ts";
 import { deleteClsact, hasClsact, type TcFilter, tcFilters } from "linux-ts";
 import { z } from "zod";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ForeignObject } from "@millrace/core";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { attachTcxAsync, BpfLink, BpfProgram, queryTcx } from "libbpf-ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import { explainFailure } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { DIRECTION_MAC } from "./layout.ts";
 import { nft } from "./nft.ts";
 import { readNote, removePins, writeNote } from "./pins.ts";

@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode, errorMessage, type PluginLogger } from "@millrace/core";
+import type { PluginLogger } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { BpfMap, BpfObject, BpfProgram, LibbpfError } from "libbpf-ts";
 import { attempt, EbpfError, explainFailure } from "./errors.ts";
 import { makeDirectory } from "./pins.ts";

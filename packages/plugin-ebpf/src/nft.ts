@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { DIES_WITH_US } from "@millrace/host";
 import { EbpfError } from "./errors.ts";
 

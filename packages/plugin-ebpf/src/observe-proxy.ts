@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ForeignObject, type ProxyObservation, sortedUnique } from "@millrace/core";
+import type { ForeignObject, ProxyObservation } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { type LocalRouting, looseReversePath, routingProblems } from "@millrace/host";
 import { BpfProgram } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";

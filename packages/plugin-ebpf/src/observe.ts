@@ -1,12 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
-import {
-  type ForeignObject,
-  type Observation,
-  type ProxyObservation,
-  sortedUnique,
-  type Workload,
-  type WorkloadObservation,
-} from "@millrace/core";
+import type { ForeignObject, Observation, ProxyObservation, Workload, WorkloadObservation } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { type Link, link, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { BpfMap, BpfProgram } from "libbpf-ts";
 import { PROGRAMS } from "./layout.ts";
 

@@ -12,7 +12,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import type { z } from "zod";
 import { attempt, EbpfError } from "./errors.ts";
 import { LAYOUT_VERSION, MAX_PROXIES } from "./layout.ts";

@@ -1,5 +1,6 @@
 import { release } from "node:os";
-import { errorCode, errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
+import type { Feature, PluginContext, Probe } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { type Capability, hasCapability, kernelHas } from "@millrace/host";
 import {
   BpfObject,

@@ -1,4 +1,5 @@
-import { canonicalAddress, type NodeProxy, sortedUnique } from "@millrace/core";
+import type { NodeProxy } from "@millrace/core";
+import { canonicalAddress, sortedUnique } from "@millrace/core/internal";
 import { addresses } from "linux-ts";
 import type { ProxySlots } from "./proxy-slots.ts";
 import { netnsOf } from "./slot-identity.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { errorMessage, type NodeProxy } from "@millrace/core";
+import type { NodeProxy } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import {
   ensureRouting,
   looseReversePath,

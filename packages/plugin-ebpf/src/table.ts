@@ -1,4 +1,5 @@
-import { errorCode, type MapFill } from "@millrace/core";
+import type { MapFill } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import type { BpfMap } from "libbpf-ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 

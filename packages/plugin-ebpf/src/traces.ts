@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
-import { errorCode, type Host, type NamespacePlace, type Trace } from "@millrace/core";
+import type { Host, NamespacePlace, Trace } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { BpfLink, BpfProgram, probeTcx, programIds, querySkLookup, queryTcx } from "libbpf-ts";
 import { links, nftTables, tcFilters } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";

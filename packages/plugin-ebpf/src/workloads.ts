@@ -1,4 +1,5 @@
-import { type Exclusions, sortedUnique, type Workload } from "@millrace/core";
+import type { Exclusions, Workload } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { removeEmpty, requireHostLink, requireNetns, type Translated } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";

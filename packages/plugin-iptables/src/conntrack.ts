@@ -1,4 +1,4 @@
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { type ConntrackEntry, conntrackEntries, deleteConntrack, type Family, markConntrack } from "linux-ts";
 import { familyOf, type MemberEntry } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";

@@ -1,4 +1,4 @@
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { HostError } from "@millrace/host";
 
 /**

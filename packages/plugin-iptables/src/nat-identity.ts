@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { CommandError } from "./commands/command-error.ts";
 import { run } from "./commands/run.ts";
 import { NFT_TABLE } from "./layout.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { readAll, removeDurably, removeEmpty, removeUnfinished, writeDurably } from "@millrace/host";
 import { z } from "zod";
 

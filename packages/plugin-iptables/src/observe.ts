@@ -1,11 +1,5 @@
-import {
-  type ForeignObject,
-  type Observation,
-  type ProxyObservation,
-  sortedUnique,
-  type Workload,
-  type WorkloadObservation,
-} from "@millrace/core";
+import type { ForeignObject, Observation, ProxyObservation, Workload, WorkloadObservation } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { link, links, type Route } from "linux-ts";
 import { portProblem } from "./bridge-lift.ts";
 import { type LinkOf, memberPort } from "./bridge-of.ts";

@@ -1,4 +1,5 @@
-import { errorMessage, type Feature } from "@millrace/core";
+import type { Feature } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import type { Family } from "linux-ts";
 import { describeClash } from "./clash/clash.ts";
 import { findClashes } from "./clash/find-clashes.ts";

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { nftTables } from "linux-ts";
 
 /** What the kernel says of nftables on this host. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { release } from "node:os";
-import { errorMessage, type Feature, type PluginContext, type Probe } from "@millrace/core";
+import type { Feature, PluginContext, Probe } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { type Capability, hasCapability } from "@millrace/host";
 import type { Family } from "linux-ts";
 import { bridgeTable } from "./bridge-table.ts";

@@ -1,4 +1,4 @@
-import { canonicalAddress, sortedUnique } from "@millrace/core";
+import { canonicalAddress, sortedUnique } from "@millrace/core/internal";
 import {
   ensureRouting,
   looseReversePath,

@@ -1,4 +1,5 @@
-import { type NodeProxy, sortedUnique } from "@millrace/core";
+import type { NodeProxy } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { findNetns, looseReversePath, requireHostLink, requireNetns, type SysctlChange } from "@millrace/host";
 import { link, type Netns } from "linux-ts";
 import { requireLift } from "./bridge-lift.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { type Netns, openNetns } from "linux-ts";
 import { IptablesError } from "./errors.ts";
 

@@ -1,4 +1,5 @@
-import { sortedUnique, type Workload } from "@millrace/core";
+import type { Workload } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import { requireHostLink, requireNetns } from "@millrace/host";
 import { links } from "linux-ts";
 import { memberPort } from "./bridge-of.ts";

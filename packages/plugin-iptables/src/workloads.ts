@@ -1,4 +1,5 @@
-import { errorCode, sortedUnique, type Workload } from "@millrace/core";
+import type { Workload } from "@millrace/core";
+import { errorCode, sortedUnique } from "@millrace/core/internal";
 import { heldBy } from "@millrace/host";
 import { deleteRoute, routes } from "linux-ts";
 import { addPorts, releaseMembers, requireLift } from "./bridge-lift.ts";

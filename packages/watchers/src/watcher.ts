@@ -1,4 +1,4 @@
-import type { EventInput } from "@millrace/core";
+import type { EventInput } from "@millrace/core/internal";
 
 /** Takes what a watcher saw. It stamps no time and gives no number: the agent's clock and event log do that. Never throws. */
 export type Sink = (input: EventInput) => void;

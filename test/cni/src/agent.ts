@@ -1,4 +1,4 @@
-import type { EventInput } from "@millrace/core";
+import type { EventInput } from "@millrace/core/internal";
 import { type CniEngine, cniSocketWatcher, type WatcherLog } from "@millrace/watchers";
 import { vi } from "vitest";
 import type { Runtime } from "./runtime.ts";

@@ -1,14 +1,13 @@
+import type { Plugin, RedirectionBackend } from "@millrace/core";
 import {
   CoreError,
   createBackend,
   type Logger,
   loadPlugins,
-  type Plugin,
   type PluginHost,
-  type RedirectionBackend,
   type Selection,
   selectBackend,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import ebpf from "@millrace/plugin-ebpf";
 import iptables from "@millrace/plugin-iptables";
 import type { Setup } from "../cli/settings-options.ts";

@@ -1,5 +1,6 @@
-import type { Observation, Placement, Proxies, Redirection, Workload } from "@millrace/core";
-import { silentLogger } from "@millrace/core";
+import type { Observation, Proxies, Redirection, Workload } from "@millrace/core";
+import type { Placement } from "@millrace/core/internal";
+import { silentLogger } from "@millrace/core/internal";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Logger } from "../logging/logger.ts";
 import { SwitchingRedirection } from "./switching-redirection.ts";

@@ -1,17 +1,13 @@
-import {
-  errorCode,
-  errorMessage,
-  listProblem,
-  type NodeFacts,
-  type Observation,
-  type Placement,
-  type Proxies,
-  proxyProblems,
-  type Redirection,
-  type Workload,
-  type WorkloadObservation,
-  type WorkloadUid,
+import type {
+  NodeFacts,
+  Observation,
+  Proxies,
+  Redirection,
+  Workload,
+  WorkloadObservation,
+  WorkloadUid,
 } from "@millrace/core";
+import { errorCode, errorMessage, listProblem, type Placement, proxyProblems } from "@millrace/core/internal";
 import type { Logger } from "../logging/logger.ts";
 import type { UsedBackends } from "./used-backends.ts";
 

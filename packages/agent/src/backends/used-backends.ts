@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { currentBootId, removeDurably, removeEmpty, writeDurably } from "@millrace/host";
 
 /**

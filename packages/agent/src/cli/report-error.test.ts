@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { CoreError } from "@millrace/core";
+import { CoreError } from "@millrace/core/internal";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { z } from "zod";

@@ -7,7 +7,7 @@ import {
   parseConfiguration,
   type Setting,
   settings,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { type Command, Option } from "commander";
 import type { Io } from "./output.ts";
 

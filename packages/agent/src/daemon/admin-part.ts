@@ -1,4 +1,4 @@
-import type { Configuration, Part } from "@millrace/core";
+import type { Configuration, Part } from "@millrace/core/internal";
 import { peerCredentials } from "linux-ts";
 import { AdminServer, type AdminService } from "../admin/admin-server.ts";
 import { type ExplainQuery, explainPod } from "../explain/explain-pod.ts";

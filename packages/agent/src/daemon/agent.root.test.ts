@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseRecord } from "@millrace/core";
+import { parseRecord } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import type { AttachedProgram } from "../kernel/attached-programs.ts";

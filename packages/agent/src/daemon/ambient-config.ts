@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { AmbientConfig } from "@millrace/core";
+import type { AmbientConfig } from "@millrace/core/internal";
 import { z } from "zod";
 import { AgentError } from "../errors.ts";
 import type { Logger } from "../logging/logger.ts";

@@ -1,4 +1,4 @@
-import { ambientConfig, type Part } from "@millrace/core";
+import { ambientConfig, type Part } from "@millrace/core/internal";
 import { map, type Subscription } from "rxjs";
 import type { Logger } from "../logging/logger.ts";
 import { AmbientConfigFile } from "./ambient-config.ts";

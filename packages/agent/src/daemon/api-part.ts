@@ -1,4 +1,4 @@
-import type { Configuration, Part } from "@millrace/core";
+import type { Configuration, Part } from "@millrace/core/internal";
 import { KubernetesApi } from "@millrace/watchers";
 import { Started } from "./started.ts";
 

@@ -1,4 +1,4 @@
-import { initialState, inputs, step } from "@millrace/core";
+import { initialState, inputs, step } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import type { KernelView } from "../status/kernel-view.ts";
 import { cniEngine } from "./cni-engine.ts";

@@ -1,4 +1,4 @@
-import { subjects } from "@millrace/core";
+import { subjects } from "@millrace/core/internal";
 import type { CniEngine } from "@millrace/watchers";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { EnginePart } from "./engine-part.ts";

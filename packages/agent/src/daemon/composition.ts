@@ -1,4 +1,4 @@
-import { DEFAULT_DEADLINE_MS, Lifecycle } from "@millrace/core";
+import { DEFAULT_DEADLINE_MS, Lifecycle } from "@millrace/core/internal";
 import type { Setup } from "../cli/settings-options.ts";
 import { Composition, token } from "../container.ts";
 import type { Logger } from "../logging/logger.ts";

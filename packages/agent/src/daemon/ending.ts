@@ -1,4 +1,4 @@
-import type { Configuration } from "@millrace/core";
+import type { Configuration } from "@millrace/core/internal";
 import { KubernetesApi } from "@millrace/watchers";
 import type { Setup } from "../cli/settings-options.ts";
 import { type AgentFate, agentFate } from "../kubernetes/agent-fate.ts";

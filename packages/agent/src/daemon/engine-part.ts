@@ -12,7 +12,7 @@ import {
   type State,
   subjects,
   toSnapshot,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import type { Logger } from "../logging/logger.ts";
 import { VERSION } from "../version.ts";
 import { Started } from "./started.ts";

@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { parseRecord } from "@millrace/core";
+import { parseRecord } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import { eventually } from "../testing/eventually.ts";

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core";
+import { type Configuration, errorCode, type Part, workloadUid } from "@millrace/core/internal";
 import { freshPage } from "../http/fresh-page.ts";
 import { HttpServer, json, type Page } from "../http/http-server.ts";
 import { stuck } from "../http/liveness.ts";

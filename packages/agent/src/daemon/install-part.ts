@@ -1,5 +1,5 @@
 import type { InstallState } from "@millrace/cni-install";
-import type { Configuration, Part } from "@millrace/core";
+import type { Configuration, Part } from "@millrace/core/internal";
 import { BehaviorSubject, type Observable } from "rxjs";
 import { runInstallWatch } from "../install/run-install.ts";
 import { describeError } from "../logging/describe-error.ts";

@@ -1,4 +1,4 @@
-import type { Part } from "@millrace/core";
+import type { Part } from "@millrace/core/internal";
 import { becomeOnlyInstance, type NodePlaces } from "./single-instance.ts";
 import { Started } from "./started.ts";
 

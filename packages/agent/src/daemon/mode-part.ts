@@ -1,4 +1,4 @@
-import { canonicalJson, type Json, type Part } from "@millrace/core";
+import { canonicalJson, type Json, type Part } from "@millrace/core/internal";
 import type { Setup } from "../cli/settings-options.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { RedirectionPart } from "./redirection-part.ts";

@@ -1,4 +1,4 @@
-import { type EventRecord, subjects } from "@millrace/core";
+import { type EventRecord, subjects } from "@millrace/core/internal";
 import { Subject } from "rxjs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createLogger } from "../logging/logger.ts";

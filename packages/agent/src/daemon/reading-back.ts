@@ -1,4 +1,4 @@
-import { type EventRecord, subjects, workloadUid } from "@millrace/core";
+import { type EventRecord, subjects, workloadUid } from "@millrace/core/internal";
 import { cpuTimeMs } from "linux-ts";
 import { audit, auditTime, filter, from, map, merge, type Observable, Subscription, switchMap, timer } from "rxjs";
 import type { Logger } from "../logging/logger.ts";

@@ -6,7 +6,7 @@ import {
   Reconciler,
   ResyncLoop,
   reconcileRank,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { RTPROT_MILLRACE } from "@millrace/host";
 import { kernelChanges, type Marks } from "@millrace/watchers";
 import { filter, type Subscription } from "rxjs";

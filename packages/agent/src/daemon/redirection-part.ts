@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inputs, type Part, type Redirection, type Selection } from "@millrace/core";
+import type { Redirection } from "@millrace/core";
+import { inputs, type Part, type Selection } from "@millrace/core/internal";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import {

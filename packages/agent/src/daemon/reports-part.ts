@@ -1,4 +1,4 @@
-import { type Configuration, type EventRecord, type Part, workloadUid } from "@millrace/core";
+import { type Configuration, type EventRecord, type Part, workloadUid } from "@millrace/core/internal";
 import { auditTime, filter, interval, merge, pairwise, type Subscription } from "rxjs";
 import type { WriteCounts } from "../kubernetes/api-writes.ts";
 import { EventRecorder } from "../kubernetes/event-recorder.ts";

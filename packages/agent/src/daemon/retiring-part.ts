@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { notTakenOver, type Part, subjects } from "@millrace/core";
+import { notTakenOver, type Part, subjects } from "@millrace/core/internal";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { EarlierStatus } from "../status/status-document.ts";

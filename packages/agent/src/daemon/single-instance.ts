@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { tryLockDirectory, tryLockFile } from "linux-ts";
 import { AdminClient } from "../admin/admin-client.ts";
 import { AgentError } from "../errors.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readdirSync, rmdirSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventLogReader } from "@millrace/core";
+import { EventLogReader } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually } from "../testing/eventually.ts";
 import { objects, PrivateNode } from "../testing/private-node.ts";

@@ -1,4 +1,4 @@
-import type { Configuration, Part } from "@millrace/core";
+import type { Configuration, Part } from "@millrace/core/internal";
 import type { Logger } from "../logging/logger.ts";
 import { keepSnapshot } from "../proof/snapshot-file.ts";
 

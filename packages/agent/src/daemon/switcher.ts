@@ -8,7 +8,7 @@ import {
   type SwitchUnderWay,
   subjects,
   workloadUid,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import type { SwitchAnswer, SwitchRequest, SwitchStatus } from "../status/switch-document.ts";
 import type { EnginePart } from "./engine-part.ts";

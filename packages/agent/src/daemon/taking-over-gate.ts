@@ -1,4 +1,4 @@
-import { type State, subjects, workloadUid } from "@millrace/core";
+import { type State, subjects, workloadUid } from "@millrace/core/internal";
 import type { RedirectionPart } from "./redirection-part.ts";
 
 /**

@@ -1,4 +1,11 @@
-import { decisionConfiguration, type EventInput, initialState, inputs, parseConfiguration, step } from "@millrace/core";
+import {
+  decisionConfiguration,
+  type EventInput,
+  initialState,
+  inputs,
+  parseConfiguration,
+  step,
+} from "@millrace/core/internal";
 import { BehaviorSubject } from "rxjs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { podsWithoutInterface, wantedPods } from "./wanted-pods.ts";

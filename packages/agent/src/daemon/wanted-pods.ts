@@ -1,4 +1,4 @@
-import { canonicalJson, interfaceOf, type State, wantedWorkload } from "@millrace/core";
+import { canonicalJson, interfaceOf, type State, wantedWorkload } from "@millrace/core/internal";
 import type { WantedPod } from "@millrace/watchers";
 import { distinctUntilChanged, map, type Observable, throttleTime } from "rxjs";
 

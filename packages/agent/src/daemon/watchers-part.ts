@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Configuration, EventInput, Part } from "@millrace/core";
+import type { Configuration, EventInput, Part } from "@millrace/core/internal";
 import {
   type CniAnswer,
   cniSocketWatcher,

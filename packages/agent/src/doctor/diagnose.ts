@@ -1,4 +1,5 @@
-import { errorCode, type Plugin, type Probe, type RedirectionBackend, selectBackend } from "@millrace/core";
+import type { Plugin, Probe, RedirectionBackend } from "@millrace/core";
+import { errorCode, selectBackend } from "@millrace/core/internal";
 import { destination } from "pino";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import type { Setup } from "../cli/settings-options.ts";

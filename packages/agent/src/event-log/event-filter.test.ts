@@ -1,4 +1,4 @@
-import { type EventInput, type EventRecord, inputs } from "@millrace/core";
+import { type EventInput, type EventRecord, inputs } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { EventFilter, type EventQuery } from "./event-filter.ts";

@@ -1,4 +1,4 @@
-import type { EventRecord } from "@millrace/core";
+import type { EventRecord } from "@millrace/core/internal";
 
 /** Which events of the log are wanted; what is absent does not narrow. */
 export interface EventQuery {

@@ -1,4 +1,4 @@
-import type { EventData, EventRecord, EventType, Placement } from "@millrace/core";
+import type { EventData, EventRecord, EventType, Placement } from "@millrace/core/internal";
 import type { Palette } from "../cli/colour.ts";
 
 type Summaries = { readonly [Type in EventType]: (data: EventData[Type]) => string };

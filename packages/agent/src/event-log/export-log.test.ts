@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { EventLog, inputs, silentLogger } from "@millrace/core";
+import { EventLog, inputs, silentLogger } from "@millrace/core/internal";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import { recordedDay } from "../testing/recorded-day.ts";

@@ -8,7 +8,7 @@ import {
   type RecordedRow,
   Redactor,
   rowOf,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import { firstWanted } from "./export-since.ts";
 

@@ -1,4 +1,4 @@
-import type { EventLogReader } from "@millrace/core";
+import type { EventLogReader } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

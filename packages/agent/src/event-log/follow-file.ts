@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EventLogReader, type EventRecord, errorCode } from "@millrace/core";
+import { EventLogReader, type EventRecord, errorCode } from "@millrace/core/internal";
 
 const LOOK_MS = 500;
 /** An agent that makes a new log has it ready in far less. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import type { EventRecord, LogFilter } from "@millrace/core";
+import type { EventRecord, LogFilter } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import { EventFilter, type EventQuery } from "./event-filter.ts";
 import { followFile, openLog, openNext } from "./follow-file.ts";

@@ -1,14 +1,12 @@
+import type { Explanation, Flow, Redirection } from "@millrace/core";
 import {
   decisionConfiguration,
   type EventInput,
-  type Explanation,
-  type Flow,
   initialState,
   inputs,
   parseConfiguration,
-  type Redirection,
   step,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { explainPod, type Serving } from "./explain-pod.ts";

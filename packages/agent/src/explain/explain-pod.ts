@@ -1,13 +1,6 @@
 import { isIPv6 } from "node:net";
-import {
-  describeWorkloads,
-  type Flow,
-  lastPlacement,
-  type Redirection,
-  type State,
-  subjects,
-  type WorkloadStatus,
-} from "@millrace/core";
+import type { Flow, Redirection } from "@millrace/core";
+import { describeWorkloads, lastPlacement, type State, subjects, type WorkloadStatus } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { ExplanationDocument } from "./explanation-document.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { canonicalAddress } from "@millrace/core";
+import { canonicalAddress } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import type { FlowDocument } from "./explanation-document.ts";
 

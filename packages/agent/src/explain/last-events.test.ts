@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventLog, type EventRecord, silentLogger, subjects } from "@millrace/core";
+import { EventLog, type EventRecord, silentLogger, subjects } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { recordedDay, UID } from "../testing/recorded-day.ts";

@@ -1,4 +1,10 @@
-import { canonicalJson, EventLogReader, type EventRecord, subjects as names, workloadUid } from "@millrace/core";
+import {
+  canonicalJson,
+  EventLogReader,
+  type EventRecord,
+  subjects as names,
+  workloadUid,
+} from "@millrace/core/internal";
 import { describeError } from "../logging/describe-error.ts";
 
 /** What was decided about a subject, and because of what. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { type InstallerOptions, pluginEntry } from "@millrace/cni-install";
-import type { Configuration, Logger } from "@millrace/core";
+import type { Configuration, Logger } from "@millrace/core/internal";
 
 /** Beside the admin socket, as the agent's own lock: gone after a reboot, and in a directory that agent and installer share. */
 const beside = ({ sockets }: Configuration, name: string): string => join(dirname(sockets.admin), name);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type InstallState, installOnce, lockInstaller, watchInstallation } from "@millrace/cni-install";
-import { type Configuration, errorCode, type Logger } from "@millrace/core";
+import { type Configuration, errorCode, type Logger } from "@millrace/core/internal";
 import { keepSnapshot } from "../proof/snapshot-file.ts";
 import { installerOptions, installLockPath } from "./install-places.ts";
 

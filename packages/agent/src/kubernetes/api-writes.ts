@@ -1,4 +1,4 @@
-import { type Backoff, errorCode, KeyedQueue } from "@millrace/core";
+import { type Backoff, errorCode, KeyedQueue } from "@millrace/core/internal";
 import { ApiStatusError } from "@millrace/watchers";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";

@@ -1,4 +1,4 @@
-import type { State } from "@millrace/core";
+import type { State } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import type { WorkloadState } from "../status/status-document.ts";
 import { ServedApi } from "../testing/served-api.test.kit.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATIONS, type State } from "@millrace/core";
+import { ANNOTATIONS, type State } from "@millrace/core/internal";
 import { ApiStatusError, type KubernetesApi } from "@millrace/watchers";
 import { z } from "zod";
 import type { Logger } from "../logging/logger.ts";

@@ -1,4 +1,4 @@
-import type { EventRecord } from "@millrace/core";
+import type { EventRecord } from "@millrace/core/internal";
 import { Counter, Histogram, type Registry } from "prom-client";
 
 /** From a map write (50 µs) to the 30 s that one call of a backend may take. */

@@ -1,4 +1,4 @@
-import type { EventRecord } from "@millrace/core";
+import type { EventRecord } from "@millrace/core/internal";
 import type { CniAnswer, WatchStatistics } from "@millrace/watchers";
 import { Subject } from "rxjs";
 import { expect, test } from "vitest";

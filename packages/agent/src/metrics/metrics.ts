@@ -1,5 +1,5 @@
 import type { InstallState } from "@millrace/cni-install";
-import type { EventRecord, QueueStatus } from "@millrace/core";
+import type { EventRecord, QueueStatus } from "@millrace/core/internal";
 import type { CniAnswer, WatchStatistics } from "@millrace/watchers";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Observable, Subscription } from "rxjs";

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cniTraces, JOURNAL_NAME } from "@millrace/cni-install";
-import { type Configuration, errorCode } from "@millrace/core";
+import { type Configuration, errorCode } from "@millrace/core/internal";
 import { ambientConfigAt } from "../daemon/ambient-config.ts";
 import { lockPath } from "../daemon/single-instance.ts";
 import { find } from "../daemon/stale-socket.ts";

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import {
   currentBootId,
   describeRoute,

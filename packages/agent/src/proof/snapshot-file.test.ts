@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Configuration, parseConfiguration } from "@millrace/core";
+import { type Configuration, parseConfiguration } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { NodeSnapshot } from "./node-snapshot.ts";
 import { loadSnapshot, snapshotPath } from "./snapshot-file.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { JOURNAL_NAME, readCniFiles } from "@millrace/cni-install";
-import { type Configuration, errorCode, errorMessage, type Logger } from "@millrace/core";
+import { type Configuration, errorCode, errorMessage, type Logger } from "@millrace/core/internal";
 import { currentBootId, routingTraces, sysctlNotes, writeDurably } from "@millrace/host";
 import { UsedBackends } from "../backends/used-backends.ts";
 import { NodeNamespaces } from "../kernel/node-namespaces.ts";

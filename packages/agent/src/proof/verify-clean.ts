@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Configuration, describeTrace, type Trace } from "@millrace/core";
+import type { Trace } from "@millrace/core";
+import { type Configuration, describeTrace } from "@millrace/core/internal";
 import { routingTraces, sysctlNotes } from "@millrace/host";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import type { Setup } from "../cli/settings-options.ts";

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { type Difference, formatHeader, replay, Tally } from "@millrace/core";
+import { type Difference, formatHeader, replay, Tally } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 import { openRecording } from "./recording.ts";
 

@@ -7,7 +7,7 @@ import {
   toSnapshot,
   verify,
   type WorkloadStatus,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import type { Io } from "../cli/output.ts";
 import { acceptDecisions } from "./accept.ts";
 import { mergeByTime } from "./merge-by-time.ts";

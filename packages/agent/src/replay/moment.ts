@@ -1,4 +1,4 @@
-import { type EventRecord, interfaceOf, type State, type Turn, workloadUid } from "@millrace/core";
+import { type EventRecord, interfaceOf, type State, type Turn, workloadUid } from "@millrace/core/internal";
 import { gist } from "../event-log/event-line.ts";
 
 /** One line of a timeline: what was known, decided or done at a time. */

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { EventLogReader, openPortableLog, type RecordedRow } from "@millrace/core";
+import { EventLogReader, openPortableLog, type RecordedRow } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
 
 /** A log to replay: the event log of an agent, or what was exported of one. */

@@ -1,4 +1,4 @@
-import type { Difference, EventRecord } from "@millrace/core";
+import type { Difference, EventRecord } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { renderDifference } from "./render-difference.ts";

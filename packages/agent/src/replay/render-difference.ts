@@ -1,4 +1,4 @@
-import type { Difference } from "@millrace/core";
+import type { Difference } from "@millrace/core/internal";
 import type { Palette } from "../cli/colour.ts";
 
 /** So much of a line on either side of the first byte that differs. */

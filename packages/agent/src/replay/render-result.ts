@@ -1,4 +1,4 @@
-import type { ReplayResult } from "@millrace/core";
+import type { ReplayResult } from "@millrace/core/internal";
 import type { Palette } from "../cli/colour.ts";
 
 /** What a replay came to, for people. `name`: of the log, where there are several. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { inputs, openPortableLog, replay } from "@millrace/core";
+import { inputs, openPortableLog, replay } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { RecordedRun } from "../testing/recorded-day.ts";

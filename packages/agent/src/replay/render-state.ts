@@ -6,7 +6,7 @@ import {
   type State,
   type WorkloadStatus,
   wantedProxies,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import type { Palette } from "../cli/colour.ts";
 import { type Column, table } from "../cli/table.ts";
 

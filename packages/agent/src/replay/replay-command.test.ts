@@ -1,7 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EventInput, EventLog, type EventRecord, formatHeader, rowOf, silentLogger } from "@millrace/core";
+import {
+  type EventInput,
+  EventLog,
+  type EventRecord,
+  formatHeader,
+  rowOf,
+  silentLogger,
+} from "@millrace/core/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EXIT } from "../exit-codes.ts";
 import { RecordedRun, recordedDay, UID } from "../testing/recorded-day.ts";

@@ -1,4 +1,4 @@
-import { rowOf } from "@millrace/core";
+import { rowOf } from "@millrace/core/internal";
 import { beforeEach, expect, test } from "vitest";
 import { paletteFor } from "../cli/colour.ts";
 import { recordedDay } from "../testing/recorded-day.ts";

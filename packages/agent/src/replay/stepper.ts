@@ -1,4 +1,4 @@
-import { replay, rowOf, type Turn, type WorkloadStatus } from "@millrace/core";
+import { replay, rowOf, type Turn, type WorkloadStatus } from "@millrace/core/internal";
 import type { Palette } from "../cli/colour.ts";
 import { EventFilter } from "../event-log/event-filter.ts";
 import { momentsOf } from "./moment.ts";

@@ -1,4 +1,4 @@
-import { type Difference, replay, Tally, type Turn } from "@millrace/core";
+import { type Difference, replay, Tally, type Turn } from "@millrace/core/internal";
 import { EventFilter } from "../event-log/event-filter.ts";
 import { type Moment, momentsOf } from "./moment.ts";
 import type { Recording } from "./recording.ts";

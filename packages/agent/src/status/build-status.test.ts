@@ -1,14 +1,13 @@
+import type { Observation, WorkloadObservation } from "@millrace/core";
 import {
   decisionConfiguration,
   type EventInput,
   initialState,
   inputs,
-  type Observation,
   parseConfiguration,
   type State,
   step,
-  type WorkloadObservation,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { describe, expect, test } from "vitest";
 import { buildStatus } from "./build-status.ts";
 import { KernelView } from "./kernel-view.ts";

@@ -1,4 +1,4 @@
-import { describeProxyProblems, type State, subjects } from "@millrace/core";
+import { describeProxyProblems, type State, subjects } from "@millrace/core/internal";
 import type { KernelView } from "./kernel-view.ts";
 import { type ProxyStatus, STATUS_VERSION, type Status, type WatchStatus } from "./status-document.ts";
 import { UNSEEN } from "./unread.ts";

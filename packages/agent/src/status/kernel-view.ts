@@ -1,15 +1,14 @@
+import type { Observation, WorkloadObservation } from "@millrace/core";
 import {
   errorCode,
   errorMessage,
-  type Observation,
   type Outcome,
   type Reading,
   type Readings,
   type State,
   subjects,
-  type WorkloadObservation,
   workloadUid,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { type Observable, Subject } from "rxjs";
 
 /** A reading when it began. */

@@ -1,11 +1,11 @@
+import type { WorkloadObservation } from "@millrace/core";
 import {
   type WorkloadStatus as Described,
   describeWorkloads,
   type Outcome,
   type State,
   subjects,
-  type WorkloadObservation,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import type { KernelView } from "./kernel-view.ts";
 import type { WorkloadState, WorkloadStatus } from "./status-document.ts";
 import { UNSEEN } from "./unread.ts";

@@ -9,7 +9,7 @@ import {
   type State,
   step,
   toSnapshot,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 
 export const UID = "0f8fad5b-d9cb-469f-a165-70867728950e";
 

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { lockInstaller, readInstallState, uninstallCni } from "@millrace/cni-install";
-import type { Configuration } from "@millrace/core";
+import type { Configuration } from "@millrace/core/internal";
 import { find } from "../daemon/stale-socket.ts";
 import { installLockPath, installStatePath } from "../install/install-places.ts";
 import type { Logger } from "../logging/logger.ts";

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { EventLogReader } from "@millrace/core";
+import { EventLogReader } from "@millrace/core/internal";
 import { find } from "../daemon/stale-socket.ts";
 import type { Ledger } from "./removal.ts";
 

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Configuration, parseConfiguration } from "@millrace/core";
+import { type Configuration, parseConfiguration } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Ledger } from "./removal.ts";
 import { removeFiles } from "./remove-files.ts";

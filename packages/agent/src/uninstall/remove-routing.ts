@@ -1,4 +1,4 @@
-import { describeTrace } from "@millrace/core";
+import { describeTrace } from "@millrace/core/internal";
 import { removeRoutingTraces } from "@millrace/host";
 import { NodeNamespaces } from "../kernel/node-namespaces.ts";
 import type { Ledger } from "./removal.ts";

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Configuration } from "@millrace/core";
+import type { Configuration } from "@millrace/core/internal";
 import { find } from "../daemon/stale-socket.ts";
 import { removeSnapshot, SNAPSHOT_NAME, snapshotPath } from "../proof/snapshot-file.ts";
 import type { Verification } from "../proof/verification.ts";

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { type Invalid, type Network, readNetwork } from "../network/read-network.ts";
 import { type ByteText, toText } from "../network/text.ts";
 

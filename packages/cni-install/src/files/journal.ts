@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorMessage, type Logger } from "@millrace/core";
+import { errorMessage, type Logger } from "@millrace/core/internal";
 import { readAll, removeDurably, removeEmpty, removeUnfinished, writeDurably } from "@millrace/host";
 import { z } from "zod";
 import { toBytes } from "../network/text.ts";

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { PLUGIN_TYPE } from "../entry.ts";
 import { InstallError } from "../errors.ts";
 import { toBytes } from "../network/text.ts";

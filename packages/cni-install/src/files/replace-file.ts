@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { renameExchange } from "linux-ts";
 import { InstallError } from "../errors.ts";
 import { listNames, type Ownership } from "./config-directory.ts";

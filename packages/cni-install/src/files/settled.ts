@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { listNames } from "./config-directory.ts";
 
 /** So often a directory may change while we wait for it to be quiet; then it is looked at as it is. */

@@ -1,4 +1,4 @@
-import { parseConfiguration } from "@millrace/core";
+import { parseConfiguration } from "@millrace/core/internal";
 import { type PluginEntry, pluginEntry } from "../entry.ts";
 
 /** Our entry as the defaults make it. */

@@ -1,4 +1,4 @@
-import { silentLogger } from "@millrace/core";
+import { silentLogger } from "@millrace/core/internal";
 import { installOnce } from "../installer.ts";
 import { lockInstaller } from "../installer-lock.ts";
 import { uninstallCni } from "../uninstall.ts";

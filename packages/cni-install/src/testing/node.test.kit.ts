@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLogger } from "@millrace/core";
+import { silentLogger } from "@millrace/core/internal";
 import type { InstallerOptions } from "../installer.ts";
 import { installOnce } from "../installer.ts";
 import type { InstallState } from "../state.ts";

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type EventInput, EventLog, initialState, silentLogger, step } from "@millrace/core";
+import { type EventInput, EventLog, initialState, silentLogger, step } from "@millrace/core/internal";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { AgentLogs } from "./agent-logs.ts";
 import { accountSince, notesSoFar } from "./log-account.ts";

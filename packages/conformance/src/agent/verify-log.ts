@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { EventLogReader, verify } from "@millrace/core";
+import { EventLogReader, verify } from "@millrace/core/internal";
 import { LabError } from "../errors.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { EventLogReader } from "@millrace/core";
+import { EventLogReader } from "@millrace/core/internal";
 import { LabError } from "../errors.ts";
 import { within } from "../slow.ts";
 import { defineBehaviour, type Trial } from "../suite/behaviour.ts";

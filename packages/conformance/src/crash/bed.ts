@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { EventLogReader } from "@millrace/core";
+import { EventLogReader } from "@millrace/core/internal";
 import { Agent, cleanEnvironment, MILLRACE_COMMAND } from "../agent/agent.ts";
 import { type AgentStatus, readStatus } from "../agent/status.ts";
 import { fillBuiltInChains } from "../lab/built-in-chains.ts";

@@ -1,4 +1,4 @@
-import { subjects } from "@millrace/core";
+import { subjects } from "@millrace/core/internal";
 import { FAMILIES } from "../lab/addresses.ts";
 import { compareSnapshots, type Snapshot } from "../snapshot/snapshot.ts";
 import { managedByEbpf, proxyNotes } from "../suite/managed-ebpf.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EventLogReader } from "@millrace/core";
+import { EventLogReader } from "@millrace/core/internal";
 import { pause } from "../pause.ts";
 import { within } from "../slow.ts";
 import { compareSnapshots } from "../snapshot/snapshot.ts";

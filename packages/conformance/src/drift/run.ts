@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EventLogReader, subjects } from "@millrace/core";
+import { EventLogReader, subjects } from "@millrace/core/internal";
 import { within } from "../slow.ts";
 import { compareSnapshots, type Snapshot } from "../snapshot/snapshot.ts";
 import type { ManagedObject } from "../suite/managed-objects.ts";

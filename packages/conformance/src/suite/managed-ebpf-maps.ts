@@ -1,4 +1,4 @@
-import { subjects } from "@millrace/core";
+import { subjects } from "@millrace/core/internal";
 import type { BpfMap } from "libbpf-ts";
 import { link, openNetns, parseAddress } from "linux-ts";
 import type { ManagedObject } from "./managed-objects.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { join, relative } from "node:path";
-import { subjects } from "@millrace/core";
+import { subjects } from "@millrace/core/internal";
 import { BpfLink, BpfMap } from "libbpf-ts";
 import { LabError } from "../errors.ts";
 import type { Namespace } from "../lab/namespace.ts";

@@ -1,4 +1,4 @@
-import { subjects } from "@millrace/core";
+import { subjects } from "@millrace/core/internal";
 import { z } from "zod";
 import type { Namespace } from "../lab/namespace.ts";
 import type { ListManaged, ManagedObject } from "./managed-objects.ts";

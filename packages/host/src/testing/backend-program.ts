@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
-import { errorCode, errorMessage, type Plugin, type Redirection } from "@millrace/core";
+import type { Plugin, Redirection } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { openNetns } from "linux-ts";
 import type { ProgramSettings } from "./backend-process.ts";
 

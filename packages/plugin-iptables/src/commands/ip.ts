@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import type { Family } from "linux-ts";
 import { z } from "zod";
 import { CommandError } from "./command-error.ts";

@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { CommandError } from "./command-error.ts";
 import { parseIpsetSave, type SavedSet } from "./parse-ipset.ts";
 import { type RunOptions, run } from "./run.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import type { Family } from "linux-ts";
 import { CommandError } from "./command-error.ts";
 import { type Flavour, iptablesProgram, type TableName } from "./iptables-names.ts";

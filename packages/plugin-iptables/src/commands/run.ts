@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { DIES_WITH_US } from "@millrace/host";
 import type { IptablesErrorCode } from "../errors.ts";
 import { CommandError } from "./command-error.ts";

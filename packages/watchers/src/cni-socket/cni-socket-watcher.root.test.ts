@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CniReply, cniReply, type Enrolment } from "@millrace/core";
+import { type CniReply, cniReply, type Enrolment } from "@millrace/core/internal";
 import { links, openNetns } from "linux-ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestNode } from "../testing/node.test.kit.ts";

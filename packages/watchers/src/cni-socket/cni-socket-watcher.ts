@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { CNI_CODES, errorMessage } from "@millrace/core";
+import { CNI_CODES, errorMessage } from "@millrace/core/internal";
 import type { Netns } from "linux-ts";
 import type { WatcherLog } from "../log.ts";
 import { type NodeNetns, openNodeNetns } from "../netns/node-view.ts";

@@ -8,7 +8,7 @@ import {
   errorMessage,
   formatCniReply,
   parseCniRequest,
-} from "@millrace/core";
+} from "@millrace/core/internal";
 import { peerCredentials } from "linux-ts";
 import { handleRequest, type RequestContext } from "./handle-request.ts";
 import { readLine } from "./read-line.ts";

@@ -1,4 +1,11 @@
-import { CNI_CODES, type CniReply, type CniRequest, type Enrolment, errorMessage, inputs } from "@millrace/core";
+import {
+  CNI_CODES,
+  type CniReply,
+  type CniRequest,
+  type Enrolment,
+  errorMessage,
+  inputs,
+} from "@millrace/core/internal";
 import type { Netns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";

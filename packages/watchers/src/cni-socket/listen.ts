@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { chmod, lstat, mkdir, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 
 /** `sizeof(sockaddr_un.sun_path)` is 108 with the terminating NUL: unix(7). */

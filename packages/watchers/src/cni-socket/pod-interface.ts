@@ -1,4 +1,4 @@
-import { type CniRequest, type CniResult, canonicalAddress, sortedUnique } from "@millrace/core";
+import { type CniRequest, type CniResult, canonicalAddress, sortedUnique } from "@millrace/core/internal";
 import type { Netns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import { askNode } from "../netns/node-view.ts";

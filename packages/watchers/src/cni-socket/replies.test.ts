@@ -1,4 +1,4 @@
-import { type CniReply, type CoreError, parseCniRequest } from "@millrace/core";
+import { type CniReply, type CoreError, parseCniRequest } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { resultAddresses } from "./pod-interface.ts";
 import { RemovedContainers } from "./removed-containers.ts";

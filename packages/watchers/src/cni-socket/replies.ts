@@ -1,4 +1,4 @@
-import { CNI_CODES, type CniReply, type CoreError } from "@millrace/core";
+import { CNI_CODES, type CniReply, type CoreError } from "@millrace/core/internal";
 import { ZodError } from "zod";
 import type { WatcherError } from "../errors.ts";
 

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { openNetns } from "linux-ts";
 
 /** An interface that a CNI ADD told of. */

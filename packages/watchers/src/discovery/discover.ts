@@ -1,4 +1,4 @@
-import { type EventData, errorMessage } from "@millrace/core";
+import { type EventData, errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 import type { VethPair } from "../netns/veth-pair.ts";
 import { findByPeer } from "./by-peer.ts";

@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import type { Netns } from "linux-ts";
 import { type NodeView, viewNode } from "../netns/node-view.ts";
 import { type PodNetns, readPodNetns } from "../netns/pod-netns.ts";

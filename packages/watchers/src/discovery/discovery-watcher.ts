@@ -1,4 +1,4 @@
-import { type EventData, errorMessage, inputs } from "@millrace/core";
+import { type EventData, errorMessage, inputs } from "@millrace/core/internal";
 import type { Link, Netns } from "linux-ts";
 import type { Observable, Subscription } from "rxjs";
 import type { WatcherLog } from "../log.ts";

@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { NftablesMonitor, RtnetlinkMonitor } from "linux-ts";
 import { Observable } from "rxjs";
 import type { WatcherLog } from "../log.ts";

@@ -1,7 +1,7 @@
 import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
 import type { ConnectionOptions } from "node:tls";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 
 /** What tells a TLS server who it is to be, and who we are. */

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 import type { LoadAccess } from "./api-access.ts";
 import { ApiStatusError, notUnderstood, wordsOf } from "./api-errors.ts";

@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { z } from "zod";
 import { WatcherError } from "../errors.ts";
 

@@ -1,4 +1,4 @@
-import type { ReduceConfig } from "@millrace/core";
+import type { ReduceConfig } from "@millrace/core/internal";
 import type { WatcherLog } from "../log.ts";
 import type { Sink, Watcher } from "../watcher.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";

@@ -1,4 +1,4 @@
-import { errorMessage, type ReduceConfig } from "@millrace/core";
+import { errorMessage, type ReduceConfig } from "@millrace/core/internal";
 import type { WatcherLog } from "../log.ts";
 import { ToldObjects } from "../objects/object-set.ts";
 import { isOfNode, type ObservedInput, reduceObject } from "../objects/observed.ts";

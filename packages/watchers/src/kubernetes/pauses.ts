@@ -1,4 +1,4 @@
-import { backoffDelay } from "@millrace/core";
+import { backoffDelay } from "@millrace/core/internal";
 import type { Recovery } from "./recovery.ts";
 import type { ApiTiming } from "./timing.ts";
 

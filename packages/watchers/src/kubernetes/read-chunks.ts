@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 
 /** The bytes of an answer as they come. Throws ERR_KUBERNETES_UNREACHABLE when the connection breaks, or the watchers' error that ended it. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode, errorMessage, inputs, type ReduceConfig } from "@millrace/core";
+import { errorCode, errorMessage, inputs, type ReduceConfig } from "@millrace/core/internal";
 import type { WatcherLog } from "../log.ts";
 import type { Sink } from "../watcher.ts";
 import type { ApiClient } from "./api-client.ts";

@@ -1,4 +1,4 @@
-import type { Backoff } from "@millrace/core";
+import type { Backoff } from "@millrace/core/internal";
 
 /** Every wait of the Kubernetes watcher, in milliseconds. */
 export interface ApiTiming {

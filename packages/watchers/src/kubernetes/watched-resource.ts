@@ -1,4 +1,4 @@
-import { subjects, WATCHES } from "@millrace/core";
+import { subjects, WATCHES } from "@millrace/core/internal";
 
 /** A kind of object, and which of them are watched. */
 export interface WatchedResource {

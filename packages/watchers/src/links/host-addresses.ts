@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { sortedUnique } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import type { Address, Link } from "linux-ts";
 
 /**

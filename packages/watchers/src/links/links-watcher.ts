@@ -1,4 +1,4 @@
-import { canonicalJson, type EventInput, errorMessage, inputs } from "@millrace/core";
+import { canonicalJson, type EventInput, errorMessage, inputs } from "@millrace/core/internal";
 import { addresses, links, type Netns, type RtEvent, RtnetlinkMonitor } from "linux-ts";
 import type { WatcherLog } from "../log.ts";
 import { type NodeNetns, openNodeNetns } from "../netns/node-view.ts";

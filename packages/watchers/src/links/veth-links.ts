@@ -1,4 +1,4 @@
-import { type EventInput, inputs } from "@millrace/core";
+import { type EventInput, inputs } from "@millrace/core/internal";
 import type { Link } from "linux-ts";
 
 /** The node's ends of veth pairs as they were last told, and the events that bring that up to date. Pure. */

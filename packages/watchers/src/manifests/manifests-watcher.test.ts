@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, truncate, unlink, utimes, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ReduceConfig } from "@millrace/core";
+import type { ReduceConfig } from "@millrace/core/internal";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Recorder, recordingLog } from "../testing/recorder.test.kit.ts";
 import { manifestsWatcher } from "./manifests-watcher.ts";

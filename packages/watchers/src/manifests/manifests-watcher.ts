@@ -1,4 +1,4 @@
-import { errorCode, errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core";
+import { errorCode, errorMessage, inputs, type ReduceConfig, WATCHES } from "@millrace/core/internal";
 import { DirectoryWatch } from "../directory-watch.ts";
 import { WatcherError } from "../errors.ts";
 import type { WatcherLog } from "../log.ts";

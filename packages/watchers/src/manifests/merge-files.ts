@@ -1,4 +1,4 @@
-import { sortedUnique } from "@millrace/core";
+import { sortedUnique } from "@millrace/core/internal";
 import type { ObjectSet } from "../objects/object-set.ts";
 import type { ObservedInput } from "../objects/observed.ts";
 import type { ManifestObject } from "./parse-manifest.ts";

@@ -1,4 +1,4 @@
-import type { ReduceConfig } from "@millrace/core";
+import type { ReduceConfig } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { parseManifest } from "./parse-manifest.ts";
 

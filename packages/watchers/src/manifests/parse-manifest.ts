@@ -1,4 +1,4 @@
-import { errorMessage, type ReduceConfig } from "@millrace/core";
+import { errorMessage, type ReduceConfig } from "@millrace/core/internal";
 import { type Document, LineCounter, parseAllDocuments } from "yaml";
 import { ZodError } from "zod";
 import { WatcherError } from "../errors.ts";

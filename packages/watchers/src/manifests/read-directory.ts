@@ -1,7 +1,7 @@
 import { constants, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode, errorMessage } from "@millrace/core";
+import { errorCode, errorMessage } from "@millrace/core/internal";
 import { WatcherError } from "../errors.ts";
 
 /** Largest manifest that is read, in bytes. */

@@ -1,4 +1,4 @@
-import { errorMessage } from "@millrace/core";
+import { errorMessage } from "@millrace/core/internal";
 import { type Address, addresses, type Link, links, netnsId, openNetns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import type { NodeLinks } from "./node-view.ts";

@@ -1,4 +1,4 @@
-import type { EventData } from "@millrace/core";
+import type { EventData } from "@millrace/core/internal";
 import type { Link } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import type { NodeLinks } from "./node-view.ts";

@@ -1,4 +1,4 @@
-import { inputs } from "@millrace/core";
+import { inputs } from "@millrace/core/internal";
 import { expect, test } from "vitest";
 import { observedPod as pod } from "../testing/observed-pod.test.kit.ts";
 import { difference, type ObjectSet, ToldObjects } from "./object-set.ts";

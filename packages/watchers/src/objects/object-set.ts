@@ -1,4 +1,4 @@
-import { canonicalJson, type EventInput, inputs } from "@millrace/core";
+import { canonicalJson, type EventInput, inputs } from "@millrace/core/internal";
 import type { ObservedInput } from "./observed.ts";
 
 /** Objects by subject. */

@@ -1,4 +1,4 @@
-import { type EventInput, type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "@millrace/core";
+import { type EventInput, type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "@millrace/core/internal";
 
 /** A Kubernetes object, reduced to what decisions use. */
 export type ObservedInput = EventInput<"namespace.observed" | "node.observed" | "pod.observed">;

@@ -1,4 +1,4 @@
-import { inputs } from "@millrace/core";
+import { inputs } from "@millrace/core/internal";
 import type { ObservedInput } from "../objects/observed.ts";
 
 /** A pod, told apart by its uid and its phase. */

@@ -1,4 +1,4 @@
-import type { EventInput } from "@millrace/core";
+import type { EventInput } from "@millrace/core/internal";
 import type { WatcherLog } from "../log.ts";
 import type { Sink } from "../watcher.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EventInput, ReduceConfig } from "@millrace/core";
+import type { EventInput, ReduceConfig } from "@millrace/core/internal";
 import { expect, vi } from "vitest";
 import { KubernetesApi } from "../kubernetes/kubernetes-api.ts";
 import { type KubernetesWatcher, kubernetesWatcher } from "../kubernetes/kubernetes-watcher.ts";

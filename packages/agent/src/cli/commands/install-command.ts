@@ -44,7 +44,7 @@ export function installCommand(io: Io, finish: Finish): Command {
       return;
     }
     const { renderInstall } = await import("../../install/render-install.ts");
-    const { silentLogger } = await import("@millrace/core"); // what it would log is what is printed
+    const { silentLogger } = await import("@millrace/core/internal"); // what it would log is what is printed
     const state = await runInstallOnce(configuration, silentLogger, signal);
     await (json === true ? io.out.json(state) : io.out.write(renderInstall(state, io.out.palette)));
     finish(state.state === "installed" ? EXIT.ok : EXIT.unhealthy);

@@ -1,4 +1,4 @@
-import { eventTypes } from "@millrace/core";
+import { eventTypes } from "@millrace/core/internal";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { eventLine } from "../../event-log/event-line.ts";
 import { EXIT } from "../../exit-codes.ts";

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { AdminClient } from "../../admin/admin-client.ts";
 import type { Status } from "../../status/status-document.ts";
 import { verdict } from "../../status/verdict.ts";

@@ -1,4 +1,4 @@
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import { type Link, links, readSysctl } from "linux-ts";
 import type { Check, Finding } from "../check.ts";
 

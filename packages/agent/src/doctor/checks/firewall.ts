@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import type { Check, Finding } from "../check.ts";
 
 const run = promisify(execFile);

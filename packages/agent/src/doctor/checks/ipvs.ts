@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { errorCode } from "@millrace/core";
+import { errorCode } from "@millrace/core/internal";
 import type { Check, Finding } from "../check.ts";
 
 const TABLE = "/proc/net/ip_vs";
