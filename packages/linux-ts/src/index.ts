@@ -29,6 +29,7 @@ export {
   RtnetlinkMonitor,
   type RtnetlinkMonitorOptions,
 } from "./monitor.ts";
+export { deleteNeighbour, type Neighbour, type NeighbourState, neighbours } from "./neighbours.ts";
 export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
 export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
