@@ -264,11 +264,6 @@ export class Testbed implements AsyncDisposable {
     this.#proxy = await Haproxy.start(this.z, { directory: this.node.paths.root, ...options });
   }
 
-  /** Forgets neighbours everywhere, so that the next packet is the first. */
-  async cool(): Promise<void> {
-    await Promise.all(this.lab.hosts.map(({ namespace }) => namespace.ip("neigh flush all")));
-  }
-
   /** Forgets what the kernels have learnt of paths' MTUs, which they would keep for ten minutes. */
   async forgetPaths(): Promise<void> {
     const hosts = [this.m1, this.z, this.node, this.far];
