@@ -10,7 +10,6 @@ import type {
   WorkloadUid,
 } from "@millrace/core";
 import { Mutex, translatedConnections, untilReleased } from "@millrace/host";
-import { type ApplyTurn, ApplyTurns } from "./apply-turns.ts";
 import { explainFailure, IptablesError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { readEntries } from "./members.ts";
@@ -20,6 +19,7 @@ import { forgetKept, keepOpen } from "./open-connections.ts";
 import { clearAway, noteActive, sendingNow, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { ensureNodeRules, removeShared } from "./shared.ts";
+import { type Turn, type Wish, WorkloadTurns } from "./workload-turns.ts";
 import { Workloads } from "./workloads.ts";
 
 /** The open iptables redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
@@ -28,7 +28,7 @@ export class IptablesRedirection implements Redirection {
   readonly #workloads: Workloads;
   readonly #slots: ProxySlots;
   readonly #mutex = new Mutex();
-  readonly #turns = new ApplyTurns();
+  readonly #turns = new WorkloadTurns();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
   #nodeAddresses: readonly string[] = [];
@@ -66,22 +66,11 @@ export class IptablesRedirection implements Redirection {
   }
 
   apply(workload: Workload): Promise<void> {
-    const turn = this.#turns.add(workload);
-    this.#mutex
-      .run(() => this.#applyWaiting())
-      // Its turn has not come, because the redirection was closed before.
-      .catch((error: unknown) => {
-        this.#turns.drop(turn);
-        turn.done.reject(error);
-      });
-    return turn.done.promise;
+    return this.#wish({ kind: "apply", uid: workload.uid, workload });
   }
 
   remove(uid: WorkloadUid): Promise<void> {
-    return this.#run(`ending the redirection of workload ${uid}`, async () => {
-      this.#wanted.delete(uid);
-      await this.#workloads.remove([uid]);
-    });
+    return this.#wish({ kind: "remove", uid });
   }
 
   /**
@@ -110,7 +99,7 @@ export class IptablesRedirection implements Redirection {
     return this.#run("withdrawing", async () => {
       const { journal, notes } = this.#context;
       this.#wanted.clear();
-      await this.#workloads.remove((await readEntries(this.#context)).uids());
+      await this.#workloads.change({ removed: (await readEntries(this.#context)).uids() });
       const present = new Set([active, ...draining].flatMap((proxy) => proxy?.interface.netnsInode ?? []));
       const all = this.#slots.all();
       const gone = this.#slots.gone();
@@ -147,7 +136,7 @@ export class IptablesRedirection implements Redirection {
     const addresses = await this.#run("uninstalling", async () => {
       this.#wanted.clear();
       const entries = await readEntries(this.#context);
-      await this.#workloads.remove(entries.uids());
+      await this.#workloads.change({ removed: entries.uids() });
       return [...entries.addresses().keys()];
     });
     await this.#untilReleased(addresses);
@@ -175,47 +164,68 @@ export class IptablesRedirection implements Redirection {
     await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
-  /** Applies all that wait. One that is refused with others is tried once more by itself, so that nobody fails for somebody else. */
-  async #applyWaiting(): Promise<void> {
-    this.#requireOpen("redirecting a workload");
-    await this.#clearMisnamed();
-    const turns = this.#turns.take();
-    for (const { workload } of turns) this.#wanted.set(workload.uid, workload);
-    if (await this.#tryTogether(turns)) return;
-    for (const turn of turns) {
-      const { namespace, name } = turn.workload;
-      const fail = (error: unknown) => turn.done.reject(explainFailure(`redirecting ${namespace}/${name}`, error));
-      const applying = this.#workloads.apply([turn.workload]);
-      await applying.then(([error]) => (error === undefined ? turn.done.resolve() : fail(error)), fail);
+  #wish(wish: Wish): Promise<void> {
+    const caller = this.#turns.add(wish);
+    this.#mutex
+      .run(() => this.#doWaiting(wish))
+      // Its turn has not come, because the redirection was closed before.
+      .catch((error: unknown) => {
+        this.#turns.drop(caller);
+        caller.reject(error);
+      });
+    return caller.promise;
+  }
+
+  /**
+   * Does all that wait. What is refused with others is tried once more by itself, so that nobody fails for somebody else: removals
+   * first, because who is redirected may want what they have.
+   */
+  async #doWaiting(first: Wish): Promise<void> {
+    this.#requireOpen(doing(first));
+    const taken = this.#turns.take();
+    for (const { wish } of taken) {
+      if (wish.kind === "apply") this.#wanted.set(wish.uid, wish.workload);
+      else this.#wanted.delete(wish.uid);
     }
+    const applies = taken.filter(({ wish }) => wish.kind === "apply");
+    const removals = taken.filter(({ wish }) => wish.kind === "remove");
+    const turns = [...removals, ...(await this.#clearMisnamed(applies))];
+    if (await this.#tryTogether(turns)) return;
+    for (const turn of turns) await this.#change([turn]).catch((error: unknown) => settle(turn, error));
   }
 
   /** Says whether every one has been answered. */
-  async #tryTogether(turns: readonly ApplyTurn[]): Promise<boolean> {
+  async #tryTogether(turns: readonly Turn[]): Promise<boolean> {
     if (turns.length < 2) return turns.length === 0;
     try {
-      const workloads = turns.map(({ workload }) => workload);
-      const errors = await this.#workloads.apply(workloads);
-      for (const [index, { workload, done }] of turns.entries()) {
-        const { namespace, name } = workload;
-        if (errors[index] === undefined) done.resolve();
-        else done.reject(explainFailure(`redirecting ${namespace}/${name}`, errors[index]));
-      }
+      await this.#change(turns);
       return true;
     } catch (error) {
-      this.#context.log.debug({ error, workloads: turns.length }, "applying one by one what was refused together");
+      this.#context.log.debug({ error, workloads: turns.length }, "doing one by one what was refused together");
       return false;
     }
   }
 
-  /** Before a pod is redirected: the name of its interface may have been a proxy's. */
-  async #clearMisnamed(): Promise<void> {
+  /** In one step. Answers every one, or rejects and answers none. */
+  async #change(turns: readonly Turn[]): Promise<void> {
+    const removed = turns.flatMap(({ wish }) => (wish.kind === "remove" ? [wish.uid] : []));
+    const applied = turns.flatMap(({ wish }) => (wish.kind === "apply" ? [wish.workload] : []));
+    const refused = await this.#workloads.change({ removed, applied });
+    for (const turn of turns) settle(turn, refused.get(turn.wish.uid));
+  }
+
+  /** Before pods are redirected: the name of an interface may have been a proxy's. Those that can go on; the others are answered. */
+  async #clearMisnamed(applies: readonly Turn[]): Promise<readonly Turn[]> {
+    if (applies.length === 0) return [];
     const misnamed = this.#slots.misnamed();
-    if (misnamed.size === 0) return;
+    if (misnamed.size === 0) return applies;
     try {
       await clearAway(this.#context, this.#slots, misnamed);
+      return applies;
     } catch (error) {
-      throw explainFailure("clearing away a proxy whose interface's name is another pod's now", error);
+      const why = explainFailure("clearing away a proxy whose interface's name is another pod's now", error);
+      for (const turn of applies) settle(turn, why);
+      return [];
     }
   }
 
@@ -234,5 +244,18 @@ export class IptablesRedirection implements Redirection {
         throw explainFailure(doing, error);
       }
     });
+  }
+}
+
+function doing(wish: Wish): string {
+  if (wish.kind === "remove") return `ending the redirection of workload ${wish.uid}`;
+  return `redirecting ${wish.workload.namespace}/${wish.workload.name}`;
+}
+
+/** `error`: undefined when it is done. */
+function settle({ wish, callers }: Turn, error: unknown): void {
+  for (const { resolve, reject } of callers) {
+    if (error === undefined) resolve();
+    else reject(explainFailure(doing(wish), error));
   }
 }

@@ -32,11 +32,21 @@ export interface ProgramSettings extends BackendSettings {
   readonly policy: NodePolicy;
 }
 
-/** What the backend refused, as it came over the pipe. */
+/** What the backend refused, as it comes over the pipe. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One workload's verb. */
+export type Ask =
+  | { readonly verb: "apply"; readonly argument: Workload }
+  | { readonly verb: "remove"; readonly argument: string };
+
 export class BackendProcessError extends Error {
   readonly code: string;
 
-  constructor({ code, message }: { code: string; message: string }) {
+  constructor({ code, message }: Refusal) {
     super(message);
     this.code = code;
   }
@@ -89,6 +99,8 @@ export class BackendProcess implements AsyncDisposable {
   useNode: Redirection["useNode"] = (facts) => this.#ask("useNode", facts);
   apply = (workload: Workload): Promise<void> => this.#ask("apply", workload);
   remove = (uid: string): Promise<void> => this.#ask("remove", uid);
+  /** All at once, as an agent may ask; what became of each, in their order: null when it was done. All else is asked for one by one. */
+  together = (asks: readonly Ask[]): Promise<readonly (Refusal | null)[]> => this.#ask("together", asks);
   observe = (): Promise<Observation> => this.#ask("observe");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
   uninstall = (): Promise<void> => this.#ask("uninstall");
