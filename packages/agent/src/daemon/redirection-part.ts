@@ -8,6 +8,7 @@ import {
   openEarlier,
   takingOver,
 } from "../backends/earlier-redirections.ts";
+import { proxiesInUse } from "../backends/proxies-in-use.ts";
 import { SwitchingRedirection } from "../backends/switching-redirection.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
@@ -142,6 +143,9 @@ export class RedirectionPart implements Part {
       await used.noted(selected.backend, () =>
         next === undefined ? backend.open() : openEarlier(selected.backend, backends.plugins, backends.create, next),
       ),
+    );
+    await engine.submit(
+      inputs.proxiesFound(await proxiesInUse([redirection, ...earlier.all.map((one) => one.redirection)])),
     );
     const switching = new SwitchingRedirection({
       serving: selected.backend,
