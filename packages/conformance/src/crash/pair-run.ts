@@ -21,6 +21,9 @@ export interface Choice {
   readonly matching: string | undefined;
 }
 
+/** Of a point that is missed. */
+const MOST_TRIES = 3;
+
 /** An operation with what an undisturbed run of it did and left. */
 interface Known {
   readonly operation: Operation;
@@ -50,7 +53,7 @@ export class PairRun {
     const traffic = await this.#bed.traffic(!installs);
     let escapes = await this.#bed.countEscapes(installs);
     let proxied = 0;
-    const again = new Set<Point>();
+    const tries = new Map<Point, number>();
     try {
       // Once without looking: what the first time leaves for good, the later ones find.
       for (const operation of new Set([there, back])) await this.#carryOut(operation);
@@ -66,9 +69,9 @@ export class PairRun {
         } else {
           const result = await this.#strike(next, point, escapes);
           // The agent may have made another number of calls before it this time: the same once more, when all is as it was.
-          const isAgain = again.has(point);
-          again.add(point);
-          if (result.verdict === "missed" && !isAgain) next.points.unshift(point);
+          const tried = (tries.get(point) ?? 0) + 1;
+          tries.set(point, tried);
+          if (result.verdict === "missed" && tried < MOST_TRIES) next.points.unshift(point);
           else this.#report.point(result);
         }
         if (installs && next.operation.kind === "command") {
