@@ -12,6 +12,7 @@ import type {
   Proxies,
   Redirection,
   Trace,
+  UsedProxy,
   Workload,
 } from "@millrace/core";
 
@@ -90,6 +91,7 @@ export class BackendProcess implements AsyncDisposable {
   apply = (workload: Workload): Promise<void> => this.#ask("apply", workload);
   remove = (uid: string): Promise<void> => this.#ask("remove", uid);
   observe = (): Promise<Observation> => this.#ask("observe");
+  usedProxies = (): Promise<readonly UsedProxy[]> => this.#ask("usedProxies");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
