@@ -132,8 +132,8 @@ export class CrashBed implements AsyncDisposable {
     );
   }
 
-  async settled(): Promise<void> {
-    await this.agent.until("all that is wanted", (status) => this.shows(status));
+  async settled(timeoutMs = within(30_000)): Promise<void> {
+    await this.agent.until("all that is wanted", (status) => this.shows(status), timeoutMs);
   }
 
   /** The same of a process that may not serve yet, or any more. Asked seldom: under strace an answer takes the time of what is waited for. */

@@ -123,7 +123,7 @@ export class PairRun {
       const roles = threadsOf(agent.pid);
       {
         await using _ = await Tracer.follow(agent.pid, this.#trace);
-        await this.#carryOut(operation);
+        await this.#carryOut(operation, within(180_000));
         await this.#bed.image();
       }
       return read(roles);
@@ -146,13 +146,13 @@ export class PairRun {
     return read(new Map([[traced.pid, "main"]]));
   }
 
-  /** Undisturbed. */
-  async #carryOut(operation: Operation): Promise<void> {
+  /** Undisturbed. Under strace each program that is started takes several times as long. */
+  async #carryOut(operation: Operation, timeoutMs = within(60_000)): Promise<void> {
     const { agent } = this.#bed;
     if (operation.kind === "running") {
       const before = this.#bed.lastAnswer();
       operation.ask(this.#bed);
-      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before);
+      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before, timeoutMs);
     } else if (operation.kind === "starting") {
       await agent.kill();
       operation.ask(this.#bed);
@@ -162,7 +162,7 @@ export class PairRun {
       await this.#uninstall();
       return;
     }
-    await this.#bed.settled();
+    await this.#bed.settled(timeoutMs);
   }
 
   /** Kills at the point, does it again, and looks what has come of it. */
@@ -176,7 +176,7 @@ export class PairRun {
       if (operation.kind === "command") await this.#uninstall();
       else {
         await bed.agent.restart();
-        await bed.settled();
+        await bed.settled(within(60_000));
       }
       details = await bed.differences(expected);
     } catch (error) {
@@ -214,7 +214,7 @@ export class PairRun {
       struckFromStart(point, this.#trace),
       operation.kind === "starting" ? "agent" : "uninstall",
     );
-    const isStruck = await struck(point, victim, this.#trace, within(60_000));
+    const isStruck = await struck(point, victim, this.#trace);
     await victim.kill();
     return isStruck && hit(point, this.#trace, node.paths.root);
   }
