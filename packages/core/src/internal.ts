@@ -25,7 +25,7 @@ export { type Setting, type SettingKind, settings } from "./configuration/settin
 export { decide, type Intent } from "./decide/decide.ts";
 export { isNews } from "./decide/is-news.ts";
 export { type Membership, membershipOf } from "./decide/membership.ts";
-export { MAX_DRAINING, proxyKey, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
+export { MAX_DRAINING, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
 export { type Step, step } from "./decide/step.ts";
 export { touched } from "./decide/touched.ts";
 export { type AddressConflict, type WantedWorkload, wantedWorkload } from "./decide/workload.ts";
@@ -50,6 +50,7 @@ export {
 export { inputs } from "./events/inputs.ts";
 export type { InterfaceSource } from "./events/kernel-events.ts";
 export { parseInput, parseRecord } from "./events/parse.ts";
+export { proxyKey } from "./events/proxy-key.ts";
 export type { Action } from "./events/redirection-events.ts";
 export { subjects, workloadUid } from "./events/subjects.ts";
 export type { Placement, Switched, SwitchUnderWay } from "./events/switch-events.ts";

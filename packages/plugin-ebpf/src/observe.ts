@@ -11,6 +11,7 @@ import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
 import { settingFlags } from "./proxies.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
+import { roleOf } from "./slot-identity.ts";
 import { strayFilters } from "./stray-filters.ts";
 import { workloadHooks } from "./workloads.ts";
 
@@ -102,8 +103,7 @@ async function observeNode(kernel: NodeKernel, slots: ProxySlots): Promise<Omit<
   const problems: string[] = [];
   const wantsDns = slots.wantsDns();
   for (const slot of slots.all()) {
-    const role =
-      settings.active === slot.index + 1 ? "active" : (settings.draining >> slot.index) & 1 ? "draining" : undefined;
+    const role = roleOf(settings, slot.index);
     if (role && slot.identity)
       proxies.push(await observeProxy(kernel, { ...slot, identity: slot.identity }, role, wantsDns));
     else problems.push(`proxy slot ${slot.index} is left over`);

@@ -6,6 +6,7 @@ import type {
   Observation,
   Proxies,
   Redirection,
+  UsedProxy,
   Workload,
   WorkloadObservation,
   WorkloadUid,
@@ -22,6 +23,7 @@ import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
+import { usedProxies } from "./used-proxies.ts";
 import { Workloads } from "./workloads.ts";
 
 /** Longer than a packet is in a queue between two veths. */
@@ -75,6 +77,10 @@ export class EbpfRedirection implements Redirection {
       }
       this.#hasChosen = true;
     });
+  }
+
+  usedProxies(): Promise<readonly UsedProxy[]> {
+    return this.#run("reading the proxies in use", async () => usedProxies(this.#kernel, this.#slots));
   }
 
   useNode({ addresses }: NodeFacts): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   Observation,
   Proxies,
   Redirection,
+  UsedProxy,
   Workload,
   WorkloadUid,
 } from "@millrace/core";
@@ -16,7 +17,7 @@ import { readEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import { observe } from "./observe.ts";
 import { forgetKept, keepOpen } from "./open-connections.ts";
-import { clearAway, noteActive, sendingNow, useProxies } from "./proxies.ts";
+import { clearAway, noteActive, sendingNow, usedProxies, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { ensureNodeRules, removeShared } from "./shared.ts";
 import { type Turn, type Wish, WorkloadTurns } from "./workload-turns.ts";
@@ -57,6 +58,10 @@ export class IptablesRedirection implements Redirection {
 
   useProxies(proxies: Proxies): Promise<void> {
     return this.#run("choosing the proxies", () => useProxies(this.#context, this.#slots, proxies));
+  }
+
+  usedProxies(): Promise<readonly UsedProxy[]> {
+    return this.#run("reading the proxies in use", async () => usedProxies(this.#context, this.#slots));
   }
 
   useNode({ addresses }: NodeFacts): Promise<void> {

@@ -9,6 +9,7 @@ import {
   openEarlier,
   takingOver,
 } from "../backends/earlier-redirections.ts";
+import { proxiesInUse } from "../backends/proxies-in-use.ts";
 import { SwitchingRedirection } from "../backends/switching-redirection.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
@@ -144,6 +145,9 @@ export class RedirectionPart implements Part {
         next === undefined ? backend.open() : openEarlier(selected.backend, backends.plugins, backends.create, next),
       ),
     );
+    await engine.submit(
+      inputs.proxiesFound(await proxiesInUse([redirection, ...earlier.all.map((one) => one.redirection)])),
+    );
     const switching = new SwitchingRedirection({
       serving: selected.backend,
       redirection: takingOver(redirection, earlier),
@@ -183,8 +187,10 @@ export class RedirectionPart implements Part {
     const wanted = selection.selected.backend;
     const before = used.names().filter((name) => name !== wanted);
     const [last] = before;
+    // One that dies in taking over leaves both backends in use, and no switch that had led to either.
+    const wasTakingOver = used.names().includes(wanted) && switched?.backend !== last;
     // Without its own memory of what is enrolled an agent takes over what it finds, by the other way.
-    if (last === undefined || before.length > 1 || requested.isEmpty()) return { selection };
+    if (last === undefined || before.length > 1 || requested.isEmpty() || wasTakingOver) return { selection };
     try {
       return { selection: await goOn(last, `served with another redirectMode; ${wanted} takes over`), next: wanted };
     } catch (error) {

@@ -1,5 +1,7 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EventLogReader } from "@millrace/core/internal";
+import { parse, stringify } from "yaml";
 import { Agent, cleanEnvironment, MILLRACE_COMMAND } from "../agent/agent.ts";
 import { type AgentStatus, readStatus } from "../agent/status.ts";
 import { fillBuiltInChains } from "../lab/built-in-chains.ts";
@@ -26,6 +28,8 @@ const SETTINGS = { dnsCapture: true, resync: { intervalSeconds: 3600 } };
 
 /** How the agent is asked to be: what a status has to show when it is. */
 export interface Wanted {
+  /** The backend that is to serve, alone. */
+  backend: string;
   late: boolean;
   active: LabPod;
 }
@@ -46,7 +50,7 @@ export class CrashBed implements AsyncDisposable {
     this.lab = lab;
     this.node = lab.node(1);
     this.variant = variant;
-    this.wanted = { late: false, active: lab.pod("z1") };
+    this.wanted = { backend: variant.backend, late: false, active: lab.pod("z1") };
     this.bare = bare;
     this.clock = new NodeClock(this.node.paths.root);
     this.#environment = { ...ONE_THREAD, ...this.clock.environment };
@@ -87,12 +91,12 @@ export class CrashBed implements AsyncDisposable {
 
   /** Starts the agent for the first time. */
   async install(): Promise<void> {
-    const { backend, config } = this.variant;
+    const { backend, backends } = this.variant;
     const variables = Object.entries(this.#environment).map(([name, value]) => `${name}=${value}`);
     const command = ["env", ...variables, ...MILLRACE_COMMAND];
     this.#agent = await Agent.start(this.node, {
       redirectMode: backend,
-      backends: { [backend]: config },
+      backends,
       settings: SETTINGS,
       command,
     });
@@ -113,10 +117,13 @@ export class CrashBed implements AsyncDisposable {
   }
 
   /** Whether a status shows all that is wanted, read back from the kernel. */
-  shows({ workloads, proxies, observation }: AgentStatus): boolean {
+  shows({ agent, switch: ongoing, earlier, workloads, proxies, observation }: AgentStatus): boolean {
     const state = (name: string) =>
       workloads.find(({ uid }) => uid === this.lab.pod(name).uid)?.state ?? "not a member";
     return (
+      agent.backend === this.wanted.backend &&
+      ongoing?.state !== "under way" &&
+      earlier.length === 0 &&
       ["m1", "m2"].every((name) => state(name) === "enrolled") &&
       state("l1") === (this.wanted.late ? "enrolled" : "not a member") &&
       proxies.some(({ uid, role }) => uid === this.wanted.active.uid && role === "active") &&
@@ -125,8 +132,8 @@ export class CrashBed implements AsyncDisposable {
     );
   }
 
-  async settled(): Promise<void> {
-    await this.agent.until("all that is wanted", (status) => this.shows(status));
+  async settled(timeoutMs = within(30_000)): Promise<void> {
+    await this.agent.until("all that is wanted", (status) => this.shows(status), timeoutMs);
   }
 
   /** The same of a process that may not serve yet, or any more. Asked seldom: under strace an answer takes the time of what is waited for. */
@@ -180,6 +187,19 @@ export class CrashBed implements AsyncDisposable {
     const members = ["m1", "m2"].map((name) => this.lab.pod(name));
     const worlds = ["w1", "w2"].map((name) => this.lab.external(name));
     return ServerEscapes.start({ node: this.node, members, worlds, onceProxied });
+  }
+
+  /** `redirectMode`, and tells an agent that runs (`millrace agent`: SIGHUP). */
+  configureMode(): void {
+    const { agentConfig } = this.node.paths;
+    const config = parse(readFileSync(agentConfig, "utf8")) as object;
+    writeFileSync(agentConfig, stringify({ ...config, redirectMode: this.wanted.backend }));
+    if (this.agent.running) process.kill(this.agent.pid, "SIGHUP");
+  }
+
+  /** Of an agent that runs, it goes on in files that have no name any more. */
+  loseLog(): void {
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(this.node.paths.eventLog + suffix, { force: true });
   }
 
   publishLate(): void {

@@ -21,6 +21,9 @@ export interface Choice {
   readonly matching: string | undefined;
 }
 
+/** Of a point that is missed. */
+const MOST_TRIES = 3;
+
 /** An operation with what an undisturbed run of it did and left. */
 interface Known {
   readonly operation: Operation;
@@ -45,12 +48,12 @@ export class PairRun {
   }
 
   async run(): Promise<void> {
-    const { there, back = there } = this.#pair;
+    const { there, back = there, endsOpen = false } = this.#pair;
     const installs = there.kind === "command";
-    const traffic = await this.#bed.traffic(!installs);
+    const traffic = await this.#bed.traffic(!installs && !endsOpen);
     let escapes = await this.#bed.countEscapes(installs);
     let proxied = 0;
-    const again = new Set<Point>();
+    const tries = new Map<Point, number>();
     try {
       // Once without looking: what the first time leaves for good, the later ones find.
       for (const operation of new Set([there, back])) await this.#carryOut(operation);
@@ -66,9 +69,9 @@ export class PairRun {
         } else {
           const result = await this.#strike(next, point, escapes);
           // The agent may have made another number of calls before it this time: the same once more, when all is as it was.
-          const isAgain = again.has(point);
-          again.add(point);
-          if (result.verdict === "missed" && !isAgain) next.points.unshift(point);
+          const tried = (tries.get(point) ?? 0) + 1;
+          tries.set(point, tried);
+          if (result.verdict === "missed" && tried < MOST_TRIES) next.points.unshift(point);
           else this.#report.point(result);
         }
         if (installs && next.operation.kind === "command") {
@@ -120,7 +123,7 @@ export class PairRun {
       const roles = threadsOf(agent.pid);
       {
         await using _ = await Tracer.follow(agent.pid, this.#trace);
-        await this.#carryOut(operation);
+        await this.#carryOut(operation, within(180_000));
         await this.#bed.image();
       }
       return read(roles);
@@ -143,13 +146,13 @@ export class PairRun {
     return read(new Map([[traced.pid, "main"]]));
   }
 
-  /** Undisturbed. */
-  async #carryOut(operation: Operation): Promise<void> {
+  /** Undisturbed. Under strace each program that is started takes several times as long. */
+  async #carryOut(operation: Operation, timeoutMs = within(60_000)): Promise<void> {
     const { agent } = this.#bed;
     if (operation.kind === "running") {
       const before = this.#bed.lastAnswer();
       operation.ask(this.#bed);
-      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before);
+      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before, timeoutMs);
     } else if (operation.kind === "starting") {
       await agent.kill();
       operation.ask(this.#bed);
@@ -159,7 +162,7 @@ export class PairRun {
       await this.#uninstall();
       return;
     }
-    await this.#bed.settled();
+    await this.#bed.settled(timeoutMs);
   }
 
   /** Kills at the point, does it again, and looks what has come of it. */
@@ -173,7 +176,7 @@ export class PairRun {
       if (operation.kind === "command") await this.#uninstall();
       else {
         await bed.agent.restart();
-        await bed.settled();
+        await bed.settled(within(60_000));
       }
       details = await bed.differences(expected);
     } catch (error) {
@@ -211,7 +214,7 @@ export class PairRun {
       struckFromStart(point, this.#trace),
       operation.kind === "starting" ? "agent" : "uninstall",
     );
-    const isStruck = await struck(point, victim, this.#trace, within(60_000));
+    const isStruck = await struck(point, victim, this.#trace);
     await victim.kill();
     return isStruck && hit(point, this.#trace, node.paths.root);
   }

@@ -95,7 +95,7 @@ export interface Victim {
  * Waits until the process was killed at the point: before a call strace does it; at the return of one it holds the thread, and the
  * process is killed here. False when it was not within `timeoutMs`. It is not asked how far it has come: while it is held it answers nobody.
  */
-export async function struck(point: Point, victim: Victim, file: string, timeoutMs = within(20_000)): Promise<boolean> {
+export async function struck(point: Point, victim: Victim, file: string, timeoutMs = within(60_000)): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   let isKilled = false;
   for (;;) {

@@ -81,6 +81,11 @@ export interface Proxies {
   readonly draining: readonly NodeProxy[];
 }
 
+/** A proxy that the kernel sends to, as a backend's own notes tell of it, whoever asked for it. */
+export interface UsedProxy extends Pick<NodeProxy, "key" | "name" | "interface"> {
+  readonly role: "active" | "draining";
+}
+
 /** Facts about the node's own network namespace that steer probes past the proxy. */
 export interface NodeFacts {
   /** Every address that is local to the node, both families, canonical and sorted: probes come from these. */
@@ -205,6 +210,11 @@ export interface NodePolicy {
 export interface Redirection extends AsyncDisposable {
   /** Makes these the node's proxies. Resolves once new connections go to `active`; without one, members' TCP fails closed. */
   useProxies(proxies: Proxies): Promise<void>;
+  /**
+   * The proxies that this redirection sends to by now, read from the kernel and the backend's notes, and changes nothing. Asked for when it has just been opened:
+   * an agent that has lost its log, or the end of it, does not know what the one before let drain. Absent where a backend cannot tell.
+   */
+  usedProxies?(): Promise<readonly UsedProxy[]>;
   /** Tells the addresses of the node; probes from them bypass the proxy. */
   useNode(node: NodeFacts): Promise<void>;
   /** Makes this workload's redirection be as given. Resolves once its first packet would be captured. */

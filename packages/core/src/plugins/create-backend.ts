@@ -46,8 +46,10 @@ function guardedBackend(name: string, backend: RedirectionBackend): RedirectionB
 function guardedRedirection(name: string, redirection: Redirection): Redirection {
   const explain = redirection.explain?.bind(redirection);
   const observeWorkloads = redirection.observeWorkloads?.bind(redirection);
+  const usedProxies = redirection.usedProxies?.bind(redirection);
   return {
     ...guardedHandover(name, redirection),
+    ...(usedProxies && { usedProxies: () => guarded(name, "tell the proxies in use", () => usedProxies()) }),
     useProxies: (proxies) => guarded(name, "use proxies", () => redirection.useProxies(proxies)),
     useNode: (node) => guarded(name, "use node", () => redirection.useNode(node)),
     apply: (workload) =>

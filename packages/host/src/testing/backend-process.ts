@@ -12,6 +12,7 @@ import type {
   Proxies,
   Redirection,
   Trace,
+  UsedProxy,
   Workload,
 } from "@millrace/core";
 
@@ -102,6 +103,7 @@ export class BackendProcess implements AsyncDisposable {
   /** All at once, as an agent may ask; what became of each, in their order: null when it was done. All else is asked for one by one. */
   together = (asks: readonly Ask[]): Promise<readonly (Refusal | null)[]> => this.#ask("together", asks);
   observe = (): Promise<Observation> => this.#ask("observe");
+  usedProxies = (): Promise<readonly UsedProxy[]> => this.#ask("usedProxies");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
