@@ -31,14 +31,6 @@ export { Haproxy, type HaproxyOptions, haproxyBinary, type RecordFilter } from "
 export { HBONE_SINK_PORT, PROXY_PORTS } from "./programs/haproxy-config.ts";
 export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/haproxy-log.ts";
 export { Program, type ProgramOptions } from "./programs/program.ts";
-export { soon, within } from "./slow.ts";
-// State of the kernel as text
-export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
-export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";
-export { DIFFERENCES, type Difference, type DifferenceId, renderDifferences } from "./suite/differences.ts";
-export { countEscapes } from "./suite/escapes.ts";
-export { Expect } from "./suite/expect.ts";
-export { countPackets, type PacketCounter } from "./suite/packet-counter.ts";
 export {
   buildReport,
   NUMBERED,
@@ -47,7 +39,15 @@ export {
   renderSummary,
   renderTable,
   type Subject,
-} from "./suite/report.ts";
+} from "./report/report.ts";
+export { soon, within } from "./slow.ts";
+// State of the kernel as text
+export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
+export { type Behaviour, defineBehaviour, type Temperature, type Trial } from "./suite/behaviour.ts";
+export { DIFFERENCES, type Difference, type DifferenceId, renderDifferences } from "./suite/differences.ts";
+export { countEscapes } from "./suite/escapes.ts";
+export { Expect } from "./suite/expect.ts";
+export { countPackets, type PacketCounter } from "./suite/packet-counter.ts";
 export { type NotApplicable, runSuite, type SuiteOptions, type SuiteOutcome, type TrialResult } from "./suite/run.ts";
 export { SteadyDialling } from "./suite/steady-dialling.ts";
 export { Testbed, type TestbedOptions } from "./suite/testbed.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { accountOf } from "../agent/log-account.ts";
+import type { TrialResult } from "../suite/run.ts";
 import { buildReport, headline, isGood, renderResult, renderSummary, renderTable, type Subject } from "./report.ts";
-import type { TrialResult } from "./run.ts";
 
 const result = (over: Partial<TrialResult>): TrialResult => ({
   id: "outbound-tcp",
@@ -22,6 +22,7 @@ const results = [
   result({ id: "nodeport-masquerade", number: 11, differences: ["masqueraded-source"] }),
   result({ id: "x-thing", number: undefined as never, temperature: "warm", ms: 900 }),
 ];
+const COMMAND = "npx @millrace/conformance run --backend iptables";
 const subject: Subject = {
   backend: "iptables",
   backendConfig: { flavour: "nft", tunnel: "auto" },
@@ -29,10 +30,12 @@ const subject: Subject = {
   pods: "routed",
   commit: "0123456789ab",
   startedAt: new Date(),
+  command: COMMAND,
 };
 const outcome = {
   results,
   notApplicable: [{ id: "x-foreign-ok-ahead", because: "no tcx" }],
+  unclaimed: [],
   tunnels: [
     { device: "mr-out", kind: "geneve", received: 3, sent: 4 },
     { device: "mr-in", kind: "vxlan", received: 0, sent: 0 },
@@ -59,21 +62,31 @@ describe("the report", () => {
     expect(headline([...second, result({ number: "2b", passed: false })])).toBe("0/30 behaviours");
   });
 
-  it("shows evidence of failures only", () => {
-    expect(renderResult(results[0] as TrialResult)).toBe(
+  it("does not count what is unclaimed in part", () => {
+    const half = [{ id: "proxy-dials-service", number: "2b" as const, title: "t" }];
+    expect(headline([result({ number: 2 }), result({})], half)).toBe("1/30 behaviours");
+  });
+
+  it("shows evidence of failures only, and how to run them alone", () => {
+    expect(renderResult(results[0] as TrialResult, COMMAND)).toBe(
       "pass   1  outbound-tcp                 IPv4  cold      12 ms",
     );
-    expect(renderResult(results[1] as TrialResult)).toMatch(
-      /^FAIL .*IPv6 {2}warm.*\n +no capture\n +saw the proxy saw: nothing$/,
-    );
+    const alone = `alone: ${COMMAND} --only outbound-tcp --family 6 --temperature warm`;
+    const lines = renderResult(results[1] as TrialResult, COMMAND).split("\n");
+    expect(lines[0]).toMatch(/^FAIL .*IPv6 {2}warm/);
+    expect(lines.slice(1).map((line) => line.trim())).toEqual(["no capture", "saw the proxy saw: nothing", alone]);
+    expect(renderResult(results[0] as TrialResult, COMMAND, true)).toContain("saw the proxy saw: nothing");
   });
 
   it("has a row for each behaviour and a cell for each family and temperature", () => {
-    expect(renderTable(results).split("\n")).toEqual([
+    const unclaimed = [{ id: "fail-closed", number: 20, title: "t" }];
+    const report = buildReport(subject, { ...outcome, unclaimed });
+    expect(renderTable(report).split("\n")).toEqual([
       "    behaviour            v4 cold  v4 warm  v6 cold  v6 warm",
       " 1  outbound-tcp         pass     ·        ·        FAIL",
       "11  nodeport-masquerade  pass     ·        ·        ·",
       " x  x-thing              ·        pass     ·        ·",
+      "20  fail-closed          unclaimed",
     ]);
   });
 
