@@ -48,7 +48,16 @@ export { DIFFERENCES, type Difference, type DifferenceId, renderDifferences } fr
 export { countEscapes } from "./suite/escapes.ts";
 export { Expect } from "./suite/expect.ts";
 export { countPackets, type PacketCounter } from "./suite/packet-counter.ts";
-export { type NotApplicable, runSuite, type SuiteOptions, type SuiteOutcome, type TrialResult } from "./suite/run.ts";
+export {
+  type Case,
+  type NotApplicable,
+  runSuite,
+  Suite,
+  type SuiteOptions,
+  type SuiteOutcome,
+  type TrialResult,
+  type Unclaimed,
+} from "./suite/run.ts";
 export { SteadyDialling } from "./suite/steady-dialling.ts";
 export { Testbed, type TestbedOptions } from "./suite/testbed.ts";
 export { type TunnelUse, tunnelsOf } from "./suite/tunnels.ts";

@@ -8,6 +8,8 @@ import type { Report } from "../report/report.ts";
 
 const CLI = fileURLToPath(new URL("../cli.ts", import.meta.url));
 const IDLE = new URL("../testing/idle-backend.ts", import.meta.url).href;
+/** Each of these makes a lab, by several processes one after the other. */
+const PATIENCE_MS = 300_000;
 const QUICK = ["--family", "4", "--temperature", "cold"];
 
 /** Somebody's own directory, with a backend in it that does nothing and claims two behaviours. */
@@ -27,11 +29,11 @@ export default { ...idle, name: "mine", claims: ["kubelet-probe", "outbound-tcp"
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const conformance = (...args: string[]): Promise<Finished> =>
-  run(process.execPath, ["--conditions=source", CLI, ...args], { cwd: directory, timeoutMs: 300_000 });
+  run(process.execPath, ["--conditions=source", CLI, ...args], { cwd: directory, timeoutMs: PATIENCE_MS });
 
 const reported = (file: string) => JSON.parse(readFileSync(join(directory, file), "utf8")) as Report;
 
-describe("the command, in somebody's own directory", () => {
+describe("the command, in somebody's own directory", { timeout: PATIENCE_MS }, () => {
   it("runs what the backend there claims, and writes reports and a badge", async () => {
     const reports = ["--report", "r.json", "--report", "r.html", "--badge", "b.svg"];
     const ran = await conformance("run", "--backend", ".", "--only", "9,20", ...QUICK, ...reports);
