@@ -1,4 +1,4 @@
-import { MILLRACE_COMMAND } from "../agent/agent.ts";
+import { cleanEnvironment, MILLRACE_COMMAND } from "../agent/agent.ts";
 import { markKept } from "../lab/owner.ts";
 import type { Testbed } from "../suite/testbed.ts";
 import { invocation, quoted } from "./invocation.ts";
@@ -7,7 +7,10 @@ import { invocation, quoted } from "./invocation.ts";
 export function keepLab({ lab, node, options }: Testbed): string {
   markKept(lab.prefix);
   const enter = (path: string) => `nsenter --net=${path}`;
-  const millrace = [...(options.agentCommand ?? MILLRACE_COMMAND), "status", "--config", node.paths.agentConfig];
+  // What names the lab's own programs (MILLRACE_HAPROXY) would be no setting of the agent's.
+  const ours = Object.keys(cleanEnvironment()).flatMap((name) => ["-u", name]);
+  const command = [...(options.agentCommand ?? MILLRACE_COMMAND), "status", "--config", node.paths.agentConfig];
+  const millrace = ours.length === 0 ? command : ["env", ...ours, ...command];
   const hosts = lab.hosts.map(({ name, namespace, addresses }) =>
     [`  ${name.padEnd(4)}`, enter(namespace.path), `# ${addresses[4]}, ${addresses[6]}`].join(" "),
   );
