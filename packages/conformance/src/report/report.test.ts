@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { accountOf } from "../agent/log-account.ts";
 import type { TrialResult } from "../suite/run.ts";
+import { badgeLine, renderBadge } from "./badge.ts";
+import { renderHtml } from "./html.ts";
 import { buildReport, headline, isGood, renderResult, renderSummary, renderTable, type Subject } from "./report.ts";
 
 const result = (over: Partial<TrialResult>): TrialResult => ({
@@ -107,5 +109,40 @@ describe("the report", () => {
     expect(good({ results: [] })).toBe(false);
     expect(good({ logs: accountOf([{ kind: "started" }]) })).toBe(false);
     expect(good({ logFailures: ["event 7 (intents)"] })).toBe(false);
+  });
+});
+
+describe("the page", () => {
+  it("holds all there is to see, as text", () => {
+    const seen = [result({ evidence: ["<script>alert('&')</script>"], passed: false, failure: 'saw "<b>"' })];
+    const unclaimed = [{ id: "fail-closed", number: 20, title: "Fails closed" }];
+    const page = renderHtml(buildReport(subject, { ...outcome, results: seen, unclaimed }));
+    expect(page).toContain("&lt;script&gt;alert('&amp;')&lt;/script&gt;");
+    expect(page).toContain("saw &quot;&lt;b&gt;&quot;");
+    expect(page).not.toContain("<script");
+    expect(page).toContain("<code>fail-closed</code>: Fails closed");
+    expect(page).toContain(`${COMMAND} --only outbound-tcp --family 4 --temperature cold`);
+  });
+});
+
+describe("the badge", () => {
+  const badge = (over: object) => {
+    const report = buildReport(subject, { ...outcome, results: [result({})], ...over });
+    return { line: badgeLine(report), svg: renderBadge(report) };
+  };
+
+  it("says how many behaviours, and in its colour how that is", () => {
+    const [good, some, bad] = [
+      badge({}),
+      badge({ unclaimed: [{ id: "icmp", number: 16, title: "t" }] }),
+      badge({ results }),
+    ];
+    expect(good.line).toBe("millrace conformance: 1/30 behaviours");
+    expect(some.line).toBe("millrace conformance: 1/30 behaviours, 1 unclaimed");
+    expect(bad.line).toBe("millrace conformance: 1/30 behaviours, 1 failed");
+    expect(
+      new Set([good, some, bad].map(({ svg }) => /<rect[^>]*fill="(#[0-9a-f]+)"[^>]*>(?=<rect[^>]*url)/.exec(svg)?.[1]))
+        .size,
+    ).toBe(3);
   });
 });
