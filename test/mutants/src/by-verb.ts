@@ -59,19 +59,20 @@ export const byVerb: readonly Mutant[] = [
   },
   {
     behaviour: "idempotent-apply",
-    change: "looking at the kernel adds a route each time",
+    change: "looking at the kernel raises a sysctl each time",
     failure: /what changed/,
     verbs: (base) => {
+      // Of fragments' reassembly: in this it changes nothing else, and nobody is notified.
+      const write = (seconds: number) => inNetns(OWN_NETNS, ["sysctl", "-qw", `net.ipv4.ipfrag_time=${seconds}`]);
       let looks = 0;
       return {
         async observe() {
-          const to = `198.18.66.${looks++ % 250}/32`;
-          await inNetns(OWN_NETNS, ["ip", "route", "replace", "blackhole", to, "table", "4711"]);
+          await write(FRAGMENT_SECONDS + (++looks % 1000));
           return base.observe();
         },
         async uninstall() {
           await base.uninstall();
-          await inNetns(OWN_NETNS, ["ip", "route", "flush", "table", "4711"]);
+          await write(FRAGMENT_SECONDS);
         },
       };
     },
@@ -148,6 +149,9 @@ export const byVerb: readonly Mutant[] = [
     }),
   },
 ];
+
+/** What the kernel begins with (include/net/ip.h, IP_FRAG_TIME). */
+const FRAGMENT_SECONDS = 30;
 
 const LEFT_BEHIND = ["blackhole", "198.18.66.1/32", "table", "4711"];
 

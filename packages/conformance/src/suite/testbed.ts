@@ -153,6 +153,11 @@ export class Testbed implements AsyncDisposable {
     await this.ready();
   }
 
+  /** Stops the agent, if one was started: for whoever cleans up after a failure, which is not to be hidden by another. */
+  async stopAgent(): Promise<void> {
+    await this.#agent?.stop();
+  }
+
   /** Stops the agent and runs `millrace uninstall`. */
   async uninstall(): Promise<Finished> {
     await this.agent.stop();
