@@ -98,12 +98,13 @@ export const byVerb: readonly Mutant[] = [
     failure: /captured within a second/,
     verbs: (base) => {
       let wanted: Proxies = { draining: [] };
+      const known = new Map<string, string>();
       return {
         async useProxies(proxies) {
-          const isSame = proxies.active !== undefined && proxies.active.uid === wanted.active?.uid;
-          const isNew = proxies.active?.key !== wanted.active?.key;
           wanted = proxies;
-          if (!(isSame && isNew)) await base.useProxies(proxies);
+          const { uid = "", key = "" } = proxies.active ?? {};
+          if (!known.has(uid)) known.set(uid, key);
+          if (known.get(uid) === key) await base.useProxies(proxies);
         },
         observe: async () => withProxies(await base.observe(), wanted),
       };
