@@ -63,15 +63,18 @@ soak-kubernetes: setup helm kubernetes ## Restart the API server every 20 s whil
 test-sanitized: setup ## libbpf-ts's tests under AddressSanitizer and UBSan
 	@scripts/test-sanitized.sh
 
-conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
+conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json|file.html KEEP=1
 	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
-		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT)) $(if $(KEEP),--keep)
 
 test-switch: setup ## Switch a node between the backends under load: SWITCHES=20 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
 	@MILLRACE_SWITCHES=$(or $(SWITCHES),20) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) \
 		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
 		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
+
+test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour) JOBS=2 ONLY=id,… REPORT=mutants.json
+	@node test/mutants/dist/main.js $(if $(FULL),--full) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 test-crash: setup ## Kill the agent before and after its system calls, one after the other: VARIANTS=ebpf-tcx,… ONLY=enrol,… POINTS=16|all MATCHING=LINK_CREATE
 	@node packages/conformance/dist/crash/cli.js --points $(or $(POINTS),16) $(if $(PHASE),--phase $(PHASE)) $(if $(VARIANTS),--variant "$(VARIANTS)") \

@@ -5,6 +5,14 @@ export { DIES_WITH_US } from "./dies-with-us.ts";
 export { HOST_ERRORS, HostError, type HostErrorCode } from "./errors.ts";
 // Why a packet goes where it goes
 export { Explaining, isListening } from "./explaining.ts";
+// What a backend does by way of files and programs
+export {
+  type HostAccess,
+  type HostNetns,
+  hostAccess,
+  type ProgramEnd,
+  type ProgramInput,
+} from "./host-access.ts";
 // Files that survive a power cut
 export { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
 // What the kernel was built with

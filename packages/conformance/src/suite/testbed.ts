@@ -29,6 +29,8 @@ export interface TestbedOptions {
   readonly backend: string;
   readonly backendConfig: Readonly<Record<string, unknown>>;
   readonly plugins: readonly string[];
+  /** The built-in backend that it is made of, when it is one under another name: its documented differences and its objects are this one's. */
+  readonly like?: string;
   /** How to run `millrace`; default: this repository's sources. */
   readonly agentCommand?: readonly string[];
   /** What to call the lab. */
@@ -149,6 +151,11 @@ export class Testbed implements AsyncDisposable {
     await this.agent.stop();
     await this.startAgent(settings);
     await this.ready();
+  }
+
+  /** Stops the agent, if one was started: for whoever cleans up after a failure, which is not to be hidden by another. */
+  async stopAgent(): Promise<void> {
+    await this.#agent?.stop();
   }
 
   /** Stops the agent and runs `millrace uninstall`. */

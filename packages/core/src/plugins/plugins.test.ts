@@ -116,6 +116,7 @@ describe("validation", () => {
     ["the name auto", { name: "auto" }, /not `auto`/],
     ["no description", { description: "" }, /`description`/],
     ["a configuration that is no schema", { config: {} }, /`config` must be a zod 4 schema/],
+    ["claims that are no list", { claims: "outbound-tcp" }, /`claims` must be the ids of behaviours/],
     ["no create", { create: undefined }, /`create` must be a function/],
   ])("%s", (_, changes, message) => {
     expect(() => validatePlugin({ ...good, ...changes }, "x")).toThrow(message);

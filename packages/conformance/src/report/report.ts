@@ -2,9 +2,9 @@ import { release } from "node:os";
 import { describeAccount, type LogAccount } from "../agent/log-account.ts";
 import type { PodNetworkKind } from "../lab/pod-network.ts";
 import type { ServiceMode } from "../lab/services.ts";
-import { type DifferenceId, shownBy } from "./differences.ts";
-import type { NotApplicable, SuiteOutcome, TrialResult } from "./run.ts";
-import type { TunnelUse } from "./tunnels.ts";
+import { type DifferenceId, shownBy } from "../suite/differences.ts";
+import type { NotApplicable, SuiteOutcome, TrialResult, Unclaimed } from "../suite/run.ts";
+import type { TunnelUse } from "../suite/tunnels.ts";
 
 /** How many behaviours have a number: section 7 of the requirements, docs/conformance.md. */
 export const NUMBERED = 30;
@@ -18,6 +18,8 @@ export interface Subject {
   /** Of the sources; `unknown` outside of a checkout. */
   readonly commit: string;
   readonly startedAt: Date;
+  /** The command that runs all of this, without what picks trials and says where reports go: see {@link repeatCommand}. */
+  readonly command: string;
 }
 
 /** What `--report` writes. */
@@ -47,22 +49,29 @@ export interface Report {
   readonly logs: LogAccount;
   /** Why some do not replay, or are not there: the run has failed then, whatever passed. */
   readonly logFailures: readonly string[];
+  /** Behaviours that the backend does not claim. Neither passed nor failed, and not left out either. */
+  readonly unclaimed: readonly Unclaimed[];
   /** Behaviours that say nothing about this backend, and why. Neither passed nor failed. */
   readonly notApplicable: readonly NotApplicable[];
   /** Where backends are documented to differ, with what this one was seen to do. */
   readonly differences: readonly { readonly id: DifferenceId; readonly shows: string }[];
-  readonly results: readonly TrialResult[];
+  readonly results: readonly ReportedTrial[];
+}
+
+export interface ReportedTrial extends TrialResult {
+  /** The command that runs this trial and no other. */
+  readonly repeat: string;
 }
 
 export function buildReport(
   subject: Subject,
-  { results, notApplicable, tunnels, logs, logFailures }: SuiteOutcome,
+  { results, notApplicable, unclaimed, tunnels, logs, logFailures }: SuiteOutcome,
 ): Report {
   const passed = results.filter((result) => result.passed).length;
   const used = tunnels.filter(({ received, sent }) => received + sent > 0);
   const differences = [...new Set(results.flatMap((result) => result.differences))];
   return {
-    headline: headline(results),
+    headline: headline(results, unclaimed),
     backend: subject.backend,
     variant: variantOf(subject),
     backendConfig: subject.backendConfig,
@@ -79,8 +88,9 @@ export function buildReport(
     logs,
     logFailures,
     notApplicable,
+    unclaimed,
     differences: differences.map((id) => ({ id, shows: shownBy(id, subject.backend).text })),
-    results,
+    results: results.map((result) => ({ ...result, repeat: repeatCommand(subject.command, result) })),
   };
 }
 
@@ -88,32 +98,40 @@ export function buildReport(
 export const isGood = ({ results, failed, logs, logFailures }: Report): boolean =>
   results.length > 0 && failed === 0 && logs.missing === 0 && logFailures.length === 0;
 
-/** A numbered behaviour counts when nothing it was run in failed; one that was not run does not count. */
-export function headline(results: readonly TrialResult[]): string {
-  const failed = new Set(results.filter(({ passed }) => !passed).map(numberOf));
+/** How one trial is run alone; with ` --keep` behind it, its lab stays up. */
+export const repeatCommand = (command: string, { id, family, temperature }: TrialResult): string =>
+  `${command} --only ${id} --family ${family} --temperature ${temperature}`;
+
+/** A numbered behaviour counts when nothing it was run in failed; one that was not run does not count, nor one that is unclaimed in part. */
+export function headline(results: readonly TrialResult[], unclaimed: readonly Unclaimed[] = []): string {
+  const failed = new Set([...results.filter(({ passed }) => !passed), ...unclaimed].map(numberOf));
   const shown = new Set(results.map(numberOf).filter((number) => number !== undefined && !failed.has(number)));
   return `${shown.size}/${NUMBERED} behaviours`;
 }
 
 /** 2b belongs to 2. */
-const numberOf = ({ number }: TrialResult): number | undefined => (number === "2b" ? 2 : number);
+const numberOf = ({ number }: Unclaimed): number | undefined => (number === "2b" ? 2 : number);
 
 function variantOf({ backend, backendConfig }: Subject): string {
   const chosen = ["attach", "flavour", "tunnel"].map((key) => backendConfig[key]);
   return [backend, ...chosen.filter((value) => typeof value === "string" && value !== "auto")].join(" ");
 }
 
-/** One line as a trial ends; its evidence below it when it failed. */
-export function renderResult(result: TrialResult): string {
+/** One line as a trial ends; below it what was seen and how to run it again, when it failed or `everything` is to be shown. */
+export function renderResult(result: TrialResult, command: string, everything = false): string {
   const name = `${mark(result)}  ${result.id.padEnd(28)} IPv${result.family}  ${result.temperature}`;
   const line = `${result.passed ? "pass" : "FAIL"}  ${name}  ${String(result.ms).padStart(6)} ms`;
-  if (result.passed) return line;
-  const details = [result.failure ?? "", ...result.evidence.map((seen) => `saw ${seen}`)].join("\n");
+  if (result.passed && !everything) return line;
+  const details = [
+    ...(result.failure === undefined ? [] : [result.failure]),
+    ...result.evidence.map((seen) => `saw ${seen}`),
+    `alone: ${repeatCommand(command, result)}`,
+  ].join("\n");
   return `${line}\n${details.replace(/^/gm, "        ")}`;
 }
 
-/** Behaviour × family and temperature. `·`: not meant for that. */
-export function renderTable(results: readonly TrialResult[]): string {
+/** Behaviour × family and temperature. `·`: not meant for that, or not run. */
+export function renderTable({ results, unclaimed }: Pick<Report, "results" | "unclaimed">): string {
   const columns = [
     { title: "v4 cold", family: 4, temperature: "cold" },
     { title: "v4 warm", family: 4, temperature: "warm" },
@@ -121,7 +139,7 @@ export function renderTable(results: readonly TrialResult[]): string {
     { title: "v6 warm", family: 6, temperature: "warm" },
   ] as const;
   const ids = [...new Set(results.map(({ id }) => id))];
-  const width = Math.max(9, ...ids.map((id) => id.length)) + 4;
+  const width = Math.max(9, ...ids.map((id) => id.length), ...unclaimed.map(({ id }) => id.length)) + 4;
   const rows = ids.map((id) => {
     const own = results.filter((result) => result.id === id);
     const cells = columns.map(({ family, temperature }) => {
@@ -131,7 +149,8 @@ export function renderTable(results: readonly TrialResult[]): string {
     return `${`${mark(own[0])}  ${id}`.padEnd(width)}  ${cells.join("")}`.trimEnd();
   });
   const head = `${"    behaviour".padEnd(width)}  ${columns.map(({ title }) => title.padEnd(9)).join("")}`.trimEnd();
-  return [head, ...rows].join("\n");
+  const left = unclaimed.map((behaviour) => `${`${mark(behaviour)}  ${behaviour.id}`.padEnd(width)}  unclaimed`);
+  return [head, ...rows, ...left].join("\n");
 }
 
 const mark = (result: Pick<TrialResult, "number"> | undefined): string => String(result?.number ?? "x").padStart(2);
@@ -164,9 +183,12 @@ export function renderSummary(report: Report): string {
     `${report.variant}, Services by ${report.services}, pods ${report.pods === "bridge" ? "on a bridge" : report.pods}, Linux ${report.kernel}, commit ${report.commit}, ${report.seconds} s`,
     `${report.headline}, tunnel ${report.tunnel}`,
     describeAccount(report.logs),
-    `conformance: ${report.passed} passed, ${report.failed} failed`,
+    `conformance: ${report.passed} passed, ${report.failed} failed${unclaimedPart(report)}`,
   ].join("\n");
 }
+
+const unclaimedPart = ({ unclaimed }: Report): string =>
+  unclaimed.length === 0 ? "" : `, ${unclaimed.length} unclaimed`;
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ""];
