@@ -73,6 +73,12 @@ test-switch: setup ## Switch a node between the backends under load: SWITCHES=20
 		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
 		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
 
+test-upgrade: setup ## Change a node to a version with other maps and back under load, and kill agents half way: UPGRADES=6 KILLS=12 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
+	@MILLRACE_UPGRADES=$(or $(UPGRADES),6) MILLRACE_UPGRADE_KILLS=$(or $(KILLS),12) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) \
+		MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) \
+		MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
+		vitest run --project root packages/conformance/src/endurance/upgrade.root.test.ts
+
 test-crash: setup ## Kill the agent before and after its system calls, one after the other: VARIANTS=ebpf-tcx,… ONLY=enrol,… POINTS=16|all MATCHING=LINK_CREATE
 	@node packages/conformance/dist/crash/cli.js --points $(or $(POINTS),16) $(if $(PHASE),--phase $(PHASE)) $(if $(VARIANTS),--variant "$(VARIANTS)") \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(MATCHING),--matching "$(MATCHING)")
@@ -133,4 +139,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
+.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-upgrade test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
