@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Agent, MILLRACE_COMMAND } from "../agent/agent.ts";
 import { type Change, changesOf, type Point, pointsOf, renderPoint, spread } from "../crash/points.ts";
 import { hit, struck, struckFromStart, tracedFromStart } from "../crash/strace.ts";
@@ -22,7 +22,7 @@ let strange: readonly string[];
 beforeAll(async () => {
   next = await buildVersion(join(versions, "next"), NEXT_VERSION);
   strange = await buildVersion(join(versions, "strange"), STRANGE_VERSION);
-}, 120_000);
+}, within(120_000));
 afterAll(() => rmSync(versions, { recursive: true, force: true }));
 
 describe.each(["tcx", "clsact"])("a version with other maps, attached by %s", (attach) => {
@@ -49,8 +49,8 @@ describe.each(["tcx", "clsact"])("a version with other maps, attached by %s", (a
   beforeAll(async () => {
     loaded = await LoadedNode.create(`u${attach[0]}`);
     await begin();
-  });
-  afterAll(() => loaded?.[Symbol.asyncDispose]());
+  }, within(60_000));
+  afterAll(() => loaded?.[Symbol.asyncDispose](), within(60_000));
 
   test("takes over, and the old one takes over from it: nothing fails, nothing breaks, nothing escapes", async () => {
     await loaded.withTraffic(`upgrade by ${attach}`, async (traffic) => {
@@ -67,57 +67,76 @@ describe.each(["tcx", "clsact"])("a version with other maps, attached by %s", (a
     });
   }, 3_600_000);
 
-  test("is killed while it takes over, and it or the old one goes on", async () => {
-    await loaded.withTraffic(`killed by ${attach}`, async () => {
-      const points = await pointsOfTakeOver();
-      const chosen = spread(points, KILLS, 0.3);
-      const told: string[] = [];
-      for (const [index, point] of chosen.entries()) {
-        const where = renderPoint(point);
-        const wasHit = await killAt(point);
-        await loaded.expectServed(`nobody there, killed at ${where}`);
-        const goesBack = index % 2 === 1;
-        await (goesBack ? change(MILLRACE_COMMAND, 1) : change(next, 2));
-        if (!goesBack) await change(MILLRACE_COMMAND, 1);
-        told.push(`${where}${wasHit ? "" : " (missed)"}, then the ${goesBack ? "old" : "new"} one`);
-      }
-      expect(told.filter((line) => line.includes("(missed)")).length).toBeLessThan(chosen.length);
-      return `${chosen.length} of ${points.length} points:\n  ${told.join("\n  ")}\n `;
-    });
-  }, 600_000);
+  test(
+    "is killed while it takes over, and it or the old one goes on",
+    async () => {
+      await loaded.withTraffic(`killed by ${attach}`, async () => {
+        const points = await pointsOfTakeOver();
+        const chosen = spread(points, KILLS, 0.3);
+        const told: string[] = [];
+        for (const [index, point] of chosen.entries()) {
+          const where = renderPoint(point);
+          const wasHit = await killAt(point);
+          await loaded.expectServed(`nobody there, killed at ${where}`);
+          const goesBack = index % 2 === 1;
+          await (goesBack ? change(MILLRACE_COMMAND, 1) : change(next, 2));
+          if (!goesBack) await change(MILLRACE_COMMAND, 1);
+          told.push(`${where}${wasHit ? "" : " (missed)"}, then the ${goesBack ? "old" : "new"} one`);
+        }
+        expect(told.filter((line) => line.includes("(missed)")).length).toBeLessThan(chosen.length);
+        return `${chosen.length} of ${points.length} points:\n  ${told.join("\n  ")}\n `;
+      });
+    },
+    within(600_000),
+  );
 
-  test("is refused by one that cannot read its maps, which changes nothing", async () => {
-    await agent.stop();
-    expect(await agent.millrace("uninstall")).toMatchObject({ status: 0 });
-    await agent.restart(strange);
-    await settled();
-    await agent.stop();
-    const before = await snapshot(loaded.node);
-    await agent.restart(MILLRACE_COMMAND);
-    await agent.until("a refusal", (status) =>
-      /^ERR_LAYOUT_MISMATCH.*flows has another layout, which it has to keep/.test(status.agent.problem ?? ""),
-    );
-    await agent.stop();
-    expect(compareSnapshots(before, await snapshot(loaded.node))).toEqual([]);
-    expect(pinned()).toEqual(["v3"]);
-    await loaded.expectServed("refused");
-    await agent.restart(strange);
-    await settled();
-  }, 120_000);
+  test(
+    "is refused by one that cannot read its maps, which changes nothing",
+    async () => {
+      await agent.stop();
+      expect(await agent.millrace("uninstall")).toMatchObject({ status: 0 });
+      await agent.restart(strange);
+      await settled();
+      await agent.stop();
+      const before = await snapshot(loaded.node);
+      await agent.restart(MILLRACE_COMMAND);
+      await agent.until("a refusal", (status) =>
+        /^ERR_LAYOUT_MISMATCH.*flows has another layout, which it has to keep/.test(status.agent.problem ?? ""),
+      );
+      await agent.stop();
+      expect(compareSnapshots(before, await snapshot(loaded.node))).toEqual([]);
+      expect(pinned()).toEqual(["v3"]);
+      await loaded.expectServed("refused");
+      await agent.restart(strange);
+      await settled();
+    },
+    within(120_000),
+  );
 
-  test("leaves nothing after an uninstall", async () => {
-    await agent.stop();
-    const { status, stdout, stderr } = await agent.millrace("uninstall", "--purge", "--verify");
-    expect(status, stdout + stderr).toBe(0);
-    expect(compareSnapshots(loaded.before, await snapshot(loaded.node))).toEqual([]);
-  });
+  test(
+    "leaves nothing after an uninstall",
+    async () => {
+      await agent.stop();
+      const { status, stdout, stderr } = await agent.millrace("uninstall", "--purge", "--verify");
+      expect(status, stdout + stderr).toBe(0);
+      expect(compareSnapshots(loaded.before, await snapshot(loaded.node))).toEqual([]);
+    },
+    within(60_000),
+  );
 
   /** What the next version's agent does between the first and the last word about its take-over. Leaves the old version serving. */
   async function pointsOfTakeOver(): Promise<Point[]> {
     const file = join(versions, "trace");
     rmSync(file, { force: true });
-    await change([...tracedFromStart(file), ...next], 2);
+    await agent.stop();
+    agent.begin([...tracedFromStart(file), ...next]);
     const { pid } = agent;
+    const isDone = () =>
+      expect([pinned(), readdirSync(join(loaded.node.paths.bpffs, "millrace/v2"))]).toEqual([
+        ["v2"],
+        expect.not.arrayContaining(["take-over"]),
+      ]);
+    await vi.waitFor(isDone, { timeout: within(60_000), interval: 50 });
     await agent.kill();
     const trace = parseTrace(readFileSync(file, "utf8"));
     const changes = changesOf(trace, new Map([[pid, "main"]]), loaded.node.paths.root);
