@@ -76,6 +76,12 @@ test-switch: setup ## Switch a node between the backends under load: SWITCHES=20
 test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour) JOBS=2 ONLY=id,… REPORT=mutants.json
 	@node test/mutants/dist/main.js $(if $(FULL),--full) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
+test-upgrade: setup ## Change a node to a version with other maps and back under load, and kill agents half way: UPGRADES=6 KILLS=12 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
+	@MILLRACE_UPGRADES=$(or $(UPGRADES),6) MILLRACE_UPGRADE_KILLS=$(or $(KILLS),12) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) \
+		MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) \
+		MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
+		vitest run --project root packages/conformance/src/endurance/upgrade.root.test.ts
+
 test-crash: setup ## Kill the agent before and after its system calls, one after the other: VARIANTS=ebpf-tcx,… ONLY=enrol,… POINTS=16|all MATCHING=LINK_CREATE
 	@node packages/conformance/dist/crash/cli.js --points $(or $(POINTS),16) $(if $(PHASE),--phase $(PHASE)) $(if $(VARIANTS),--variant "$(VARIANTS)") \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(MATCHING),--matching "$(MATCHING)")

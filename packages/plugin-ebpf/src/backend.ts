@@ -2,15 +2,16 @@ import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBack
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
-import { explainFailure } from "./errors.ts";
+import { attempt, explainFailure } from "./errors.ts";
 import { chooseHooks } from "./hooks.ts";
 import { loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { NODE_OBJECT } from "./objects.ts";
-import { Pins, preparePins } from "./pins.ts";
+import { Pins, requireBpffs } from "./pins.ts";
+import { nodePlace } from "./places.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
 import { SharedMaps } from "./shared-maps.ts";
+import { takeOver } from "./take-over.ts";
 import { traces } from "./traces.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
@@ -32,26 +33,11 @@ export class EbpfBackend implements RedirectionBackend {
   async open(): Promise<Redirection> {
     const { config, host, log, policy } = this.#context;
     const pins = new Pins(host.bpffs, config.pins);
-    preparePins(host.bpffs, pins);
+    requireBpffs(host.bpffs);
     const hooks = chooseHooks(config);
     using netns = currentNetns();
-    const object = loadOrAdopt(
-      {
-        elf: NODE_OBJECT,
-        maps: pins.maps,
-        programs: pins.programs,
-        shared: new Map(),
-        maxEntries: {
-          workloads: config.maxWorkloads,
-          members: config.maxMembers,
-          addresses: config.maxAddresses,
-          excluded_ports: config.maxExclusions,
-          excluded_networks: config.maxExclusions,
-        },
-        expendable: ["counters"],
-      },
-      log,
-    );
+    const taking = attempt("looking for other layout versions", () => takeOver(pins, host.bpffs, config, log));
+    const object = loadOrAdopt(nodePlace(pins, config), log);
     try {
       const kernel: NodeKernel = {
         config,
@@ -65,6 +51,7 @@ export class EbpfBackend implements RedirectionBackend {
         netnsInode: netns.inode,
       };
       const redirection = await EbpfRedirection.adopt(kernel);
+      taking?.finish();
       log.info({ attach: hooks.mode, pins: pins.root }, "opened the eBPF redirection");
       return redirection;
     } catch (error) {

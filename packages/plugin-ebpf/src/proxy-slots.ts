@@ -17,8 +17,8 @@ import { EbpfError, explainFailure } from "./errors.ts";
 import { MAX_PROXIES, PROXY_DNS, WORKLOAD_DNS } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { PROXY_OBJECT } from "./objects.ts";
 import { makeDirectory, removePins } from "./pins.ts";
+import { proxyPlace } from "./places.ts";
 import { detachLookup, ensureLookup } from "./sk-lookup-link.ts";
 import {
   dnsNote,
@@ -228,15 +228,7 @@ export class ProxySlots {
 
   #loadObject(directory: string): LoadedObject {
     const { object, log } = this.#kernel;
-    const place = {
-      elf: PROXY_OBJECT,
-      maps: join(directory, "maps"),
-      programs: join(directory, "programs"),
-      shared: object.maps,
-      maxEntries: {},
-      expendable: [],
-    };
-    return loadOrAdopt(place, log);
+    return loadOrAdopt(proxyPlace(directory, object.maps), log);
   }
 
   #freeSlot(): number {

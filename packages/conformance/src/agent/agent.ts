@@ -52,7 +52,7 @@ export const MILLRACE_COMMAND: readonly string[] = [
 /** `millrace agent` on a node of the lab. Stopping it, in whatever way, leaves its data path as it is. */
 export class Agent implements AsyncDisposable {
   readonly node: LabNode;
-  readonly #command: readonly string[];
+  #command: readonly string[];
   readonly #paths: NodePaths;
   readonly #log: string;
   #program: Program;
@@ -178,10 +178,19 @@ export class Agent implements AsyncDisposable {
     await this.#program.kill();
   }
 
-  /** Starts it again after {@link stop} or {@link kill}, with the same configuration. */
-  async restart(): Promise<void> {
-    this.#program = this.#run();
+  /**
+   * Starts it again after {@link stop} or {@link kill}, with the same configuration. `command`: from now on another version's, as
+   * {@link AgentOptions.command}.
+   */
+  async restart(command = this.#command): Promise<void> {
+    this.begin(command);
     await this.#untilServing();
+  }
+
+  /** The same without waiting for anything. */
+  begin(command = this.#command): void {
+    this.#command = command;
+    this.#program = this.#run();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

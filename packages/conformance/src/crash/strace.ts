@@ -8,7 +8,20 @@ import { parseTrace, type TracedCall } from "./trace.ts";
 /** Everything by which the agent, or a program that it starts, changes something outside it. mount(2) and setns(2) are seen but change nothing of ours. */
 const CALLS = [
   ...["bpf", "sendto", "sendmsg", "setns", "mount", "write", "pwrite64", "fsync", "fdatasync", "ftruncate"],
-  ...["mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "unlink", "unlinkat", "symlink", "symlinkat"],
+  ...[
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "symlink",
+    "symlinkat",
+    "link",
+    "linkat",
+  ],
   ...["clone", "clone3", "fork", "vfork", "execve", "wait4"],
 ];
 
