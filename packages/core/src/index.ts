@@ -5,6 +5,7 @@ export { type AmbientConfig, ambientConfig } from "./ambient/ambient-config.ts";
 export type * from "./backend/contract.ts";
 export { definePlugin, PLUGIN_API_VERSION, type Plugin } from "./backend/define-plugin.ts";
 export type * from "./backend/explanation.ts";
+export type * from "./backend/shadow.ts";
 export { describeTrace, type NamespacePlace, type Trace } from "./backend/traces.ts";
 // CNI socket
 export {
@@ -99,7 +100,7 @@ export { replay } from "./replay/replay.ts";
 export { type ReplayResult, type Stretch, Tally } from "./replay/tally.ts";
 export type { Difference, Turn } from "./replay/turn.ts";
 export { verify } from "./replay/verify.ts";
-export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
+export { namedPlugin, type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
 export { notTakenOver } from "./selection/taken-over.ts";
 export { evolve } from "./state/evolve.ts";
 export { addressesOf, hasSynced, interfaceOf, nodeAddresses, requestedProxies } from "./state/queries.ts";
@@ -114,6 +115,7 @@ export {
   type State,
   type Watch,
 } from "./state/state.ts";
+export { wantedRedirection } from "./state/wanted-redirection.ts";
 export { describeProxyProblems, describeWorkload, describeWorkloads, type WorkloadStatus } from "./status/describe.ts";
 // Live switch
 export { MOST_FAILURES } from "./switch/evolve-switch.ts";

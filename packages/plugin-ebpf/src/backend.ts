@@ -1,17 +1,33 @@
-import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
+import type {
+  NamespacePlace,
+  PluginContext,
+  Probe,
+  Redirection,
+  RedirectionBackend,
+  RedirectionPlan,
+  Shadow,
+  Trace,
+  WantedRedirection,
+} from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
 import { explainFailure } from "./errors.ts";
 import { chooseHooks } from "./hooks.ts";
 import { loadOrAdopt } from "./load-object.ts";
+import { sizesOf } from "./map-sizes.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { NODE_OBJECT } from "./objects.ts";
 import { Pins, preparePins } from "./pins.ts";
+import { planRedirection } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
+import { EbpfShadow } from "./shadow/ebpf-shadow.ts";
+import { removeShadow } from "./shadow/remove-shadow.ts";
+import { shadowPins } from "./shadow/shadow-pins.ts";
 import { SharedMaps } from "./shared-maps.ts";
 import { traces } from "./traces.ts";
+import { REDIRECTING } from "./workload-hooks.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {
@@ -29,6 +45,18 @@ export class EbpfBackend implements RedirectionBackend {
     return traces(this.#context, namespaces);
   }
 
+  async plan(wanted: WantedRedirection): Promise<RedirectionPlan> {
+    return planRedirection(this.#context, wanted);
+  }
+
+  openShadow(): Promise<Shadow> {
+    return EbpfShadow.open(this.#context);
+  }
+
+  removeShadow(): Promise<string[]> {
+    return removeShadow(this.#context);
+  }
+
   async open(): Promise<Redirection> {
     const { config, host, log, policy } = this.#context;
     const pins = new Pins(host.bpffs, config.pins);
@@ -41,13 +69,7 @@ export class EbpfBackend implements RedirectionBackend {
         maps: pins.maps,
         programs: pins.programs,
         shared: new Map(),
-        maxEntries: {
-          workloads: config.maxWorkloads,
-          members: config.maxMembers,
-          addresses: config.maxAddresses,
-          excluded_ports: config.maxExclusions,
-          excluded_networks: config.maxExclusions,
-        },
+        maxEntries: sizesOf(config),
         expendable: ["counters"],
       },
       log,
@@ -61,6 +83,8 @@ export class EbpfBackend implements RedirectionBackend {
         hooks,
         object,
         maps: new SharedMaps(object.map),
+        programs: REDIRECTING,
+        other: shadowPins(host.bpffs, config),
         journal: new SysctlJournal(host.journal, log),
         netnsInode: netns.inode,
       };

@@ -1,5 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inputs, type Part, type Redirection, type Selection } from "@millrace/core";
+import {
+  inputs,
+  namedPlugin,
+  type Part,
+  type Probe,
+  type Redirection,
+  type RedirectionBackend,
+  type RedirectionPlan,
+  type Selection,
+  type WantedRedirection,
+} from "@millrace/core";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import {
@@ -74,6 +84,31 @@ export class RedirectionPart implements Part {
   /** What that backend says of this host. Throws `ERR_REDIRECT_MODE_UNKNOWN`, `ERR_NO_CAPABLE_BACKEND`. */
   async requireCapable(backend: string): Promise<string> {
     return (await this.#open.value.backends.select(backend)).probe.summary;
+  }
+
+  /** All that are installed and can be made, in the order in which `auto` prefers them. */
+  backends(): { readonly name: string; readonly backend: RedirectionBackend }[] {
+    const { backends } = this.#open.value;
+    return backends.plugins.flatMap((plugin) => {
+      try {
+        return [{ name: plugin.name, backend: backends.create(plugin) }];
+      } catch (error) {
+        this.#log.debug({ err: error, backend: plugin.name }, "backend cannot be made");
+        return [];
+      }
+    });
+  }
+
+  /**
+   * What that backend would write here for all of this, undefined where it cannot tell, and what it found out about this host. Throws
+   * `ERR_REDIRECT_MODE_UNKNOWN`, and as planning does.
+   */
+  async planOf(name: string, wanted: WantedRedirection): Promise<{ probe: Probe; plan: RedirectionPlan | undefined }> {
+    const { backends } = this.#open.value;
+    const plugin = namedPlugin(name, backends.plugins);
+    const backend = backends.create(plugin);
+    const probe = await backend.probe();
+    return { probe, plan: probe.capable ? await backend.plan?.(wanted) : undefined };
   }
 
   /** The backend that the configured mode means, where another one has begun to serve because it did so before. */

@@ -11,7 +11,10 @@ import type {
   Probe,
   Proxies,
   Redirection,
+  RedirectionPlan,
+  ShadowedWorkload,
   Trace,
+  WantedRedirection,
   Workload,
 } from "@millrace/core";
 
@@ -91,6 +94,11 @@ export class BackendProcess implements AsyncDisposable {
   remove = (uid: string): Promise<void> => this.#ask("remove", uid);
   observe = (): Promise<Observation> => this.#ask("observe");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
+  plan = (wanted: WantedRedirection): Promise<RedirectionPlan> => this.#ask("plan", wanted);
+  openShadow = (): Promise<void> => this.#ask("openShadow");
+  follow = (wanted: WantedRedirection): Promise<void> => this.#ask("follow", wanted);
+  counts = (): Promise<readonly ShadowedWorkload[]> => this.#ask("counts");
+  removeShadow = (): Promise<readonly string[]> => this.#ask("removeShadow");
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
 
