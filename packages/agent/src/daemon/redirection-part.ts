@@ -99,16 +99,17 @@ export class RedirectionPart implements Part {
     });
   }
 
+  /** What that backend finds out about this host. Throws `ERR_REDIRECT_MODE_UNKNOWN`. */
+  probeOf(name: string): Promise<Probe> {
+    return this.#named(name).probe();
+  }
+
   /**
-   * What that backend would write here for all of this, undefined where it cannot tell, and what it found out about this host. Throws
+   * What that backend would write here for all of this; undefined where it cannot tell. Asks for no probe, which takes its time. Throws
    * `ERR_REDIRECT_MODE_UNKNOWN`, and as planning does.
    */
-  async planOf(name: string, wanted: WantedRedirection): Promise<{ probe: Probe; plan: RedirectionPlan | undefined }> {
-    const { backends } = this.#open.value;
-    const plugin = namedPlugin(name, backends.plugins);
-    const backend = backends.create(plugin);
-    const probe = await backend.probe();
-    return { probe, plan: probe.capable ? await backend.plan?.(wanted) : undefined };
+  async planOf(name: string, wanted: WantedRedirection): Promise<RedirectionPlan | undefined> {
+    return this.#named(name).plan?.(wanted);
   }
 
   /** The backend that the configured mode means, where another one has begun to serve because it did so before. */
@@ -154,6 +155,11 @@ export class RedirectionPart implements Part {
     const open = this.#open.clear();
     await open?.earlier[Symbol.asyncDispose]();
     await open?.redirection[Symbol.asyncDispose]();
+  }
+
+  #named(name: string): RedirectionBackend {
+    const { backends } = this.#open.value;
+    return backends.create(namedPlugin(name, backends.plugins));
   }
 
   async #openOne(backends: Backends): Promise<void> {

@@ -115,7 +115,7 @@ export class ShadowPart implements Part {
   }
 
   async #plan(backend: string, wanted: WantedRedirection): Promise<RedirectionPlan> {
-    const { plan } = await this.#redirection.planOf(backend, wanted);
+    const plan = await this.#redirection.planOf(backend, wanted);
     if (plan === undefined) throw new Error(`the backend ${backend} cannot plan`);
     return plan;
   }

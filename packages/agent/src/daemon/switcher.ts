@@ -86,7 +86,8 @@ export class Switcher {
   /** What that backend lacks here, and what it would refuse. */
   async #plan(to: string) {
     const wanted = wantedRedirection(this.#engine.engine.state);
-    const { probe, plan } = await this.#redirection.planOf(to, wanted);
+    const probe = await this.#redirection.probeOf(to);
+    const plan = probe.capable ? await this.#redirection.planOf(to, wanted) : undefined;
     return {
       summary: probe.summary,
       lacks: probe.capable ? [] : lacksOf(probe),
