@@ -1,11 +1,14 @@
 import type { Redirection, ShadowedWorkload, WantedRedirection } from "@millrace/core";
 import { BackendProcess } from "@millrace/host/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Agent } from "../testing/agent.ts";
 import { attachments } from "../testing/attachments.ts";
 import { type BoxPod, NodeBox, proxyOf, workloadOf } from "../testing/node-box.ts";
 import { snapshot } from "../testing/snapshot.ts";
 import { connect, connectAll, type PodProgram, startEcho, startProxy } from "../testing/traffic.ts";
+
+// Many programs are run: long on a busy machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const PORT = 8080;
 const EXCLUDED_PORT = 8081;
@@ -70,7 +73,7 @@ describe.each([
           }).open();
     shadow = Agent.start(box, { config });
     await shadow.openShadow();
-  }, 60_000);
+  }, 300_000);
   afterAll(async () => {
     for (const program of [agent, shadow, proxy, ...echoes]) await program?.[Symbol.asyncDispose]();
     box?.[Symbol.dispose]();
