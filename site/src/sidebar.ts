@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "docs/uninstalling.md",
     "docs/error-codes.md",
   ],
-  "On call": ["docs/explaining.md", "docs/replay.md", "docs/drift.md", "docs/crash-safety.md"],
+  "On call": ["docs/explaining.md", "docs/shadow.md", "docs/replay.md", "docs/drift.md", "docs/crash-safety.md"],
   "The node's CNI chain": [
     "docs/cni-install.md",
     "docs/cni-plugin.md",

@@ -19,6 +19,7 @@ const FILES = [
   "packages/linux-ts/build/linux.node",
   "packages/plugin-ebpf/objects/node.bpf.o",
   "packages/plugin-ebpf/objects/proxy.bpf.o",
+  "packages/plugin-ebpf/objects/shadow.bpf.o",
 ];
 
 /** The CNI plugin, where `install.pluginSource` looks for it by default. */

@@ -97,7 +97,7 @@ export { replay } from "./replay/replay.ts";
 export { type ReplayResult, type Stretch, Tally } from "./replay/tally.ts";
 export type { Difference, Turn } from "./replay/turn.ts";
 export { verify } from "./replay/verify.ts";
-export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
+export { namedPlugin, type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
 export { notTakenOver } from "./selection/taken-over.ts";
 export { evolve } from "./state/evolve.ts";
 export { addressesOf, hasSynced, interfaceOf, nodeAddresses, requestedProxies } from "./state/queries.ts";
@@ -112,6 +112,7 @@ export {
   type State,
   type Watch,
 } from "./state/state.ts";
+export { wantedRedirection } from "./state/wanted-redirection.ts";
 export { describeProxyProblems, describeWorkload, describeWorkloads, type WorkloadStatus } from "./status/describe.ts";
 // Live switch
 export { MOST_FAILURES } from "./switch/evolve-switch.ts";

@@ -1,4 +1,14 @@
-import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
+import type {
+  NamespacePlace,
+  PluginContext,
+  Probe,
+  Redirection,
+  RedirectionBackend,
+  RedirectionPlan,
+  Shadow,
+  Trace,
+  WantedRedirection,
+} from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
@@ -8,11 +18,16 @@ import { loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { Pins, requireBpffs } from "./pins.ts";
 import { nodePlace } from "./places.ts";
+import { planRedirection } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
+import { EbpfShadow } from "./shadow/ebpf-shadow.ts";
+import { removeShadow } from "./shadow/remove-shadow.ts";
+import { shadowPins } from "./shadow/shadow-pins.ts";
 import { SharedMaps } from "./shared-maps.ts";
 import { takeOver } from "./take-over.ts";
 import { traces } from "./traces.ts";
+import { REDIRECTING } from "./workload-hooks.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {
@@ -28,6 +43,18 @@ export class EbpfBackend implements RedirectionBackend {
 
   async traces(namespaces: readonly NamespacePlace[]): Promise<Trace[]> {
     return traces(this.#context, namespaces);
+  }
+
+  async plan(wanted: WantedRedirection): Promise<RedirectionPlan> {
+    return planRedirection(this.#context, wanted);
+  }
+
+  openShadow(): Promise<Shadow> {
+    return EbpfShadow.open(this.#context);
+  }
+
+  removeShadow(): Promise<string[]> {
+    return removeShadow(this.#context);
   }
 
   async open(): Promise<Redirection> {
@@ -47,6 +74,8 @@ export class EbpfBackend implements RedirectionBackend {
         hooks,
         object,
         maps: new SharedMaps(object.map),
+        programs: REDIRECTING,
+        other: shadowPins(host.bpffs, config),
         journal: new SysctlJournal(host.journal, log),
         netnsInode: netns.inode,
       };

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { BpfMap } from "libbpf-ts";
 import type { EbpfConfig } from "./config.ts";
 import type { ObjectPlace } from "./load-object.ts";
+import { sizesOf } from "./map-sizes.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
 import type { Pins } from "./pins.ts";
 
@@ -12,13 +13,7 @@ export function nodePlace({ maps, programs }: Pins, config: EbpfConfig): ObjectP
     maps,
     programs,
     shared: new Map(),
-    maxEntries: {
-      workloads: config.maxWorkloads,
-      members: config.maxMembers,
-      addresses: config.maxAddresses,
-      excluded_ports: config.maxExclusions,
-      excluded_networks: config.maxExclusions,
-    },
+    maxEntries: sizesOf(config),
     expendable: ["counters"],
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Redirection } from "@millrace/core";
-import { inputs, type Part, type Selection } from "@millrace/core/internal";
+import type { Probe, Redirection, RedirectionBackend, RedirectionPlan, WantedRedirection } from "@millrace/core";
+import { inputs, namedPlugin, type Part, type Selection } from "@millrace/core/internal";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import {
@@ -78,6 +78,32 @@ export class RedirectionPart implements Part {
     return (await this.#open.value.backends.select(backend)).probe.summary;
   }
 
+  /** All that are installed and can be made, in the order in which `auto` prefers them. */
+  backends(): { readonly name: string; readonly backend: RedirectionBackend }[] {
+    const { backends } = this.#open.value;
+    return backends.plugins.flatMap((plugin) => {
+      try {
+        return [{ name: plugin.name, backend: backends.create(plugin) }];
+      } catch (error) {
+        this.#log.debug({ err: error, backend: plugin.name }, "backend cannot be made");
+        return [];
+      }
+    });
+  }
+
+  /** What that backend finds out about this host. Throws `ERR_REDIRECT_MODE_UNKNOWN`. */
+  probeOf(name: string): Promise<Probe> {
+    return this.#named(name).probe();
+  }
+
+  /**
+   * What that backend would write here for all of this; undefined where it cannot tell. Asks for no probe, which takes its time. Throws
+   * `ERR_REDIRECT_MODE_UNKNOWN`, and as planning does.
+   */
+  async planOf(name: string, wanted: WantedRedirection): Promise<RedirectionPlan | undefined> {
+    return this.#named(name).plan?.(wanted);
+  }
+
   /** The backend that the configured mode means, where another one has begun to serve because it did so before. */
   get next(): string | undefined {
     return this.#open.value.next;
@@ -121,6 +147,11 @@ export class RedirectionPart implements Part {
     const open = this.#open.clear();
     await open?.earlier[Symbol.asyncDispose]();
     await open?.redirection[Symbol.asyncDispose]();
+  }
+
+  #named(name: string): RedirectionBackend {
+    const { backends } = this.#open.value;
+    return backends.create(namedPlugin(name, backends.plugins));
   }
 
   async #openOne(backends: Backends): Promise<void> {

@@ -6,6 +6,7 @@
  */
 
 import type { Explanation, Flow } from "./explanation.ts";
+import type { RedirectionPlan, Shadow, WantedRedirection } from "./shadow.ts";
 import type { NamespacePlace, Trace } from "./traces.ts";
 
 /** Kubernetes pod UID (`metadata.uid`), the identity of a workload. */
@@ -255,6 +256,15 @@ export interface RedirectionBackend {
   probe(): Promise<Probe>;
   /** Opens the redirection and adopts what an earlier run left in the kernel, without losing a packet. */
   open(): Promise<Redirection>;
+  /**
+   * What it would write here for all of this, and what it would refuse, by the code that writes it. Changes nothing. Absent where a backend
+   * cannot tell. Rejects where it cannot be known, for instance because a program is missing.
+   */
+  plan?(wanted: WantedRedirection): Promise<RedirectionPlan>;
+  /** Begins to count beside whatever redirects, from nought. Absent where a backend cannot count without redirecting. */
+  openShadow?(): Promise<Shadow>;
+  /** Takes away what shadows of this backend have left, and says what that was, one phrase each. Opens nothing; nothing there is success. */
+  removeShadow?(): Promise<readonly string[]>;
   /**
    * Everything in these namespaces and in the BPF file system that carries the backend's marks, whoever knows of it: found without the
    * journal, without opening anything, and without changing anything. It proves an uninstall; where a backend has none, nothing is known.

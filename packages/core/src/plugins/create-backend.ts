@@ -39,7 +39,20 @@ function guardedBackend(name: string, backend: RedirectionBackend): RedirectionB
   return {
     probe: () => guarded(name, "probe", () => backend.probe()),
     open: () => guarded(name, "open", async () => guardedRedirection(name, await backend.open())),
+    ...guardedShadow(name, backend),
     ...(traces && { traces: (namespaces) => guarded(name, "look for traces", () => traces(namespaces)) }),
+  };
+}
+
+/** What a backend may have besides, without redirecting: each only where it has. */
+function guardedShadow(name: string, backend: RedirectionBackend): Partial<RedirectionBackend> {
+  const plan = backend.plan?.bind(backend);
+  const openShadow = backend.openShadow?.bind(backend);
+  const removeShadow = backend.removeShadow?.bind(backend);
+  return {
+    ...(plan && { plan: (wanted) => guarded(name, "plan", () => plan(wanted)) }),
+    ...(openShadow && { openShadow: () => guarded(name, "open a shadow", () => openShadow()) }),
+    ...(removeShadow && { removeShadow: () => guarded(name, "remove a shadow", () => removeShadow()) }),
   };
 }
 

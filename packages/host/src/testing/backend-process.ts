@@ -11,8 +11,11 @@ import type {
   Probe,
   Proxies,
   Redirection,
+  RedirectionPlan,
+  ShadowedWorkload,
   Trace,
   UsedProxy,
+  WantedRedirection,
   Workload,
 } from "@millrace/core";
 
@@ -105,6 +108,11 @@ export class BackendProcess implements AsyncDisposable {
   observe = (): Promise<Observation> => this.#ask("observe");
   usedProxies = (): Promise<readonly UsedProxy[]> => this.#ask("usedProxies");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
+  plan = (wanted: WantedRedirection): Promise<RedirectionPlan> => this.#ask("plan", wanted);
+  openShadow = (): Promise<void> => this.#ask("openShadow");
+  follow = (wanted: WantedRedirection): Promise<void> => this.#ask("follow", wanted);
+  counts = (): Promise<readonly ShadowedWorkload[]> => this.#ask("counts");
+  removeShadow = (): Promise<readonly string[]> => this.#ask("removeShadow");
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
 

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
-import type { Plugin, Redirection } from "@millrace/core";
+import type { Plugin, Redirection, Shadow } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
 import { openNetns } from "linux-ts";
 import type { Ask, ProgramSettings, Refusal } from "./backend-process.ts";
@@ -23,6 +23,7 @@ const backend = plugin.create({
   signal: new AbortController().signal,
 });
 let redirection: Redirection | undefined;
+let shadow: Shadow | undefined;
 
 async function perform(verb: string, argument: never): Promise<unknown> {
   if (verb === "probe") return backend.probe();
@@ -31,6 +32,13 @@ async function perform(verb: string, argument: never): Promise<unknown> {
     redirection = await backend.open();
     return undefined;
   }
+  if (verb === "plan") return backend.plan?.(argument);
+  if (verb === "openShadow") {
+    shadow = await backend.openShadow?.();
+    return undefined;
+  }
+  if (verb === "removeShadow") return backend.removeShadow?.();
+  if (verb === "follow" || verb === "counts") return shadow?.[verb](argument);
   if (redirection === undefined) throw new Error("not open");
   if (verb === "close") return redirection[Symbol.asyncDispose]();
   if (verb === "together") return together(argument);
