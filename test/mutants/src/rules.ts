@@ -45,6 +45,8 @@ export async function inNetns(netns: string, command: readonly string[], input =
   child.stderr.on("data", (chunk: Buffer) => {
     said += chunk.toString();
   });
+  // It may end before it has read its input: how it ends tells more than the EPIPE.
+  child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   const [status] = await once(child, "close");
   if (status !== 0) throw new Error(`${command.join(" ")} in ${netns} ended with ${status}: ${said}\n${input}`);
