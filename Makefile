@@ -87,6 +87,12 @@ matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KE
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke
 
+fuzz-short: setup ## A million random frames through the BPF programs, against docs/data-path.md: FRAMES=1000000 SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## The same until it is interrupted or finds something: SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts $(if $(SEED),--seed $(SEED))
+
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
 
@@ -133,4 +139,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
+.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-short fuzz fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
