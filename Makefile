@@ -128,6 +128,9 @@ bench-workloads: setup ## How long each backend takes for many workloads: COUNT=
 bench-observe: setup ## CPU time of comparing a node with its kernel, with many workloads: COUNT=250 ONLY=ebpf-tcx,… (JUDGE=1 fails above 0.5 % of a core)
 	@node --conditions=source bench/observe.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY)) $(if $(JUDGE),--judge)
 
+bench-bpf: setup ## Nanoseconds a packet of each BPF program, by BPF_PROG_TEST_RUN: REPEAT=1000000 (prints, judges nothing)
+	@node --conditions=source bpf/test/bench/main.ts $(if $(REPEAT),--repeat $(REPEAT))
+
 bench-libbpf-ts: setup ## Operations a second of libbpf-ts: maps one by one and in batches, ring buffer into JavaScript (prints, judges nothing)
 	@node --conditions=source bench/libbpf-ts.ts $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
 
@@ -139,4 +142,4 @@ format: ## Rewrite sources in the house format
 	@biome check --write .
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-short fuzz fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-libbpf-ts record-layout format
+.PHONY: help setup demo test lint clean build test-unit test-root test-sanitized test-kubernetes soak-kubernetes conformance test-switch test-crash test-drift matrix vm-smoke fuzz-short fuzz fuzz-cni helm kubernetes manifests image incident accept-incidents bench-replay bench-cni bench-workloads bench-observe bench-bpf bench-libbpf-ts record-layout format
