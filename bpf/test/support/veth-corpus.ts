@@ -14,7 +14,7 @@ import { type MemoryShape, sendFrames } from "./raw-frames.ts";
 
 /** Of a veth, with its Ethernet header. */
 const LONGEST_FRAME = 1514;
-/** What the tap takes may not be merged by GRO with its neighbour, which would be one packet then. */
+/** For each frame that is wanted, before a row counts as one that the generator does not make. */
 const TRIES = 40;
 
 export interface CorpusFrame {
@@ -120,10 +120,7 @@ const CHECKSUM_IN_TCP = 16;
 
 /** A struct virtio_net_hdr (linux/virtio_net.h) before a frame that is to be cut into TCP segments of `segment` bytes. */
 export function gsoFrame(frame: Uint8Array, tcpOffset: number, headBytes: number, segment = 1200): Uint8Array {
-  const le16 = (value: number) => {
-    const bytes = u16(value);
-    return bytes.reverse();
-  };
+  const le16 = (value: number) => u16(value).reverse();
   const type = frame[12] === 0x08 ? GSO.ipv4 : GSO.ipv6;
   const header = concat(
     Uint8Array.of(NEEDS_CHECKSUM, type),
