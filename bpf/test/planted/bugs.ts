@@ -29,6 +29,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "IP options skipped",
     foundBy: "made-up",
+    kind: "mistaken",
     change: parse("cursor->offset += ip.ihl * 4;", "cursor->offset += sizeof(ip);"),
   },
   {
@@ -68,6 +69,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "later fragment taken for a whole packet",
     foundBy: "made-up",
+    kind: "mistaken",
     change: parse("packet->is_later_fragment = fragment & IPV4_FRAGMENT_OFFSET;", "packet->is_later_fragment = false;"),
   },
   {
@@ -94,15 +96,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change: parse(
       "if (cursor->offset + bytes > cursor->end)\n\t\treturn false;\n\tif (__builtin",
       "if (cursor->offset + bytes >= cursor->end)\n\t\treturn false;\n\tif (__builtin",
-    ),
-  },
-  {
-    name: "bound off by one: a byte behind the packet is read",
-    foundBy: "made-up",
-    kind: "mistaken",
-    change: parse(
-      "if (cursor->offset + bytes > cursor->end)\n\t\treturn false;\n\tif (__builtin",
-      "if (cursor->offset + bytes > cursor->end + 1)\n\t\treturn false;\n\tif (__builtin",
     ),
   },
   {
