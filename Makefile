@@ -96,6 +96,12 @@ matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KE
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke
 
+fuzz-short: setup ## A million random frames through the BPF programs, against docs/data-path.md: FRAMES=1000000 SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## The same until it is interrupted or finds something: SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts $(if $(SEED),--seed $(SEED))
+
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
 
@@ -139,6 +145,9 @@ bench-workloads: setup ## How long each backend takes for many workloads: COUNT=
 
 bench-observe: setup ## CPU time of comparing a node with its kernel, with many workloads: COUNT=250 ONLY=ebpf-tcx,… (JUDGE=1 fails above 0.5 % of a core)
 	@node --conditions=source bench/observe.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY)) $(if $(JUDGE),--judge)
+
+bench-bpf: setup ## Nanoseconds a packet of each BPF program, by BPF_PROG_TEST_RUN: REPEAT=1000000 (prints, judges nothing)
+	@node --conditions=source bpf/test/bench/main.ts $(if $(REPEAT),--repeat $(REPEAT))
 
 bench-libbpf-ts: setup ## Operations a second of libbpf-ts: maps one by one and in batches, ring buffer into JavaScript (prints, judges nothing)
 	@node --conditions=source bench/libbpf-ts.ts $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
