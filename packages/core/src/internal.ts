@@ -68,8 +68,11 @@ export { restoreState } from "./log/restore.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 // Plugins
 export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
-export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
+export { DEADLINES_MS, GRACE_MS } from "./plugins/deadlines.ts";
+export { findPlugin, loadPlugin } from "./plugins/load-plugin.ts";
+export { loadPlugins } from "./plugins/load-plugins.ts";
 export { PluginError } from "./plugins/plugin-error.ts";
+export type { Isolation } from "./plugins/process/isolated-plugin.ts";
 export { validatePlugin } from "./plugins/validate.ts";
 export { type Backoff, backoffDelay, DEFAULT_BACKOFF } from "./queue/backoff.ts";
 export {
