@@ -54,6 +54,11 @@ export type { Action } from "./events/redirection-events.ts";
 export { subjects, workloadUid } from "./events/subjects.ts";
 export type { Placement, Switched, SwitchUnderWay } from "./events/switch-events.ts";
 export { LOG_SCHEMA_VERSION, upgradeData } from "./events/upgrade.ts";
+export { currentBootId } from "./host/boot-id.ts";
+export { DIES_WITH_US } from "./host/dies-with-us.ts";
+// Files that survive a power cut
+export { readAll, removeDurably, removeUnfinished, writeDurably } from "./host/journal-file.ts";
+export { removeEmpty } from "./host/remove-empty.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";

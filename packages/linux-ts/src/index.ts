@@ -30,7 +30,7 @@ export {
   type RtnetlinkMonitorOptions,
 } from "./monitor.ts";
 export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
-export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
+export { currentNetns, Netns, type NetnsFd, openNetns, openNetnsIfThere } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
 export type { NextHop } from "./next-hops.ts";
 export { type NftChain, nftChains } from "./nft-chains.ts";

@@ -115,9 +115,9 @@ export class PluginRunner {
     withdraw: async ([proxies], call) => this.#open.withdraw?.(proxies as never, call),
     uninstall: (_, call) => this.#open.uninstall(call),
     close: async () => {
-      const redirection = this.#open;
+      const redirection = this.#redirection;
       this.#redirection = undefined;
-      await redirection[Symbol.asyncDispose]();
+      await redirection?.[Symbol.asyncDispose](); // none in a process that was started for what is closed by now
     },
   };
 
