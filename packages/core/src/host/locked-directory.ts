@@ -5,8 +5,8 @@ import { HostError } from "./errors.ts";
 import { removeEmpty } from "./remove-empty.ts";
 
 const PAUSE_MS = 2;
-/** What is done under the lock are a few small files: who has it longer than this has stopped. */
-const PATIENCE_MS = 2_000;
+/** What is done under the lock are a few small files: who has it longer than this has stopped, or the node has no time for it. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Does something while no other process does anything in a directory, which is made when it is not there, and removed again when nothing came to be in it. The kernel lets go of

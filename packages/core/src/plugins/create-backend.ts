@@ -44,7 +44,7 @@ export async function createBackend(plugin: Plugin, pluginHost: PluginHost): Pro
     const backend = plugin.create({ config: parsed.data, policy, log: log.child({ plugin: name }), host, signal });
     return guardedBackend(guard, backend);
   } catch (cause) {
-    throw new PluginError(name, "create", cause);
+    throw cause instanceof PluginError ? cause : new PluginError(name, "create", cause);
   }
 }
 
