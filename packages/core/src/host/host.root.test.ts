@@ -119,7 +119,11 @@ describe("a journal of sysctls that two processes share", () => {
     const both = ["one", "two"].map((holder) =>
       spawn(process.execPath, [...node, change(holder), path], { stdio: "inherit" }),
     );
-    for (const child of both) expect(await once(child, "exit")).toEqual([0, null]);
+    const ends = both.map((child) => once(child, "exit"));
+    expect(await Promise.all(ends)).toEqual([
+      [0, null],
+      [0, null],
+    ]);
     const journal = new SysctlJournal(directory, silentLogger);
     const now = () => readSysctl(netns.fd, "net/ipv4/conf/lo/rp_filter");
     const place = { fd: netns.fd, inode: Number(/\d+/.exec(here("stat", "-Lc", "%i", path))?.[0]) };
