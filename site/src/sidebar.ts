@@ -9,7 +9,7 @@ interface Item {
 
 /** The order in which somebody reads. A page that is in no group fails the build: it would not be found. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  "Begin here": ["README.md", "docs/demo.md", "docs/architecture.md", "docs/glossary.md"],
+  "Begin here": ["README.md", "docs/demo.md", "docs/architecture.md", "docs/data-path.md", "docs/glossary.md"],
   "Run it": [
     "docs/installing.md",
     "docs/configuration.md",

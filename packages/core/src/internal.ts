@@ -55,6 +55,11 @@ export type { Action } from "./events/redirection-events.ts";
 export { subjects, workloadUid } from "./events/subjects.ts";
 export type { Placement, Switched, SwitchUnderWay } from "./events/switch-events.ts";
 export { LOG_SCHEMA_VERSION, upgradeData } from "./events/upgrade.ts";
+export { currentBootId } from "./host/boot-id.ts";
+export { DIES_WITH_US } from "./host/dies-with-us.ts";
+// Files that survive a power cut
+export { readAll, removeDurably, removeUnfinished, writeDurably } from "./host/journal-file.ts";
+export { removeEmpty } from "./host/remove-empty.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";
@@ -69,8 +74,11 @@ export { restoreState } from "./log/restore.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 // Plugins
 export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
-export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
+export { DEADLINES_MS, GRACE_MS } from "./plugins/deadlines.ts";
+export { findPlugin, loadPlugin } from "./plugins/load-plugin.ts";
+export { loadPlugins } from "./plugins/load-plugins.ts";
 export { PluginError } from "./plugins/plugin-error.ts";
+export type { Isolation } from "./plugins/process/isolated-plugin.ts";
 export { validatePlugin } from "./plugins/validate.ts";
 export { type Backoff, backoffDelay, DEFAULT_BACKOFF } from "./queue/backoff.ts";
 export {

@@ -31,7 +31,7 @@ export {
 } from "./monitor.ts";
 export { deleteNeighbour, type Neighbour, type NeighbourState, neighbours } from "./neighbours.ts";
 export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
-export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
+export { currentNetns, Netns, type NetnsFd, openNetns, openNetnsIfThere } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
 export type { NextHop } from "./next-hops.ts";
 export { type NftChain, nftChains } from "./nft-chains.ts";

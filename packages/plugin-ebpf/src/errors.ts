@@ -46,9 +46,8 @@ export class EbpfError extends Error {
  * Gives an error of the kernel this backend's code and says what was being done. Errors that already carry one of our codes pass
  * unchanged, so the innermost, most exact message wins.
  */
-export function explainFailure(doing: string, error: unknown): EbpfError {
-  if (error instanceof EbpfError) return error;
-  if (error instanceof HostError) return new EbpfError(error.code, error.message, { cause: error });
+export function explainFailure(doing: string, error: unknown): EbpfError | HostError {
+  if (error instanceof EbpfError || error instanceof HostError) return error;
   const detail = `${doing}: ${errorMessage(error)}`;
   switch (errorCode(error)) {
     case "EPERM":

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
+  Call,
   Explanation,
   Flow,
   NodeFacts,
@@ -56,26 +57,26 @@ export class IptablesRedirection implements Redirection {
     return redirection;
   }
 
-  useProxies(proxies: Proxies): Promise<void> {
-    return this.#run("choosing the proxies", () => useProxies(this.#context, this.#slots, proxies));
+  useProxies(proxies: Proxies, call?: Call): Promise<void> {
+    return this.#run("choosing the proxies", call, () => useProxies(this.#context, this.#slots, proxies));
   }
 
-  usedProxies(): Promise<readonly UsedProxy[]> {
-    return this.#run("reading the proxies in use", async () => usedProxies(this.#context, this.#slots));
+  usedProxies(call?: Call): Promise<readonly UsedProxy[]> {
+    return this.#run("reading the proxies in use", call, async () => usedProxies(this.#context, this.#slots));
   }
 
-  useNode({ addresses }: NodeFacts): Promise<void> {
-    return this.#run("noting the node's addresses", async () => {
+  useNode({ addresses }: NodeFacts, call?: Call): Promise<void> {
+    return this.#run("noting the node's addresses", call, async () => {
       this.#nodeAddresses = addresses;
     });
   }
 
-  apply(workload: Workload): Promise<void> {
-    return this.#wish({ kind: "apply", uid: workload.uid, workload });
+  apply(workload: Workload, call?: Call): Promise<void> {
+    return this.#wish({ kind: "apply", uid: workload.uid, workload }, call);
   }
 
-  remove(uid: WorkloadUid): Promise<void> {
-    return this.#wish({ kind: "remove", uid });
+  remove(uid: WorkloadUid, call?: Call): Promise<void> {
+    return this.#wish({ kind: "remove", uid }, call);
   }
 
   /**
@@ -83,7 +84,7 @@ export class IptablesRedirection implements Redirection {
    * order to keep. Questions to nameservers are answered by the way they went.
    */
   async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
-    const entries = await this.#run(`handing over workload ${uid}`, () => readEntries(this.#context));
+    const entries = await this.#run(`handing over workload ${uid}`, undefined, () => readEntries(this.#context));
     if (entries.of(uid).length === 0) return;
     await carryOn();
     await sleep(this.#context.config.releaseSeconds * 1000, undefined, { signal: this.#context.signal });
@@ -91,7 +92,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   async carryOn(uid: WorkloadUid): Promise<void> {
-    await this.#run(`carrying on with workload ${uid}`, async () => {
+    await this.#run(`carrying on with workload ${uid}`, undefined, async () => {
       const workload = this.#wanted.get(uid);
       if (workload === undefined) return;
       await forgetKept(this.#context, this.#slots.all());
@@ -101,7 +102,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   async withdraw({ active, draining }: Proxies): Promise<"gone" | "standby"> {
-    return this.#run("withdrawing", async () => {
+    return this.#run("withdrawing", undefined, async () => {
       const { journal, notes } = this.#context;
       this.#wanted.clear();
       await this.#workloads.change({ removed: (await readEntries(this.#context)).uids() });
@@ -127,25 +128,25 @@ export class IptablesRedirection implements Redirection {
     });
   }
 
-  observe(): Promise<Observation> {
-    return this.#run("observing", () =>
+  observe(call?: Call): Promise<Observation> {
+    return this.#run("observing", call, () =>
       observe(this.#context, this.#slots, { workloads: this.#wanted, nodeAddresses: this.#nodeAddresses }),
     );
   }
 
-  explain(flow: Flow): Promise<Explanation> {
-    return this.#run("explaining", () => explain(this.#context, this.#slots, flow));
+  explain(flow: Flow, call?: Call): Promise<Explanation> {
+    return this.#run("explaining", call, () => explain(this.#context, this.#slots, flow));
   }
 
   async uninstall(): Promise<void> {
-    const addresses = await this.#run("uninstalling", async () => {
+    const addresses = await this.#run("uninstalling", undefined, async () => {
       this.#wanted.clear();
       const entries = await readEntries(this.#context);
       await this.#workloads.change({ removed: entries.uids() });
       return [...entries.addresses().keys()];
     });
     await this.#untilReleased(addresses);
-    await this.#run("uninstalling", async () => {
+    await this.#run("uninstalling", undefined, async () => {
       const { journal, notes } = this.#context;
       await removeShared(this.#context);
       for (const [index, identity] of this.#slots.all()) await this.#slots.retire(index, identity);
@@ -169,11 +170,14 @@ export class IptablesRedirection implements Redirection {
     await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
-  #wish(wish: Wish): Promise<void> {
+  #wish(wish: Wish, call?: Call): Promise<void> {
     const caller = this.#turns.add(wish);
     this.#mutex
-      .run(() => this.#doWaiting(wish))
-      // Its turn has not come, because the redirection was closed before.
+      .run(() => {
+        call?.signal.throwIfAborted();
+        return this.#doWaiting(wish);
+      })
+      // Its turn has not come, because the redirection was closed before, or its deadline has passed.
       .catch((error: unknown) => {
         this.#turns.drop(caller);
         caller.reject(error);
@@ -239,9 +243,11 @@ export class IptablesRedirection implements Redirection {
     throw new IptablesError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
   }
 
-  #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  /** What had to wait until its deadline is not begun any more: it is asked for again. What is begun is done. */
+  #run<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
     this.#turns.close();
     return this.#mutex.run(async () => {
+      call?.signal.throwIfAborted();
       this.#requireOpen(doing);
       try {
         return await work();

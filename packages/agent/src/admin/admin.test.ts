@@ -18,6 +18,7 @@ const status: Status = {
   statusVersion: STATUS_VERSION,
   time: TIME,
   agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: TIME, redirectMode: "auto", failurePolicy: "closed" },
+  plugins: [],
   earlier: [],
   eventLog: { path: "/x", lastSeq: 7, state: "healthy", lostEvents: 0 },
   problems: [],

@@ -87,6 +87,7 @@ export class AdminPart implements Part, AdminService {
         }),
         ...(problem !== undefined && { problem }),
       },
+      plugins: this.#redirection.pluginTroubles,
       earlier: this.#retiring.status(),
       ...(lastSwitch !== undefined && { switch: lastSwitch }),
       eventLog: { ...eventLog, lastSeq: state.seq, state: logState },

@@ -9,6 +9,7 @@ import {
   openEarlier,
   takingOver,
 } from "../backends/earlier-redirections.ts";
+import type { PluginTrouble } from "../backends/plugin-troubles.ts";
 import { proxiesInUse } from "../backends/proxies-in-use.ts";
 import { SwitchingRedirection } from "../backends/switching-redirection.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
@@ -40,6 +41,7 @@ export class RedirectionPart implements Part {
   readonly #log: Logger;
   readonly #signal: AbortSignal;
   readonly #open = new Started<Open>("the redirection");
+  #backends: Backends | undefined;
   #problem: string | undefined = "no redirection is open yet";
 
   constructor(setup: Setup, engine: EnginePart, log: Logger, signal: AbortSignal) {
@@ -119,6 +121,11 @@ export class RedirectionPart implements Part {
     return this.#open.running ? this.earlier.all : [];
   }
 
+  /** What went wrong with plugins since the start. */
+  get pluginTroubles(): readonly PluginTrouble[] {
+    return this.#backends?.troubles.all ?? [];
+  }
+
   /** Why nothing is open; undefined when all is well. */
   get problem(): string | undefined {
     return this.#problem;
@@ -126,6 +133,7 @@ export class RedirectionPart implements Part {
 
   async start(): Promise<void> {
     const backends = await loadBackends(this.#setup, this.#log, this.#signal);
+    this.#backends = backends;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
         await this.#openOne(backends);

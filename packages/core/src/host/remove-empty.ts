@@ -1,5 +1,5 @@
 import { rmdirSync } from "node:fs";
-import { errorCode } from "@millrace/core/internal";
+import { errorCode } from "../errors.ts";
 
 /** Removes directories from the innermost outwards as long as they are empty. */
 export function removeEmpty(...directories: string[]): void {

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { errorCode } from "@millrace/core/internal";
+import { errorCode } from "../errors.ts";
 
 /** Replaces a small file in one step that survives a power cut: written aside, synced, renamed, and the directory synced. */
 export function writeDurably(path: string, text: string): void {
@@ -36,7 +36,17 @@ export function removeDurably(path: string): void {
 export function readAll(directory: string): { path: string; text: string }[] {
   return names(directory)
     .filter((name) => name.endsWith(".json") && !name.startsWith("."))
-    .map((name) => ({ path: join(directory, name), text: readFileSync(join(directory, name), "utf8") }));
+    .flatMap((name) => textOf(join(directory, name)));
+}
+
+/** None: another process has removed it since the directory was read. */
+function textOf(path: string): { path: string; text: string }[] {
+  try {
+    return [{ path, text: readFileSync(path, "utf8") }];
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /** Removes what a crash left half written in a directory. Nobody may be writing there. */

@@ -1,10 +1,12 @@
-import { readFileSync, renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { PluginLogger } from "@millrace/core";
-import { errorCode, errorMessage } from "@millrace/core/internal";
 import { readSysctl, writeSysctl } from "linux-ts";
 import { z } from "zod";
+import type { PluginLogger } from "../backend/contract.ts";
+import { errorCode, errorMessage } from "../errors.ts";
+import { currentBootId } from "./boot-id.ts";
 import { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
+import { lockedDirectory } from "./locked-directory.ts";
 import { removeEmpty } from "./remove-empty.ts";
 
 /** A network namespace for as long as it is open here. */
@@ -40,6 +42,9 @@ type Entry = z.output<typeof entrySchema>;
 /**
  * Every sysctl that was changed on the host, and what stood there before: one file each, written before the sysctl. A sysctl is put
  * back when its last holder lets go, and only if it still has the value that was written: what somebody else has set since is his.
+ *
+ * All backends share it, in whatever process they are: what two of them need is put back by the last. `directory` is the `journal` that a plugin's host has. Every
+ * method may throw `ERR_JOURNAL_BUSY`, and the errors of reading and writing a sysctl (`ENOENT`, `EACCES`, `EINVAL`).
  */
 export class SysctlJournal {
   readonly #directory: string;
@@ -54,6 +59,10 @@ export class SysctlJournal {
 
   /** Makes the sysctls have these values on behalf of `holder`. Sysctls that have them already, by nobody's doing, are not touched or noted. */
   change(holder: string, netns: NetnsHandle, changes: readonly SysctlChange[]): void {
+    lockedDirectory(this.#directory, () => this.#change(holder, netns, changes));
+  }
+
+  #change(holder: string, netns: NetnsHandle, changes: readonly SysctlChange[]): void {
     const entries = this.#entriesOf(netns.inode);
     const readings = changes.map((change) => ({ ...change, present: readSysctl(netns.fd, change.path) }));
     // Note all before writing any: writing conf/all/forwarding changes the value of every interface.
@@ -79,6 +88,10 @@ export class SysctlJournal {
 
   /** Lets go of everything `holder` changed in a namespace, and puts back what nobody else holds. */
   restore(holder: string, netns: NetnsHandle): void {
+    this.#locked(() => this.#restore(holder, netns));
+  }
+
+  #restore(holder: string, netns: NetnsHandle): void {
     const held = this.#entriesOf(netns.inode).filter(({ holders }) => holders.includes(holder));
     const last = held.filter(({ holders }) => holders.length === 1);
     const targets = last.map((entry) => ({ entry, target: this.#target(netns, entry) })).reverse();
@@ -95,6 +108,10 @@ export class SysctlJournal {
 
   /** Lets go of everything `holder` changed in a namespace without putting anything back: the interface is gone, or another one by now. */
   abandon(holder: string, netnsInode: number): void {
+    this.#locked(() => this.#abandon(holder, netnsInode));
+  }
+
+  #abandon(holder: string, netnsInode: number): void {
     for (const entry of this.#entriesOf(netnsInode)) {
       const holders = entry.holders.filter((name) => name !== holder);
       if (holders.length === 0) removeDurably(this.#file(entry));
@@ -104,6 +121,10 @@ export class SysctlJournal {
 
   /** Forgets a namespace that is gone: its sysctls went with it, and its inode number may come back. */
   forget(netnsInode: number): void {
+    this.#locked(() => this.#forget(netnsInode));
+  }
+
+  #forget(netnsInode: number): void {
     for (const entry of this.#entriesOf(netnsInode)) removeDurably(this.#file(entry));
   }
 
@@ -123,6 +144,10 @@ export class SysctlJournal {
 
   /** Removes what an earlier boot of the machine left, and what a crash left half written. */
   sweep(): void {
+    this.#locked(() => this.#sweep());
+  }
+
+  #sweep(): void {
     removeUnfinished(this.#directory);
     for (const entry of this.#all()) {
       if (entry.bootId !== this.#bootId) removeDurably(this.#file(entry));
@@ -131,7 +156,14 @@ export class SysctlJournal {
 
   /** Removes the journal's directories once nothing is noted in them. */
   close(): void {
-    removeEmpty(this.#directory, dirname(this.#directory));
+    const all = [this.#directory, dirname(this.#directory)];
+    this.#locked(() => removeEmpty(...all));
+    if (!existsSync(this.#directory)) removeEmpty(...all);
+  }
+
+  /** Where nothing was ever noted there is nothing to keep others from. */
+  #locked(work: () => void): void {
+    if (existsSync(this.#directory)) lockedDirectory(this.#directory, work);
   }
 
   #target(netns: NetnsHandle, { path, before, written }: Entry): string | undefined {
@@ -180,8 +212,4 @@ export class SysctlJournal {
   #file({ netnsInode, path }: Entry): string {
     return join(this.#directory, `${netnsInode}-${encodeURIComponent(path)}.json`);
   }
-}
-
-export function currentBootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
