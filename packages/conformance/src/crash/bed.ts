@@ -136,6 +136,14 @@ export class CrashBed implements AsyncDisposable {
     await this.agent.until("all that is wanted", (status) => this.shows(status), timeoutMs);
   }
 
+  /** Asked seldom: each answer is many system calls, and each program that is started takes several times as long. */
+  async settledUnderStrace(): Promise<void> {
+    const deadline = performance.now() + within(180_000);
+    while (!(await this.isSettled())) {
+      if (performance.now() > deadline) throw new Error("the traced agent did not come to all that is wanted");
+    }
+  }
+
   /** The same of a process that may not serve yet, or any more. Asked seldom: under strace an answer takes the time of what is waited for. */
   async isSettled(): Promise<boolean> {
     await pause(within(200), performance.now());
