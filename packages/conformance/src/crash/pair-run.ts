@@ -48,9 +48,9 @@ export class PairRun {
   }
 
   async run(): Promise<void> {
-    const { there, back = there, endsOpen = false } = this.#pair;
+    const { there, back = there } = this.#pair;
     const installs = there.kind === "command";
-    const traffic = await this.#bed.traffic(!installs && !endsOpen);
+    const traffic = await this.#bed.traffic(!installs);
     let escapes = await this.#bed.countEscapes(installs);
     let proxied = 0;
     const tries = new Map<Point, number>();
