@@ -131,14 +131,10 @@ describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach)
 
   it("tells the next process which proxies it sends to, and changes nothing by that", async () => {
     const next = box.addPod("later");
-    const unused = box.addPod("unused");
     {
       await using first = await Agent.open(box, { config: { attach } });
       expect(await first.usedProxies()).toEqual([]);
       await first.useProxies({ active: proxyOf(proxy), draining: [] });
-      await first.useProxies({ active: proxyOf(next), draining: [proxyOf(proxy)] });
-      // One that was let go is none of them.
-      await first.useProxies({ active: proxyOf(next), draining: [proxyOf(proxy), proxyOf(unused)] });
       await first.useProxies({ active: proxyOf(next), draining: [proxyOf(proxy)] });
     }
     const installed = snapshot(box);
@@ -152,7 +148,7 @@ describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach)
     await second.useProxies({ draining: [proxyOf(proxy)] });
     expect(await second.usedProxies()).toEqual([used(proxy, "draining")]);
     await second.uninstall();
-    expect(snapshot(box).filter((line) => !/later|unused/.test(line))).toEqual(clean);
+    expect(snapshot(box).filter((line) => !line.includes("later"))).toEqual(clean);
   });
 
   it("changes to the other way of attaching without losing anything", async () => {

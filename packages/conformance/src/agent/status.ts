@@ -5,8 +5,6 @@ import { within } from "../slow.ts";
 /** The part of the agent's status document that the lab rests on; see `millrace status --json`. */
 const Status = z.looseObject({
   agent: z.looseObject({ backend: z.string().optional(), problem: z.string().optional() }),
-  earlier: z.array(z.looseObject({ backend: z.string() })).default([]),
-  switch: z.looseObject({ state: z.string() }).optional(),
   observation: z
     .looseObject({ time: z.string(), problems: z.array(z.string()), nodeAddresses: z.array(z.string()) })
     .optional(),

@@ -1,7 +1,6 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { EventLogReader } from "@millrace/core/internal";
-import { parse, stringify } from "yaml";
 import { Agent, cleanEnvironment, MILLRACE_COMMAND } from "../agent/agent.ts";
 import { type AgentStatus, readStatus } from "../agent/status.ts";
 import { fillBuiltInChains } from "../lab/built-in-chains.ts";
@@ -28,8 +27,6 @@ const SETTINGS = { dnsCapture: true, resync: { intervalSeconds: 3600 } };
 
 /** How the agent is asked to be: what a status has to show when it is. */
 export interface Wanted {
-  /** The backend that is to serve, alone. */
-  backend: string;
   late: boolean;
   active: LabPod;
 }
@@ -50,7 +47,7 @@ export class CrashBed implements AsyncDisposable {
     this.lab = lab;
     this.node = lab.node(1);
     this.variant = variant;
-    this.wanted = { backend: variant.backend, late: false, active: lab.pod("z1") };
+    this.wanted = { late: false, active: lab.pod("z1") };
     this.bare = bare;
     this.clock = new NodeClock(this.node.paths.root);
     this.#environment = { ...ONE_THREAD, ...this.clock.environment };
@@ -91,12 +88,12 @@ export class CrashBed implements AsyncDisposable {
 
   /** Starts the agent for the first time. */
   async install(): Promise<void> {
-    const { backend, backends } = this.variant;
+    const { backend, config } = this.variant;
     const variables = Object.entries(this.#environment).map(([name, value]) => `${name}=${value}`);
     const command = ["env", ...variables, ...MILLRACE_COMMAND];
     this.#agent = await Agent.start(this.node, {
       redirectMode: backend,
-      backends,
+      backends: { [backend]: config },
       settings: SETTINGS,
       command,
     });
@@ -117,13 +114,10 @@ export class CrashBed implements AsyncDisposable {
   }
 
   /** Whether a status shows all that is wanted, read back from the kernel. */
-  shows({ agent, switch: ongoing, earlier, workloads, proxies, observation }: AgentStatus): boolean {
+  shows({ workloads, proxies, observation }: AgentStatus): boolean {
     const state = (name: string) =>
       workloads.find(({ uid }) => uid === this.lab.pod(name).uid)?.state ?? "not a member";
     return (
-      agent.backend === this.wanted.backend &&
-      ongoing?.state !== "under way" &&
-      earlier.length === 0 &&
       ["m1", "m2"].every((name) => state(name) === "enrolled") &&
       state("l1") === (this.wanted.late ? "enrolled" : "not a member") &&
       proxies.some(({ uid, role }) => uid === this.wanted.active.uid && role === "active") &&
@@ -134,6 +128,14 @@ export class CrashBed implements AsyncDisposable {
 
   async settled(timeoutMs = within(30_000)): Promise<void> {
     await this.agent.until("all that is wanted", (status) => this.shows(status), timeoutMs);
+  }
+
+  /** Asked seldom: each answer is many system calls, and each program that is started takes several times as long. */
+  async settledUnderStrace(): Promise<void> {
+    const deadline = performance.now() + within(180_000);
+    while (!(await this.isSettled())) {
+      if (performance.now() > deadline) throw new Error("the traced agent did not come to all that is wanted");
+    }
   }
 
   /** The same of a process that may not serve yet, or any more. Asked seldom: under strace an answer takes the time of what is waited for. */
@@ -187,14 +189,6 @@ export class CrashBed implements AsyncDisposable {
     const members = ["m1", "m2"].map((name) => this.lab.pod(name));
     const worlds = ["w1", "w2"].map((name) => this.lab.external(name));
     return ServerEscapes.start({ node: this.node, members, worlds, onceProxied });
-  }
-
-  /** `redirectMode`, and tells an agent that runs (`millrace agent`: SIGHUP). */
-  configureMode(): void {
-    const { agentConfig } = this.node.paths;
-    const config = parse(readFileSync(agentConfig, "utf8")) as object;
-    writeFileSync(agentConfig, stringify({ ...config, redirectMode: this.wanted.backend }));
-    if (this.agent.running) process.kill(this.agent.pid, "SIGHUP");
   }
 
   /** Of an agent that runs, it goes on in files that have no name any more. */

@@ -21,11 +21,8 @@ const CONFIGURATION = [
 /** Programs by which an agent changes something; one that is still there after it is not at its end. */
 const PROGRAM = /^(ip|tc|ipset|nft|conntrack|sysctl|nsenter|ip6?tables\S*|xtables\S*)$/;
 
-/**
- * Entries of sets that go by themselves: by how long ago a member came, not by what was done since; and connections that were open when one backend handed
- * over to the other (packages/plugin-iptables/src/layout.ts, keptSets()).
- */
-const PASSING = /^add millrace-(settling|plain|kept-(out|in))/;
+/** Entries of sets that go by themselves: by how long ago a member came, not by what was done since. */
+const EXPIRES = /^add millrace-settling/;
 
 /**
  * All that an agent has made on its node: what a snapshot shows, the entries of the maps that are pinned, and the programs that still
@@ -35,7 +32,7 @@ export async function kernelImage(node: LabNode): Promise<Snapshot> {
   const state = normalForm(await snapshot(node));
   return new Map([
     ...[...state].map(
-      ([title, lines]) => [title, withoutCounters(lines).filter((line) => !PASSING.test(line))] as const,
+      ([title, lines]) => [title, withoutCounters(lines).filter((line) => !EXPIRES.test(line))] as const,
     ),
     [`${node.name}: entries of maps`, mapEntries(join(node.paths.bpffs, "millrace"))],
     [`${node.name}: programs that run`, programs(node)],

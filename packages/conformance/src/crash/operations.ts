@@ -14,8 +14,6 @@ export interface Pair {
   readonly there: Operation;
   /** Without one the first leaves everything as it was. */
   readonly back?: Operation;
-  /** What is open does not outlive it (docs/backends.md): only new connections are made. */
-  readonly endsOpen?: true;
 }
 
 const running = (name: string, ask: (bed: CrashBed) => void): Operation => ({ name, kind: "running", ask });
@@ -33,25 +31,8 @@ const proxy = (name: string) => (bed: CrashBed) => {
 const exclusions = (annotations: Readonly<Record<string, string>>) => (bed: CrashBed) =>
   bed.node.applyPod(bed.lab.pod("m2"), { annotations });
 
-const serveBy = (which: "backend" | "other") => (bed: CrashBed) => {
-  bed.wanted.backend = bed.variant[which];
-  bed.configureMode();
-};
-
-/** An agent that has lost its log finds what another backend has, takes it over, and takes that backend's away. */
-const takeOverBy = (name: string, which: "backend" | "other"): Operation => ({
-  name,
-  kind: "starting",
-  ask: (bed) => {
-    bed.loseLog();
-    serveBy(which)(bed);
-  },
-});
-
 export const PAIRS: readonly Pair[] = [
   { there: running("enrol", late(true)), back: running("unenrol", late(false)) },
-  // Before any proxy drains: a switch waits for that (docs/backends.md).
-  { there: running("switch", serveBy("other")), back: running("switch-back", serveBy("backend")) },
   { there: running("change-proxy", proxy("z2")), back: running("change-proxy-back", proxy("z1")) },
   {
     there: running(
@@ -65,7 +46,6 @@ export const PAIRS: readonly Pair[] = [
     back: running("include", exclusions({})),
   },
   { there: { name: "adopt", kind: "starting", ask: () => undefined } },
-  { there: takeOverBy("take-over", "other"), back: takeOverBy("take-over-back", "backend"), endsOpen: true },
   {
     there: { name: "uninstall", kind: "command", ask: () => undefined },
     back: { name: "install", kind: "starting", ask: () => undefined },

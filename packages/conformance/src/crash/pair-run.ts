@@ -48,9 +48,9 @@ export class PairRun {
   }
 
   async run(): Promise<void> {
-    const { there, back = there, endsOpen = false } = this.#pair;
+    const { there, back = there } = this.#pair;
     const installs = there.kind === "command";
-    const traffic = await this.#bed.traffic(!installs && !endsOpen);
+    const traffic = await this.#bed.traffic(!installs);
     let escapes = await this.#bed.countEscapes(installs);
     let proxied = 0;
     const tries = new Map<Point, number>();
@@ -123,7 +123,8 @@ export class PairRun {
       const roles = threadsOf(agent.pid);
       {
         await using _ = await Tracer.follow(agent.pid, this.#trace);
-        await this.#carryOut(operation, within(180_000));
+        await this.#answered(operation);
+        await this.#bed.settledUnderStrace();
         await this.#bed.image();
       }
       return read(roles);
@@ -146,14 +147,11 @@ export class PairRun {
     return read(new Map([[traced.pid, "main"]]));
   }
 
-  /** Undisturbed. Under strace each program that is started takes several times as long. */
-  async #carryOut(operation: Operation, timeoutMs = within(60_000)): Promise<void> {
+  /** Undisturbed. */
+  async #carryOut(operation: Operation): Promise<void> {
     const { agent } = this.#bed;
-    if (operation.kind === "running") {
-      const before = this.#bed.lastAnswer();
-      operation.ask(this.#bed);
-      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before, timeoutMs);
-    } else if (operation.kind === "starting") {
+    if (operation.kind === "running") await this.#answered(operation);
+    else if (operation.kind === "starting") {
       await agent.kill();
       operation.ask(this.#bed);
       await agent.restart();
@@ -162,7 +160,19 @@ export class PairRun {
       await this.#uninstall();
       return;
     }
-    await this.#bed.settled(timeoutMs);
+    await this.#bed.settled(within(60_000));
+  }
+
+  /** Asks a running agent for it, and waits until it has done something; it is not asked meanwhile. */
+  async #answered(operation: Operation): Promise<void> {
+    const before = this.#bed.lastAnswer();
+    operation.ask(this.#bed);
+    const deadline = performance.now() + within(60_000);
+    while (this.#bed.lastAnswer() <= before) {
+      if (performance.now() > deadline)
+        throw new Error(`no answer to ${operation.name}\n${this.#bed.agent.lines.slice(-20).join("\n")}`);
+      await pause(50, performance.now());
+    }
   }
 
   /** Kills at the point, does it again, and looks what has come of it. */
