@@ -63,15 +63,24 @@ soak-kubernetes: setup helm kubernetes ## Restart the API server every 20 s whil
 test-sanitized: setup ## libbpf-ts's tests under AddressSanitizer and UBSan
 	@scripts/test-sanitized.sh
 
-conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json
+conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH=tcx|clsact FLAVOUR=nft|legacy TUNNEL=geneve|vxlan ONLY=id,… REPORT=file.json|file.html KEEP=1
 	@node packages/conformance/dist/cli.js run --backend $(or $(BACKEND),ebpf) \
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
-		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT)) $(if $(KEEP),--keep)
 
 test-switch: setup ## Switch a node between the backends under load: SWITCHES=20 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
 	@MILLRACE_SWITCHES=$(or $(SWITCHES),20) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) \
 		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
 		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
+
+test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour) JOBS=2 ONLY=id,… REPORT=mutants.json
+	@node test/mutants/dist/main.js $(if $(FULL),--full) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+
+test-upgrade: setup ## Change a node to a version with other maps and back under load, and kill agents half way: UPGRADES=6 KILLS=12 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
+	@MILLRACE_UPGRADES=$(or $(UPGRADES),6) MILLRACE_UPGRADE_KILLS=$(or $(KILLS),12) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) \
+		MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) \
+		MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
+		vitest run --project root packages/conformance/src/endurance/upgrade.root.test.ts
 
 test-crash: setup ## Kill the agent before and after its system calls, one after the other: VARIANTS=ebpf-tcx,… ONLY=enrol,… POINTS=16|all MATCHING=LINK_CREATE
 	@node packages/conformance/dist/crash/cli.js --points $(or $(POINTS),16) $(if $(PHASE),--phase $(PHASE)) $(if $(VARIANTS),--variant "$(VARIANTS)") \
@@ -86,6 +95,12 @@ matrix: setup ## The suite on Debian's kernels in QEMU and on this machine's: KE
 
 vm-smoke: setup ## Capture on the oldest and the newest of these kernels, by both backends
 	@node test/vm/dist/matrix/main.js --smoke
+
+fuzz-short: setup ## A million random frames through the BPF programs, against docs/data-path.md: FRAMES=1000000 SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## The same until it is interrupted or finds something: SEED=1
+	@node --conditions=source bpf/test/fuzz/main.ts $(if $(SEED),--seed $(SEED))
 
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
@@ -130,6 +145,9 @@ bench-workloads: setup ## How long each backend takes for many workloads: COUNT=
 
 bench-observe: setup ## CPU time of comparing a node with its kernel, with many workloads: COUNT=250 ONLY=ebpf-tcx,… (JUDGE=1 fails above 0.5 % of a core)
 	@node --conditions=source bench/observe.ts $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY)) $(if $(JUDGE),--judge)
+
+bench-bpf: setup ## Nanoseconds a packet of each BPF program, by BPF_PROG_TEST_RUN: REPEAT=1000000 (prints, judges nothing)
+	@node --conditions=source bpf/test/bench/main.ts $(if $(REPEAT),--repeat $(REPEAT))
 
 bench-libbpf-ts: setup ## Operations a second of libbpf-ts: maps one by one and in batches, ring buffer into JavaScript (prints, judges nothing)
 	@node --conditions=source bench/libbpf-ts.ts $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))

@@ -8,7 +8,13 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 vitest run --project unit
+# What the tests of the BPF programs counted, and whether they came to every verdict.
+MILLRACE_VERDICT_NOTES=$(mktemp)
+export MILLRACE_VERDICT_NOTES
+trap 'rm -f "$MILLRACE_VERDICT_NOTES"' EXIT
 vitest run --project root
+node --conditions=source bpf/test/coverage/main.ts "$MILLRACE_VERDICT_NOTES"
+node --conditions=source bpf/test/fuzz/main.ts --frames 1000000
 scripts/test-sanitized.sh
 vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/src/summary-reporter.ts
 conformance() { node packages/conformance/dist/cli.js run "$@"; }

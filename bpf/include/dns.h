@@ -65,13 +65,13 @@ static __always_inline int without_dns(const struct settings *settings)
 }
 
 /* For a frame of a proxy that is not TCP: an answer to a member goes straight there, anything else by the host. */
-static __always_inline int deliver_answer(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline int deliver_answer(struct __sk_buff *skb, const struct packet *packet, enum frame frame)
 {
 	const enum program self = PROGRAM_ZTUNNEL_HOST_IN;
 	struct member *member;
 	struct udphdr udp;
 
-	if (packet->protocol != IPPROTO_UDP)
+	if (frame != FRAME_OTHER || packet->protocol != IPPROTO_UDP)
 		return pass(self, VERDICT_PASSED);
 	/*
 	 * Foreign addresses in a proxy's UDP come from conntrack only. Later fragments carry no ports, and have to go

@@ -2,7 +2,8 @@
 /*
  * The map layout shared by the programs and by user space. Any change of a key, a value or a map's meaning is a new
  * layout version (LAYOUT_VERSION names the pin directory), because running programs keep the old maps. What running
- * programs never look at may be added: a map, a bit that was reserved, a verdict (docs/adr/0012).
+ * programs never look at may be added: a map, a bit that was reserved, a verdict (docs/adr/0012). A new version takes
+ * over by the names of members (docs/adr/0036): another meaning is another name, and zero means what it meant before.
  *
  * Addresses are 16 bytes; IPv4 is written as ::ffff:a.b.c.d. Addresses and ports are in network byte order, everything
  * else in host byte order.

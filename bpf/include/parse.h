@@ -76,6 +76,7 @@ struct cursor {
 	struct __sk_buff *skb;
 	__u32 offset;
 	__u32 end;
+	bool is_split; /* went over an extension header that fragmentation tore from the packet's beginning */
 };
 
 /*
@@ -159,6 +160,8 @@ static __always_inline bool parse_ipv6(struct cursor *cursor, struct packet *pac
 /*
  * Skips extension headers. In IPv4 only AH is one; the stack knows no other there.
  * Returns false if the chain is cut off or too long.
+ * Fragments after a first one repeat what stands before the Fragment header, and name what stood behind it (RFC 8200
+ * section 4.5): another extension header, if there was one.
  */
 static __always_inline bool skip_extensions(struct cursor *cursor, struct packet *packet)
 {
@@ -187,6 +190,7 @@ static __always_inline bool skip_extensions(struct cursor *cursor, struct packet
 			return false;
 		if (!peek(cursor, &header, sizeof(header)))
 			return false;
+		cursor->is_split |= packet->is_fragment;
 
 		bytes = header.length * 8 + 8;
 		if (protocol == IPPROTO_AH)
@@ -196,7 +200,8 @@ static __always_inline bool skip_extensions(struct cursor *cursor, struct packet
 
 			bytes = 8;
 			packet->is_later_fragment = fragment & IPV6_FRAGMENT_OFFSET;
-			packet->is_fragment = fragment & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS);
+			if (fragment & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS))
+				packet->is_fragment = true;
 		}
 		packet->protocol = header.next;
 		cursor->offset += bytes;
@@ -262,6 +267,9 @@ static __always_inline enum frame parse(struct __sk_buff *skb, struct packet *pa
 	packet->end = cursor.end;
 	if (packet->protocol != IPPROTO_TCP)
 		return FRAME_OTHER;
+	/* The later fragments name an extension header and pass, as they may be of anything: without a first, all is lost. */
+	if (cursor.is_split)
+		return FRAME_UNPARSABLE;
 	if (packet->is_later_fragment)
 		return FRAME_TCP_FRAGMENT;
 	return parse_tcp(&cursor, packet) ? FRAME_TCP : FRAME_UNPARSABLE;

@@ -23,6 +23,9 @@ static __always_inline void count(enum program program, enum verdict verdict)
 
 	if (counter)
 		(*counter)++;
+#ifdef MILLRACE_SHADOW
+	note_verdict(verdict);
+#endif
 }
 
 static __always_inline int pass(enum program program, enum verdict verdict)

@@ -12,6 +12,7 @@
 #include "proxies.h"
 #include "redirect.h"
 #include "shared-maps.h"
+#include "tc-program.h"
 #include "verdict.h"
 
 /* Lets app_outbound find the member's answers to what a proxy sent through the host. */
@@ -61,8 +62,7 @@ static __always_inline bool is_sent_by_node(struct __sk_buff *skb, const struct 
 	return owner_in(skb, &answer, packet->is_ipv6, OWN_NETNS) != OWNS_NOTHING;
 }
 
-SEC("tc")
-int app_inbound(struct __sk_buff *skb)
+TC_PROGRAM int app_inbound(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_APP_INBOUND;
 	struct packet *packet = packet_memory(PACKET_AT_HAND);

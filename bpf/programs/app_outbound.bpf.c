@@ -12,6 +12,7 @@
 #include "proxies.h"
 #include "redirect.h"
 #include "shared-maps.h"
+#include "tc-program.h"
 #include "verdict.h"
 
 /* For a frame of a member that is not TCP. */
@@ -41,8 +42,7 @@ static __always_inline int pass_or_ask(struct __sk_buff *skb, const struct packe
 	return send_dns(skb, active);
 }
 
-SEC("tc")
-int app_outbound(struct __sk_buff *skb)
+TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_APP_OUTBOUND;
 	struct packet *packet = packet_memory(PACKET_AT_HAND);

@@ -97,7 +97,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return drop(self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse(skb, packet));
 	if (frame != FRAME_TCP && frame != FRAME_TCP_FRAGMENT)
-		return deliver_answer(skb, packet);
+		return deliver_answer(skb, packet, frame);
 	/* The proxy's own connections: conntrack must see both of their ways. */
 	if (address_flags(&packet->flow.source) & ADDRESS_PROXY)
 		return pass(self, VERDICT_PASSED);

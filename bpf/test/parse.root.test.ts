@@ -164,6 +164,28 @@ describe.each(["app_outbound", "app_inbound"] as const)("%s", (program) => {
     ).toBe("dropped_unparsable");
   });
 
+  it("drops a first fragment whose later ones could not be told, and no other protocol's", () => {
+    const first = (next: number, chain: readonly Uint8Array[]) =>
+      chained(PROTOCOL.fragment, [fragmentHeader(next, { more: true }), ...chain]);
+    expect(check(first(PROTOCOL.destinationOptions, [extension(PROTOCOL.tcp)]))).toBe("dropped_unparsable");
+    expect(check(first(PROTOCOL.destinationOptions, [extension(PROTOCOL.udp)]))).toBe("passed");
+    expect(check(first(PROTOCOL.fragment, [fragmentHeader(PROTOCOL.tcp)]))).toBe("dropped_unparsable");
+    const before = concat(extension(PROTOCOL.fragment), fragmentHeader(PROTOCOL.tcp, { more: true }));
+    expect(check(chained(PROTOCOL.destinationOptions, [before]))).toBe("captured");
+    const ah = (next: number) =>
+      ipFrame({
+        ...IPV4,
+        protocol: PROTOCOL.ah,
+        payload: concat(authenticationHeader(next), tcpSegment(IPV4)),
+        fragment: MORE_FRAGMENTS,
+      });
+    expect(check(ah(PROTOCOL.tcp))).toBe("dropped_unparsable");
+    expect(check(ah(PROTOCOL.udp))).toBe("passed");
+    expect(check(chained(PROTOCOL.fragment, [fragmentHeader(PROTOCOL.destinationOptions, { offset: 3 })]))).toBe(
+      "passed",
+    );
+  });
+
   it("sends later fragments of TCP after the first, and no others", () => {
     const later = (protocol: number) => ipFrame({ ...IPV4, protocol, payload: zeros(8), fragment: MORE_FRAGMENTS | 3 });
     expect(check(later(PROTOCOL.tcp))).toBe("captured");

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { tcpSockets, writeSysctl } from "linux-ts";
+import { netnsId, tcpSockets, writeSysctl } from "linux-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NODE_IPV4, NODE_IPV6, type Pod, until } from "./support/box.ts";
-import { DIRECTION, flow, le32 } from "./support/layout.ts";
+import { DIRECTION, DNS, flow, le32, TAKES_DNS } from "./support/layout.ts";
 import { Mesh } from "./support/mesh.ts";
 import { dial, dialed, listen, listenAsProxy } from "./support/programs.ts";
 
@@ -88,6 +88,19 @@ describe.each(families)("$family connections", ({ v6, of, node }) => {
 
     await listen(mesh, proxy.netns, "second", 15001, v6, "ip-transparent");
     expect(await dialed(member.netns, of(plain), 8000)).toMatchObject({ name: "second" });
+  });
+
+  it("to a nameserver are dropped where no rule of the proxy's namespace redirects them", async () => {
+    await listenAsProxy(mesh, proxy.netns);
+    const netnsid = netnsId(proxy.netns.fd, { from: mesh.node.fd }) ?? 0;
+    mesh.datapath.proxy(0, { ifindex: proxy.hostIfindex, netnsid, mac: proxy.mac, flags: TAKES_DNS });
+    mesh.datapath.workload(member.hostIfindex, { flags: DNS });
+    const verdicts = await mesh.datapath.verdictsOf(async () => {
+      expect((await dial(member.netns, of(plain), 53, { seconds: 2 })).code).not.toBe(0);
+    });
+    expect(verdicts["ztunnel_tproxy.captured_dns"]).toBeGreaterThan(0);
+    expect(verdicts["ztunnel_lookup.dropped_no_listener"]).toBeGreaterThan(0);
+    expect(verdicts["ztunnel_lookup.captured"]).toBeUndefined();
   });
 
   it("find no listener in one that is bound to an address", async () => {

@@ -9,7 +9,7 @@ interface Item {
 
 /** The order in which somebody reads. A page that is in no group fails the build: it would not be found. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  "Begin here": ["README.md", "docs/demo.md", "docs/architecture.md", "docs/glossary.md"],
+  "Begin here": ["README.md", "docs/demo.md", "docs/architecture.md", "docs/data-path.md", "docs/glossary.md"],
   "Run it": [
     "docs/installing.md",
     "docs/configuration.md",
@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "docs/uninstalling.md",
     "docs/error-codes.md",
   ],
-  "On call": ["docs/explaining.md", "docs/replay.md", "docs/drift.md", "docs/crash-safety.md"],
+  "On call": ["docs/explaining.md", "docs/shadow.md", "docs/replay.md", "docs/drift.md", "docs/crash-safety.md"],
   "The node's CNI chain": [
     "docs/cni-install.md",
     "docs/cni-plugin.md",

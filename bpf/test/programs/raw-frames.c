@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * raw-frames <device> linear|paged: sends each line of hexadecimal digits on its input as an Ethernet frame.
+ * raw-frames <device> linear|paged|gso|tap: sends each line of hexadecimal digits on its input as an Ethernet frame.
  *
  * `paged` sends by way of a transmit ring, for which the kernel puts the Ethernet header alone into the packet's head and
  * everything behind it into pages (net/packet/af_packet.c, tpacket_fill_skb()).
+ * `gso`: each line begins with a struct virtio_net_hdr, which says how the frame is to be cut into segments, and how much of it
+ * lies in the head if it is longer than a page (packet_snd()).
+ * `tap`: the device is a tap, which receives each frame in several pages, the first with little more than the Ethernet
+ * header (drivers/net/tun.c, tun_napi_alloc_frags()).
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #define RING_BYTES 4096 /* one block of one frame */
+#define LONGEST 65536
+#define PIECES 8
 
 static size_t read_hex(const char *line, unsigned char *frame, size_t room)
 {
@@ -49,6 +62,12 @@ static void *open_ring(int fd)
 	return memory;
 }
 
+/* A program on the device's egress dropped it: that is what it is sent for. */
+static int is_sent(ssize_t result)
+{
+	return result >= 0 || errno == ENOBUFS;
+}
+
 static void send_paged(int fd, void *ring, const unsigned char *frame, size_t bytes)
 {
 	struct tpacket2_hdr *header = ring;
@@ -56,38 +75,81 @@ static void send_paged(int fd, void *ring, const unsigned char *frame, size_t by
 	memcpy((char *)ring + TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), frame, bytes);
 	header->tp_len = bytes;
 	header->tp_status = TP_STATUS_SEND_REQUEST;
-	if (send(fd, NULL, 0, 0) < 0)
+	if (!is_sent(send(fd, NULL, 0, 0)))
 		err(1, "send");
+}
+
+static int open_tap(const char *device)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_NAPI | IFF_NAPI_FRAGS };
+	int fd = open("/dev/net/tun", O_RDWR);
+
+	if (fd < 0)
+		err(1, "/dev/net/tun");
+	strncpy(request.ifr_name, device, IFNAMSIZ - 1);
+	if (ioctl(fd, TUNSETIFF, &request))
+		err(1, "TUNSETIFF %s", device);
+	return fd;
+}
+
+/* Other pieces for each length: their borders fall into every header. */
+static void send_in_pieces(int fd, unsigned char *frame, size_t bytes)
+{
+	struct iovec pieces[PIECES];
+	size_t at = 0, piece = ETH_HLEN + bytes % 3;
+	int count = 0;
+
+	while (at < bytes) {
+		if (count == PIECES - 1 || piece > bytes - at)
+			piece = bytes - at;
+		pieces[count++] = (struct iovec){ .iov_base = frame + at, .iov_len = piece };
+		at += piece;
+		piece = 7 + bytes % 13;
+	}
+	if (writev(fd, pieces, count) < 0)
+		err(1, "writev");
+}
+
+static int open_socket(const char *device, int has_virtio_header)
+{
+	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	if (fd < 0)
+		err(1, "socket");
+	address.sll_ifindex = if_nametoindex(device);
+	if (!address.sll_ifindex)
+		err(1, "%s", device);
+	if (has_virtio_header && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &has_virtio_header, sizeof(int)))
+		err(1, "PACKET_VNET_HDR");
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		err(1, "bind");
+	return fd;
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_ll device = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-	unsigned char frame[2048];
-	char line[2 * sizeof(frame) + 2];
+	static unsigned char frame[LONGEST];
+	static char line[2 * LONGEST + 2];
 	void *ring = NULL;
-	int fd;
+	int fd, is_tap;
 
 	if (argc != 3)
-		errx(2, "usage: raw-frames <device> linear|paged");
-	fd = socket(AF_PACKET, SOCK_RAW, 0);
-	if (fd < 0)
-		err(1, "socket");
-	device.sll_ifindex = if_nametoindex(argv[1]);
-	if (!device.sll_ifindex)
-		err(1, "%s", argv[1]);
+		errx(2, "usage: raw-frames <device> linear|paged|gso|tap");
+	is_tap = !strcmp(argv[2], "tap");
+	fd = is_tap ? open_tap(argv[1]) : open_socket(argv[1], !strcmp(argv[2], "gso"));
 	if (!strcmp(argv[2], "paged"))
 		ring = open_ring(fd);
-	if (bind(fd, (struct sockaddr *)&device, sizeof(device)))
-		err(1, "bind");
 
 	while (fgets(line, sizeof(line), stdin)) {
 		size_t bytes = read_hex(line, frame, sizeof(frame));
 
-		if (ring)
+		if (is_tap)
+			send_in_pieces(fd, frame, bytes);
+		else if (ring)
 			send_paged(fd, ring, frame, bytes);
-		else if (send(fd, frame, bytes, 0) < 0)
-			err(1, "send");
+		else if (!is_sent(send(fd, frame, bytes, 0)))
+			err(1, "send of %zu bytes", bytes);
 	}
 	return 0;
 }

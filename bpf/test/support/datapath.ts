@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type BpfMap, BpfObject } from "libbpf-ts";
+import { noteVerdicts } from "../coverage/notes.ts";
 import * as layout from "./layout.ts";
 import { PROGRAMS, type ProgramName, VERDICTS, type Verdict } from "./layout.ts";
 
@@ -19,19 +20,26 @@ export interface Settings {
   readonly flags?: number;
 }
 
+/** Paths of the two objects: those that are shipped, or variants of them. */
+export interface Objects {
+  readonly node: string;
+  readonly proxy: string;
+}
+export const SHIPPED: Objects = { node: NODE_OBJECT, proxy: PROXY_OBJECT };
+
 /** The loaded programs and their maps: one node, and as many proxies as asked for. */
 export class Datapath implements Disposable {
   readonly node: BpfObject;
   readonly proxies: readonly BpfObject[];
 
-  constructor(proxies = 1) {
-    this.node = BpfObject.open(NODE_OBJECT);
+  constructor(proxies = 1, objects = SHIPPED) {
+    this.node = BpfObject.open(objects.node);
     this.node.load();
-    this.proxies = Array.from({ length: proxies }, () => this.#openProxy());
+    this.proxies = Array.from({ length: proxies }, () => this.#openProxy(objects.proxy));
   }
 
-  #openProxy(): BpfObject {
-    const object = BpfObject.open(PROXY_OBJECT);
+  #openProxy(path: string): BpfObject {
+    const object = BpfObject.open(path);
     for (const name of SHARED_MAPS) object.reuseMap(name, this.node.map(name));
     object.load();
     return object;
@@ -108,6 +116,7 @@ export class Datapath implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    noteVerdicts(this.verdicts());
     for (const object of this.proxies) object[Symbol.dispose]();
     this.node[Symbol.dispose]();
   }

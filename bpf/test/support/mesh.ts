@@ -1,21 +1,21 @@
 import { attachClsact, attachSkLookup } from "libbpf-ts";
 import { link, netnsId } from "linux-ts";
 import { Box, NODE_IPV4, NODE_IPV6, type Pod } from "./box.ts";
-import { Datapath } from "./datapath.ts";
+import { Datapath, SHIPPED } from "./datapath.ts";
 import { NODE, PROXY } from "./layout.ts";
 
 /** A box with the programs attached, as the eBPF backend does it. Its pods are plain ones until told otherwise. */
 export class Mesh extends Box {
   readonly datapath: Datapath;
 
-  constructor({ proxies = 1 } = {}) {
+  constructor({ proxies = 1, objects = SHIPPED } = {}) {
     super();
-    this.datapath = this.use(new Datapath(proxies));
+    this.datapath = this.use(new Datapath(proxies, objects));
     this.datapath.address(NODE_IPV4, NODE);
     this.datapath.address(NODE_IPV6, NODE);
   }
 
-  #attach(pod: Pod, direction: "ingress" | "egress", name: string): void {
+  #attach(pod: Pick<Pod, "hostIfindex">, direction: "ingress" | "egress", name: string): void {
     const program = this.datapath.node.program(name);
     attachClsact({ program, ifindex: pod.hostIfindex, direction, priority: 1, handle: 1, netns: this.node.fd });
   }
@@ -45,6 +45,14 @@ export class Mesh extends Box {
     }
     this.#attach(pod, "ingress", "app_outbound");
     this.#attach(pod, "egress", "app_inbound");
+  }
+
+  /** A tap in the node's namespace, in the place of a member's host veth: what is written to it leaves the member. */
+  addMemberTap(name: string): void {
+    this.ip(this.node, `tuntap add dev ${name} mode tap`, `link set ${name} up`);
+    const hostIfindex = link(this.node.fd, name)?.index ?? 0;
+    this.datapath.workload(hostIfindex);
+    this.#attach({ hostIfindex }, "ingress", "app_outbound");
   }
 
   addMember(name: string): Pod {

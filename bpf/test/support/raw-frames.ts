@@ -9,15 +9,13 @@ export function buildTestPrograms(): void {
 }
 
 /**
- * Sends Ethernet frames from a device as they are.
- * @param shape how the packet lies in memory: `paged` has its Ethernet header alone in the head
+ * How a packet lies in memory: `paged` has its Ethernet header alone in the head, `gso` begins with a struct virtio_net_hdr that says it,
+ * `tap` is received by a tap, in pieces.
  */
-export function sendFrames(
-  netns: Netns,
-  device: string,
-  shape: "linear" | "paged",
-  ...frames: readonly Uint8Array[]
-): void {
+export type MemoryShape = "linear" | "paged" | "gso" | "tap";
+
+/** Sends Ethernet frames from a device as they are. */
+export function sendFrames(netns: Netns, device: string, shape: MemoryShape, ...frames: readonly Uint8Array[]): void {
   const input = frames.map((frame) => `${Buffer.from(frame).toString("hex")}\n`).join("");
-  execFileSync("nsenter", [`--net=${netns.path}`, `${BPF}build/raw-frames`, device, shape], { input, timeout: 10_000 });
+  execFileSync("nsenter", [`--net=${netns.path}`, `${BPF}build/raw-frames`, device, shape], { input, timeout: 60_000 });
 }

@@ -9,8 +9,12 @@ import { notices } from "./licences.ts";
 /** Where the checkout's files lie in the image. */
 const PLACE = "/opt/millrace";
 
-/** What runs: the command, and the thread that it starts. */
-const PROGRAMS = ["packages/agent/dist/main.js", "packages/core/dist/log/writer-thread.js"];
+/** What runs: the command, the thread that it starts, and the process of a plugin. */
+const PROGRAMS = [
+  "packages/agent/dist/main.js",
+  "packages/core/dist/log/writer-thread.js",
+  "packages/core/dist/plugins/process/child.js",
+];
 
 /** What they open, where they look for it. */
 const FILES = [
@@ -19,6 +23,7 @@ const FILES = [
   "packages/linux-ts/build/linux.node",
   "packages/plugin-ebpf/objects/node.bpf.o",
   "packages/plugin-ebpf/objects/proxy.bpf.o",
+  "packages/plugin-ebpf/objects/shadow.bpf.o",
 ];
 
 /** The CNI plugin, where `install.pluginSource` looks for it by default. */

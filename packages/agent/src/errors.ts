@@ -78,6 +78,10 @@ const KINDS = {
     exit: EXIT.unhealthy,
     hint: "What had moved has gone back, or is going back: see `millrace status`. `millrace log` has every step.",
   },
+  ERR_SWITCH_WOULD_FAIL: {
+    exit: EXIT.unhealthy,
+    hint: "Nothing was changed. Mend what is named first, or move other pods by --pod.",
+  },
   ERR_NO_EVENT_LOG: {
     exit: EXIT.usage,
     hint: "Has an agent run here? Give the log's place with --event-log-path, or the agent's configuration with --config.",

@@ -31,6 +31,15 @@ export { Haproxy, type HaproxyOptions, haproxyBinary, type RecordFilter } from "
 export { HBONE_SINK_PORT, PROXY_PORTS } from "./programs/haproxy-config.ts";
 export { describeRecord, type ProxyRecord, parseProxyRecord } from "./programs/haproxy-log.ts";
 export { Program, type ProgramOptions } from "./programs/program.ts";
+export {
+  buildReport,
+  NUMBERED,
+  type Report,
+  renderResult,
+  renderSummary,
+  renderTable,
+  type Subject,
+} from "./report/report.ts";
 export { soon, within } from "./slow.ts";
 // State of the kernel as text
 export { compareSnapshots, printSnapshot, type Snapshot, snapshot } from "./snapshot/snapshot.ts";
@@ -40,15 +49,15 @@ export { countEscapes } from "./suite/escapes.ts";
 export { Expect } from "./suite/expect.ts";
 export { countPackets, type PacketCounter } from "./suite/packet-counter.ts";
 export {
-  buildReport,
-  NUMBERED,
-  type Report,
-  renderResult,
-  renderSummary,
-  renderTable,
-  type Subject,
-} from "./suite/report.ts";
-export { type NotApplicable, runSuite, type SuiteOptions, type SuiteOutcome, type TrialResult } from "./suite/run.ts";
+  type Case,
+  type NotApplicable,
+  runSuite,
+  Suite,
+  type SuiteOptions,
+  type SuiteOutcome,
+  type TrialResult,
+  type Unclaimed,
+} from "./suite/run.ts";
 export { SteadyDialling } from "./suite/steady-dialling.ts";
 export { Testbed, type TestbedOptions } from "./suite/testbed.ts";
 export { type TunnelUse, tunnelsOf } from "./suite/tunnels.ts";

@@ -12,6 +12,8 @@ export const CORE_ERRORS = {
   ERR_PLUGIN_INVALID: "the module is not a plugin of this version",
   ERR_PLUGIN_CONFIG_INVALID: "the plugin refuses its part of the configuration",
   ERR_PLUGIN_FAILED: "a plugin threw",
+  ERR_PLUGIN_PROCESS: "the process of a plugin has ended",
+  ERR_PLUGIN_RESULT: "a plugin's result is not what the contract says",
   ERR_PLUGIN_DUPLICATE: "two plugins have the same name",
   ERR_REDIRECT_MODE_UNKNOWN: "redirectMode names no known plugin",
   ERR_NO_CAPABLE_BACKEND: "no backend can keep the contract on this host",

@@ -25,7 +25,7 @@ export { type Setting, type SettingKind, settings } from "./configuration/settin
 export { decide, type Intent } from "./decide/decide.ts";
 export { isNews } from "./decide/is-news.ts";
 export { type Membership, membershipOf } from "./decide/membership.ts";
-export { MAX_DRAINING, proxyKey, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
+export { MAX_DRAINING, type WantedProxies, wantedProxies } from "./decide/proxies.ts";
 export { type Step, step } from "./decide/step.ts";
 export { touched } from "./decide/touched.ts";
 export { type AddressConflict, type WantedWorkload, wantedWorkload } from "./decide/workload.ts";
@@ -50,10 +50,16 @@ export {
 export { inputs } from "./events/inputs.ts";
 export type { InterfaceSource } from "./events/kernel-events.ts";
 export { parseInput, parseRecord } from "./events/parse.ts";
+export { proxyKey } from "./events/proxy-key.ts";
 export type { Action } from "./events/redirection-events.ts";
 export { subjects, workloadUid } from "./events/subjects.ts";
 export type { Placement, Switched, SwitchUnderWay } from "./events/switch-events.ts";
 export { LOG_SCHEMA_VERSION, upgradeData } from "./events/upgrade.ts";
+export { currentBootId } from "./host/boot-id.ts";
+export { DIES_WITH_US } from "./host/dies-with-us.ts";
+// Files that survive a power cut
+export { readAll, removeDurably, removeUnfinished, writeDurably } from "./host/journal-file.ts";
+export { removeEmpty } from "./host/remove-empty.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";
@@ -68,8 +74,11 @@ export { restoreState } from "./log/restore.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 // Plugins
 export { createBackend, type PluginHost } from "./plugins/create-backend.ts";
-export { loadPlugin, loadPlugins } from "./plugins/load-plugin.ts";
+export { DEADLINES_MS, GRACE_MS } from "./plugins/deadlines.ts";
+export { findPlugin, loadPlugin } from "./plugins/load-plugin.ts";
+export { loadPlugins } from "./plugins/load-plugins.ts";
 export { PluginError } from "./plugins/plugin-error.ts";
+export type { Isolation } from "./plugins/process/isolated-plugin.ts";
 export { validatePlugin } from "./plugins/validate.ts";
 export { type Backoff, backoffDelay, DEFAULT_BACKOFF } from "./queue/backoff.ts";
 export {
@@ -96,7 +105,7 @@ export { replay } from "./replay/replay.ts";
 export { type ReplayResult, type Stretch, Tally } from "./replay/tally.ts";
 export type { Difference, Turn } from "./replay/turn.ts";
 export { verify } from "./replay/verify.ts";
-export { type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
+export { namedPlugin, type Selection, type SelectOptions, selectBackend } from "./selection/select-backend.ts";
 export { notTakenOver } from "./selection/taken-over.ts";
 export { evolve } from "./state/evolve.ts";
 export { addressesOf, hasSynced, interfaceOf, nodeAddresses, requestedProxies } from "./state/queries.ts";
@@ -111,6 +120,7 @@ export {
   type State,
   type Watch,
 } from "./state/state.ts";
+export { wantedRedirection } from "./state/wanted-redirection.ts";
 export { describeProxyProblems, describeWorkload, describeWorkloads, type WorkloadStatus } from "./status/describe.ts";
 // Live switch
 export { MOST_FAILURES } from "./switch/evolve-switch.ts";

@@ -1,12 +1,37 @@
 // What this process may do
+
+// What every backend may use, from where its authors have it
+export {
+  HOST_ERRORS,
+  HostError,
+  type HostErrorCode,
+  isGone,
+  type NetnsHandle,
+  requireHostLink,
+  requireNetns,
+  type SysctlChange,
+  SysctlJournal,
+} from "@millrace/core/host";
+export {
+  currentBootId,
+  DIES_WITH_US,
+  readAll,
+  removeDurably,
+  removeEmpty,
+  removeUnfinished,
+  writeDurably,
+} from "@millrace/core/internal";
 export { type Capability, hasCapability } from "./capabilities.ts";
-// Errors
-export { DIES_WITH_US } from "./dies-with-us.ts";
-export { HOST_ERRORS, HostError, type HostErrorCode } from "./errors.ts";
 // Why a packet goes where it goes
 export { Explaining, isListening } from "./explaining.ts";
-// Files that survive a power cut
-export { readAll, removeDurably, removeUnfinished, writeDurably } from "./journal-file.ts";
+// What a backend does by way of files and programs
+export {
+  type HostAccess,
+  type HostNetns,
+  hostAccess,
+  type ProgramEnd,
+  type ProgramInput,
+} from "./host-access.ts";
 // What the kernel was built with
 export { kernelHas } from "./kernel-module.ts";
 // Policy routing in a proxy's namespace
@@ -20,15 +45,12 @@ export {
 } from "./local-routing.ts";
 export { Mutex } from "./mutex.ts";
 // Interfaces and network namespaces
-export { findNetns, findNetnsById, isGone, requireHostLink, requireNetns } from "./netns-lookup.ts";
+export { findNetns, findNetnsById } from "./netns-lookup.ts";
 export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 export { heldBy, untilReleased } from "./released.ts";
-export { removeEmpty } from "./remove-empty.ts";
 // What carries our marks
 export { describeRoute, describeRule, removeRoutingTraces, routingTraces } from "./routing-traces.ts";
 export { ownSourcePorts } from "./source-ports.ts";
-// Sysctls, and what stood there before
-export { currentBootId, type NetnsHandle, type SysctlChange, SysctlJournal } from "./sysctl-journal.ts";
 export { type SysctlNote, sysctlNotes } from "./sysctl-notes.ts";
 // What the node translates
 export { type Translated, translatedConnections } from "./translated.ts";

@@ -1,3 +1,5 @@
+import type { NetnsHandle } from "@millrace/core/host";
+import { HostError } from "@millrace/core/host";
 import {
   addRoute,
   addRule,
@@ -10,9 +12,7 @@ import {
   routes,
   rules,
 } from "linux-ts";
-import { HostError } from "./errors.ts";
 import { hasIpv6 } from "./proxy-sysctls.ts";
-import type { NetnsHandle } from "./sysctl-journal.ts";
 
 /**
  * Marks our rules and routes in the kernel's `protocol` field, so that they are told from others' (include/uapi/linux/rtnetlink.h:

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PluginLogger } from "@millrace/core";
+import { SysctlJournal } from "@millrace/core/host";
 import { type Netns, openNetns, readSysctl, writeSysctl } from "linux-ts";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { ownSourcePorts } from "./source-ports.ts";
-import { SysctlJournal } from "./sysctl-journal.ts";
 import { run } from "./testing/run.ts";
 
 const RANGE = "net/ipv4/ip_local_port_range";

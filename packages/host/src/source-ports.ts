@@ -1,5 +1,5 @@
+import type { NetnsHandle, SysctlChange, SysctlJournal } from "@millrace/core/host";
 import { readSysctl } from "linux-ts";
-import type { NetnsHandle, SysctlChange, SysctlJournal } from "./sysctl-journal.ts";
 
 /** Inclusive. */
 interface PortRange {

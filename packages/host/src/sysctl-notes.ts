@@ -1,7 +1,6 @@
 import { join } from "node:path";
+import { currentBootId, readAll } from "@millrace/core/internal";
 import { z } from "zod";
-import { readAll } from "./journal-file.ts";
-import { currentBootId } from "./sysctl-journal.ts";
 
 const noteSchema = z.object({
   bootId: z.string(),

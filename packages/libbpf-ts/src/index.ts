@@ -29,6 +29,7 @@ export { linkIds, mapIds, programIds } from "./ids.ts";
 export type { AttachType, LinkType, MapType, ProgramType, UnknownType } from "./kernel-names.ts";
 export { BpfLink, type LinkInfo } from "./link.ts";
 export { BpfMap, type MapInfo, type MapOptions, possibleCpus, type UpdateMode } from "./map.ts";
+export { mapLayout } from "./map-layout.ts";
 export type { MapLayout } from "./map-mismatch.ts";
 export { innerMap, setInnerMap } from "./map-of-maps.ts";
 export { attachNetfilter, attachNetfilterAsync, type NetfilterAttachment } from "./netfilter.ts";

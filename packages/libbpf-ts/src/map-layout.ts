@@ -26,6 +26,15 @@ export function kernelLayout(map: BpfMap, known: Map<number, Btf>): MapLayout | 
   return layoutOfTypes(btf, types);
 }
 
+/**
+ * What lies where in keys and values of a map, as the kernel keeps it. Undefined: the map was made without types, or is one of sockets
+ * or of maps, for which the kernel keeps none; or this process has no CAP_SYS_ADMIN.
+ * @throws {LibbpfError} ERR_BTF, ERR_CLOSED
+ */
+export function mapLayout(map: BpfMap): MapLayout | undefined {
+  return kernelLayout(map, new Map());
+}
+
 /** BPF_BTF_GET_FD_BY_ID is for CAP_SYS_ADMIN only (bpf_btf_get_fd_by_id() in kernel/bpf/syscall.c). */
 function permitted<T>(ask: () => T): T | undefined {
   try {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Address, addresses, type Scope } from "./index.ts";
+import { type Address, addAddress, addresses, link, type Scope } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface IpAddress {
@@ -79,5 +79,53 @@ describe("addresses", () => {
     namespace.ip("addr add 2001:2:0:1::dad/64 dev e0");
     const tentative = addresses(namespace.fd).filter(({ tentative }) => tentative);
     expect(tentative.map(({ address }) => address)).toEqual(["2001:2:0:1::dad"]);
+  });
+});
+
+describe("adding an address", () => {
+  let namespace: ScratchNetns;
+  let index: number;
+
+  beforeAll(() => {
+    namespace = new ScratchNetns();
+    namespace.ip("link add e0 type veth peer name e1");
+    index = link(namespace.fd, "e0")?.index ?? 0;
+  });
+
+  afterAll(() => namespace[Symbol.dispose]());
+
+  it("gives it to the link as ip(8) does, once", () => {
+    const four = { index, address: "198.18.0.7", prefixLength: 24 };
+    const six = { index, address: "2001:2::7", prefixLength: 128, noDad: true };
+    for (const spec of [four, six]) {
+      addAddress(namespace.fd, spec);
+      expect(() => addAddress(namespace.fd, spec)).toThrow(expect.objectContaining({ code: "EEXIST" }));
+    }
+    const listed = namespace.ipJson<IpAddress[]>("addr show dev e0").flatMap(({ addr_info }) => addr_info);
+    expect(listed).toMatchObject([
+      { family: "inet", local: "198.18.0.7", prefixlen: 24, scope: "global" },
+      { family: "inet6", local: "2001:2::7", prefixlen: 128, scope: "global", nodad: true },
+    ]);
+  });
+
+  it("waits for duplicate detection unless told not to", () => {
+    const dad = (address: string, noDad: boolean) => {
+      addAddress(namespace.fd, { index, address, prefixLength: 64, noDad });
+      return addresses(namespace.fd).find((each) => each.address === address)?.tentative;
+    };
+    namespace.ip("link set e0 up");
+    expect(dad("2001:2:0:1::1", false)).toBe(true);
+    expect(dad("2001:2:0:1::2", true)).toBe(false);
+  });
+
+  it("says which link and address could not be had", () => {
+    const add = (spec: { index: number; address: string; prefixLength: number }) => () =>
+      addAddress(namespace.fd, spec);
+    const noLink = { code: "ENODEV", message: expect.stringContaining("198.18.0.8/32 to link 987654") };
+    const refused = expect.objectContaining({ code: "EINVAL" });
+    const invalid = expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" });
+    expect(add({ index: 987_654, address: "198.18.0.8", prefixLength: 32 })).toThrow(expect.objectContaining(noLink));
+    expect(add({ index, address: "198.18.0.8", prefixLength: 33 })).toThrow(refused);
+    expect(add({ index, address: "198.18.0.8/32", prefixLength: 32 })).toThrow(invalid);
   });
 });

@@ -1,7 +1,8 @@
 import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.ts";
-import { type Family, familyOf, formatAddress } from "./ip-address.ts";
+import { addressFamily, type Family, familyOf, formatAddress, parseAddress } from "./ip-address.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./messages.ts";
 import type { NetnsFd } from "./netns.ts";
-import { dump } from "./request.ts";
+import { dump, request } from "./request.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
@@ -9,9 +10,10 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 
-/** enum and a flag in include/uapi/linux/if_addr.h. */
+/** enum and flags in include/uapi/linux/if_addr.h. */
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_F_NODAD = 0x02;
 const IFA_F_TENTATIVE = 0x40;
 
 /** struct ifaddrmsg (if_addr.h): u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
@@ -61,4 +63,28 @@ export function addresses(netns?: NetnsFd): Address[] {
     .filter((message) => message.type === RTM_NEWADDR)
     .map((message) => decodeAddress(message.payload))
     .filter((address) => address !== undefined);
+}
+
+/** What to add to a link. */
+export interface AddressSpec extends Pick<Address, "index" | "address" | "prefixLength"> {
+  /** Usable at once, without IPv6 duplicate detection; nothing to IPv4. */
+  noDad?: boolean;
+}
+
+/** Gives a link an address of global scope. Throws `EEXIST` when it has it, `ENODEV`, and `ERR_INVALID_ARGUMENT` for what is no address. */
+export function addAddress(netns: NetnsFd, { index, address, prefixLength, noDad = false }: AddressSpec): void {
+  const bytes = parseAddress(address);
+  const payload = new PayloadWriter()
+    .struct(ifaddrmsgLength, (view) => {
+      view.setUint8(0, addressFamily[bytes.length === 4 ? 4 : 6]);
+      view.setUint8(1, prefixLength);
+      view.setUint8(2, noDad ? IFA_F_NODAD : 0);
+      view.setUint32(4, index, littleEndian);
+    })
+    .attribute(IFA_LOCAL, bytes)
+    .attribute(IFA_ADDRESS, bytes)
+    .finish();
+  const doing = `adding the address ${address}/${prefixLength} to link ${index}`;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  request({ netns, doing, type: RTM_NEWADDR, name: "RTM_NEWADDR", flags, payload });
 }

@@ -4,6 +4,7 @@ import { littleEndian, PayloadWriter } from "./attributes.ts";
 import { LinuxError } from "./errors.ts";
 import { decodeLink } from "./links.ts";
 import { decodeEvent } from "./monitor.ts";
+import { decodeNeighbour } from "./neighbours.ts";
 import { decodeNftEvent } from "./nftables-monitor.ts";
 import { decodeRoute } from "./routes.ts";
 import { decodeRule, encodeRule, ruleOf } from "./rule-codec.ts";
@@ -48,6 +49,16 @@ const samples: Record<string, Sample> = {
       .attribute(1, Uint8Array.of(198, 18, 0, 2))
       .attribute(2, Uint8Array.of(198, 18, 0, 1))
       .string(3, "eth0")
+      .finish(),
+  },
+  neighbour: {
+    decode: decodeNeighbour,
+    header: 12,
+    payload: new PayloadWriter()
+      .struct(12, (view) => view.setUint8(0, 2))
+      .attribute(1, Uint8Array.of(198, 18, 0, 2))
+      .attribute(2, Uint8Array.of(2, 0, 0, 0, 0, 1))
+      .attribute(3, new Uint8Array(16))
       .finish(),
   },
   route: {

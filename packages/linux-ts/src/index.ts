@@ -1,6 +1,6 @@
 // Network namespaces
 
-export { type Address, addresses } from "./addresses.ts";
+export { type Address, type AddressSpec, addAddress, addresses } from "./addresses.ts";
 // Reading and changing what a namespace holds
 export { deleteClsact, hasClsact } from "./clsact-qdisc.ts";
 export {
@@ -18,7 +18,7 @@ export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./err
 // Addresses as text and bytes
 export { type Family, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from "./ip-address.ts";
 export { ipSets } from "./ip-sets.ts";
-export { type Link, link, links } from "./links.ts";
+export { type Link, link, links, setLinkUp } from "./links.ts";
 export { tryLockDirectory, tryLockFile } from "./lock-file.ts";
 export { formatMac, parseMac } from "./mac-address.ts";
 // Following changes
@@ -29,8 +29,9 @@ export {
   RtnetlinkMonitor,
   type RtnetlinkMonitorOptions,
 } from "./monitor.ts";
+export { deleteNeighbour, type Neighbour, type NeighbourState, neighbours } from "./neighbours.ts";
 export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
-export { currentNetns, Netns, type NetnsFd, openNetns } from "./netns.ts";
+export { currentNetns, Netns, type NetnsFd, openNetns, openNetnsIfThere } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
 export type { NextHop } from "./next-hops.ts";
 export { type NftChain, nftChains } from "./nft-chains.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Link, link, links } from "./index.ts";
+import { type Link, link, links, setLinkUp } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface IpLink {
@@ -105,5 +105,17 @@ describe("links", () => {
     const all = links(crowded.fd);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     expect(all.filter(({ kind }) => kind === "veth")).toHaveLength(300);
+  });
+
+  it("are set up by index, and stay up", () => {
+    const isUp = () => link(far.fd, "home")?.up;
+    const index = link(far.fd, "home")?.index ?? 0;
+    expect(isUp()).toBe(false);
+    setLinkUp(far.fd, index);
+    setLinkUp(far.fd, index);
+    expect(isUp()).toBe(true);
+    expect(near.ipJson<IpLink[]>("link show away")[0]?.flags).toContain("LOWER_UP");
+    const none = { code: "ENODEV", message: expect.stringContaining("setting link 987654 up") };
+    expect(() => setLinkUp(far.fd, 987_654)).toThrow(expect.objectContaining(none));
   });
 });

@@ -108,6 +108,17 @@ export function link(netns: NetnsFd, nameOrIndex: string | number): Link | undef
   }
 }
 
+/** Sets a link up, as its administrator does. One that is up stays so. Throws `ENODEV` when there is none of this index. */
+export function setLinkUp(netns: NetnsFd, index: number): void {
+  const body = new PayloadWriter().struct(ifinfomsgLength, (view) => {
+    view.setInt32(4, index, littleEndian);
+    view.setUint32(8, IFF_UP, littleEndian);
+    // Which of the flags are meant.
+    view.setUint32(12, IFF_UP, littleEndian);
+  });
+  request({ netns, doing: `setting link ${index} up`, type: RTM_NEWLINK, name: "RTM_NEWLINK", payload: body.finish() });
+}
+
 function decodeLinks(messages: Message[]): Link[] {
   return messages
     .filter((message) => message.type === RTM_NEWLINK)

@@ -55,6 +55,19 @@ export function openNetns(path: string): Netns {
   }
 }
 
+/** The same, and undefined where nothing is, or no network namespace: the empty file that ip-netns(8) leaves when the mount over it is gone. */
+export function openNetnsIfThere(path: string): Netns | undefined {
+  try {
+    return openNetns(path);
+  } catch (error) {
+    if (error instanceof LinuxError && ABSENT.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** ESRCH: the process has ended by now (/proc/<pid>/ns/net). */
+const ABSENT: readonly string[] = ["ENOENT", "ENOTDIR", "ESRCH", "ERR_NOT_A_NETNS"];
+
 /** For the end of an error message: " in /run/netns/blue". Nothing for the thread's own. */
 export function whereIs(netns: NetnsFd): string {
   if (netns === undefined) return "";

@@ -1,16 +1,22 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@millrace/core/internal";
 import { attachClsactAsync, type BpfProgram, detachClsact } from "libbpf-ts";
 import { deleteClsact, hasClsact, type TcFilter, tcFilters } from "linux-ts";
 import { z } from "zod";
+import { whatIsAhead } from "./ahead.ts";
 import { tcxProgramsAhead } from "./attach-tcx.ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import type { EbpfConfig } from "./config.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
+import { isOfShadow } from "./layout.ts";
 import { readJson, readNote, removePins, writeNote } from "./pins.ts";
 
 /** How many priorities behind the configured one are tried when it belongs to a filter of another protocol or kind. */
 const PRIORITY_TRIES = 32;
+
+const DIRECTIONS = ["ingress", "egress"] as const;
+const OWN_QDISC = "own-qdisc";
 
 const placeSchema = z.strictObject({ priority: z.int(), handle: z.int() });
 type Place = z.output<typeof placeSchema>;
@@ -77,11 +83,19 @@ export class ClsactAttachment implements Attachment {
     const filters = tcFilters(targetOf(hook));
     const ours = this.#find(hook, filters);
     if (!ours) return { programId: undefined, ahead: [] };
-    const before = filters.slice(0, filters.indexOf(ours)).map((filter) => {
-      const where = `${placeOf(hook)}, priority ${filter.priority}`;
-      return shadow("clsact filter", where, describeFilter(filter), hook.program);
-    });
-    return { programId: ours.programId, ahead: [...(this.#hasTcx ? tcxProgramsAhead(hook) : []), ...before] };
+    const before = whatIsAhead(
+      filters.slice(0, filters.indexOf(ours)).map((filter) => {
+        const where = `${placeOf(hook)}, priority ${filter.priority}`;
+        const foreign = () => shadow("clsact filter", where, describeFilter(filter), hook.program);
+        return { programId: filter.programId, foreign };
+      }),
+    );
+    const byTcx = this.#hasTcx ? tcxProgramsAhead(hook) : whatIsAhead([]);
+    return {
+      programId: ours.programId,
+      ahead: [...byTcx.ahead, ...before.ahead],
+      isBehindOurs: byTcx.isBehindOurs || before.isBehindOurs,
+    };
   }
 
   /** Ours by handle and program name, wherever it is: the note may be missing or older than the configuration. */
@@ -157,16 +171,24 @@ function hasQdisc(hook: Hook): boolean {
 
 /** Present when the interface had no clsact qdisc before us. Written before the qdisc is made. */
 function ownQdiscOf(hook: Hook): string {
-  return join(hook.directory, "own-qdisc");
+  return join(hook.directory, OWN_QDISC);
 }
 
-/** A qdisc that we made goes with its last filter, whoever that filter belonged to; one that was there before us stays. */
+/**
+ * A qdisc that we made goes with its last filter, whoever that filter belonged to; one that was there before us stays. Where the filters that
+ * stay are those of a shadow, or of what it shadows, it is that one's from now on.
+ */
 function removeOwnQdisc(hook: Hook): void {
   if (readNote(ownQdiscOf(hook)) === undefined) return;
-  const isEmpty = (["ingress", "egress"] as const).every(
-    (direction) => tcFilters({ ...targetOf(hook), direction }).length === 0,
-  );
-  if (!isEmpty) return;
+  const filters = DIRECTIONS.flatMap((direction) => tcFilters({ ...targetOf(hook), direction }));
+  if (filters.length > 0) {
+    const names = filters.map(filterProgram);
+    const isOthers = names.some((name) => name !== undefined && isOfShadow(name) !== isOfShadow(hook.program));
+    if (names.includes(hook.program) || hook.other === undefined || !isOthers || !existsSync(hook.other)) return;
+    writeNote(join(hook.other, OWN_QDISC), "clsact");
+    removePins(ownQdiscOf(hook));
+    return;
+  }
   // The note comes before the qdisc, so a crash may have left it alone.
   if (hasClsact(targetOf(hook))) deleteClsact(targetOf(hook));
   removePins(ownQdiscOf(hook));

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ForeignObject } from "@millrace/core";
 import { errorCode } from "@millrace/core/internal";
 import { attachTcxAsync, BpfLink, BpfProgram, queryTcx } from "libbpf-ts";
+import { type Ahead, whatIsAhead } from "./ahead.ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import { explainFailure } from "./errors.ts";
 import { removePins } from "./pins.ts";
@@ -62,10 +63,7 @@ export class TcxAttachment implements Attachment {
     const { programs } = queryTcx(targetOf(hook));
     const ours = programs.findIndex((program) => program.linkId === info.id);
     if (ours < 0) return { programId: undefined, ahead: [] };
-    return {
-      programId: info.programId,
-      ahead: programs.slice(0, ours).map((program) => describe(program.programId, hook)),
-    };
+    return { programId: info.programId, ...aheadByTcx(hook, programs.slice(0, ours)) };
   }
 }
 
@@ -99,9 +97,12 @@ function linkById(id: number): BpfLink | undefined {
 }
 
 /** All tcx programs of a hook, as what stands before a clsact filter: tcx runs first (net/core/dev.c, sch_handle_ingress()). */
-export function tcxProgramsAhead(hook: Hook): ForeignObject[] {
-  const { programs } = queryTcx(targetOf(hook));
-  return programs.map((program) => describe(program.programId, hook));
+export function tcxProgramsAhead(hook: Hook): Ahead {
+  return aheadByTcx(hook, queryTcx(targetOf(hook)).programs);
+}
+
+function aheadByTcx(hook: Hook, programs: readonly { readonly programId: number }[]): Ahead {
+  return whatIsAhead(programs.map(({ programId }) => ({ programId, foreign: () => describe(programId, hook) })));
 }
 
 function describe(programId: number, hook: Hook): ForeignObject {

@@ -1,6 +1,6 @@
 import type { ForeignObject } from "@millrace/core";
 import type { BpfProgram } from "libbpf-ts";
-import type { ProgramName } from "./layout.ts";
+import type { ProgramName, ShadowProgramName } from "./layout.ts";
 
 export type Direction = "ingress" | "egress";
 
@@ -12,8 +12,10 @@ export interface Hook {
   /** For messages. */
   readonly ifName: string;
   readonly direction: Direction;
-  readonly program: ProgramName;
+  readonly program: ProgramName | ShadowProgramName;
   readonly directory: string;
+  /** Where the shadow, or what it shadows, has its notes of the same interface: whoever goes first leaves a qdisc of ours to the other. */
+  readonly other?: string;
 }
 
 /** What the kernel runs at a hook. */
@@ -22,6 +24,8 @@ export interface HookState {
   readonly programId: number | undefined;
   /** Programs of others that run before ours and could end the chain. Empty when ours is not attached. */
   readonly ahead: readonly ForeignObject[];
+  /** A program of ours that redirects runs before this one. */
+  readonly isBehindOurs?: boolean;
 }
 
 /** `kept`: was there already. `updated`: another version of our program was there and was replaced in one step. */

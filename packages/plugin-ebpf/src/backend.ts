@@ -1,17 +1,33 @@
-import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
+import type {
+  NamespacePlace,
+  PluginContext,
+  Probe,
+  Redirection,
+  RedirectionBackend,
+  RedirectionPlan,
+  Shadow,
+  Trace,
+  WantedRedirection,
+} from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
-import { explainFailure } from "./errors.ts";
+import { attempt, explainFailure } from "./errors.ts";
 import { chooseHooks } from "./hooks.ts";
 import { loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { NODE_OBJECT } from "./objects.ts";
-import { Pins, preparePins } from "./pins.ts";
+import { Pins, requireBpffs } from "./pins.ts";
+import { nodePlace } from "./places.ts";
+import { planRedirection } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { EbpfRedirection } from "./redirection.ts";
+import { EbpfShadow } from "./shadow/ebpf-shadow.ts";
+import { removeShadow } from "./shadow/remove-shadow.ts";
+import { shadowPins } from "./shadow/shadow-pins.ts";
 import { SharedMaps } from "./shared-maps.ts";
+import { takeOver } from "./take-over.ts";
 import { traces } from "./traces.ts";
+import { REDIRECTING } from "./workload-hooks.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {
@@ -29,29 +45,26 @@ export class EbpfBackend implements RedirectionBackend {
     return traces(this.#context, namespaces);
   }
 
+  async plan(wanted: WantedRedirection): Promise<RedirectionPlan> {
+    return planRedirection(this.#context, wanted);
+  }
+
+  openShadow(): Promise<Shadow> {
+    return EbpfShadow.open(this.#context);
+  }
+
+  removeShadow(): Promise<string[]> {
+    return removeShadow(this.#context);
+  }
+
   async open(): Promise<Redirection> {
     const { config, host, log, policy } = this.#context;
     const pins = new Pins(host.bpffs, config.pins);
-    preparePins(host.bpffs, pins);
+    requireBpffs(host.bpffs);
     const hooks = chooseHooks(config);
     using netns = currentNetns();
-    const object = loadOrAdopt(
-      {
-        elf: NODE_OBJECT,
-        maps: pins.maps,
-        programs: pins.programs,
-        shared: new Map(),
-        maxEntries: {
-          workloads: config.maxWorkloads,
-          members: config.maxMembers,
-          addresses: config.maxAddresses,
-          excluded_ports: config.maxExclusions,
-          excluded_networks: config.maxExclusions,
-        },
-        expendable: ["counters"],
-      },
-      log,
-    );
+    const taking = attempt("looking for other layout versions", () => takeOver(pins, host.bpffs, config, log));
+    const object = loadOrAdopt(nodePlace(pins, config), log);
     try {
       const kernel: NodeKernel = {
         config,
@@ -61,10 +74,13 @@ export class EbpfBackend implements RedirectionBackend {
         hooks,
         object,
         maps: new SharedMaps(object.map),
+        programs: REDIRECTING,
+        other: shadowPins(host.bpffs, config),
         journal: new SysctlJournal(host.journal, log),
         netnsInode: netns.inode,
       };
       const redirection = await EbpfRedirection.adopt(kernel);
+      taking?.finish();
       log.info({ attach: hooks.mode, pins: pins.root }, "opened the eBPF redirection");
       return redirection;
     } catch (error) {

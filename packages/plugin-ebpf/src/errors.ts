@@ -13,7 +13,8 @@ export const ERRORS = {
     "this kernel has no bpf(2), or lacks a program type or helper that the backend cannot do without",
   ERR_OBJECT_MISSING: "a compiled BPF object is not where the package keeps it",
   ERR_OBJECT_REJECTED: "the kernel's verifier refused a program",
-  ERR_LAYOUT_MISMATCH: "a pinned map has another key or value size than this layout version says",
+  ERR_LAYOUT_MISMATCH:
+    "a pinned map is not what this layout version says, or another version's maps cannot be carried over",
   ERR_INTERFACE_GONE: "the pod's interface or network namespace is not there any more, or is another one now",
   ERR_HOST_NETWORK_PROXY: "the proxy lives in the node's own network namespace, so nothing can be redirected into it",
   ERR_INTERFACE_IN_USE: "another workload is enrolled on the interface",
@@ -45,9 +46,8 @@ export class EbpfError extends Error {
  * Gives an error of the kernel this backend's code and says what was being done. Errors that already carry one of our codes pass
  * unchanged, so the innermost, most exact message wins.
  */
-export function explainFailure(doing: string, error: unknown): EbpfError {
-  if (error instanceof EbpfError) return error;
-  if (error instanceof HostError) return new EbpfError(error.code, error.message, { cause: error });
+export function explainFailure(doing: string, error: unknown): EbpfError | HostError {
+  if (error instanceof EbpfError || error instanceof HostError) return error;
   const detail = `${doing}: ${errorMessage(error)}`;
   switch (errorCode(error)) {
     case "EPERM":

@@ -46,6 +46,10 @@ export const networkCodec: Codec<ExcludedNetwork> = {
   },
 };
 
+export function hasExclusions(exclusions: Exclusions): boolean {
+  return Object.values(exclusions).some((list) => list.length > 0);
+}
+
 /** The keys that one workload's exclusions have. */
 export function keysOf(
   ifindex: number,

@@ -20,7 +20,7 @@ import type { NodeKernel } from "./node-kernel.ts";
 import { observeProxy } from "./observe-proxy.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
 import { netnsOf } from "./slot-identity.ts";
-import { workloadHooks } from "./workloads.ts";
+import { workloadHooks } from "./workload-hooks.ts";
 
 const DNS_PORT = 53;
 /** Ports of the proxy (bpf/include/layout.h). */
@@ -139,7 +139,7 @@ function attached(
 ): Verdict | undefined {
   const pin = kernel.pins.workloads().findLast((each) => each.ifindex === ifindex);
   const host = link(undefined, ifindex);
-  const hook = pin && host && workloadHooks(pin, host.name).find(({ program }) => program === name);
+  const hook = pin && host && workloadHooks(kernel, pin, host.name).find(({ program }) => program === name);
   const { programId, ahead } = hook ? kernel.hooks.inspect(hook) : { programId: undefined, ahead: [] };
   if (hook === undefined || programId === undefined) {
     return verdict("untouched", host?.name ?? `interface ${ifindex}`, `${name} is not attached`);

@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BpfObject, btfCodec, layoutOf } from "libbpf-ts";
 import { afterAll, describe, expect, it } from "vitest";
+import { SPOKEN } from "./carried-maps.ts";
 import * as layout from "./layout.ts";
 import {
   COUNTER_COUNT,
@@ -14,7 +16,14 @@ import {
   workloadCodec,
 } from "./layout.ts";
 import { NODE_OBJECT } from "./objects.ts";
-import { compiledLayout, incompatibilities, type RecordedMap, recordedLayout } from "./testing/layout-record.ts";
+import {
+  compiledLayout,
+  incompatibilities,
+  type LayoutRecord,
+  RECORD,
+  type RecordedMap,
+  recordedLayout,
+} from "./testing/layout-record.ts";
 
 const node = BpfObject.open(NODE_OBJECT);
 afterAll(() => node[Symbol.dispose]());
@@ -87,6 +96,16 @@ describe("maps", () => {
       incompatibilities(recorded ?? {}, compiledLayout()),
       "raise LAYOUT_VERSION in bpf/include/layout.h and src/layout.ts, which names the pin directory, and run `make record-layout`",
     ).toEqual([]);
+  });
+
+  it("have in every version the same of what two programs say to each other about one packet", () => {
+    const spoken = (record: LayoutRecord) =>
+      Object.entries(record).filter(([name]) => SPOKEN.some((map) => name.endsWith(`/${map}`)));
+    const every = readdirSync(dirname(RECORD)).map((name) => join(dirname(RECORD), name));
+    expect(spoken(compiledLayout()).length).toBeGreaterThanOrEqual(SPOKEN.length);
+    for (const path of every) {
+      expect(spoken(JSON.parse(readFileSync(path, "utf8"))), path).toEqual(spoken(compiledLayout()));
+    }
   });
 
   it("are all written down", () => {

@@ -85,6 +85,10 @@ export function decodeU64(bytes: Uint8Array): bigint {
 
 export const PROGRAMS = ["app_outbound", "app_inbound", "ztunnel_host_in", "ztunnel_tproxy", "ztunnel_lookup"] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
+/** Those of a shadow, which only count. */
+export const SHADOW_PROGRAMS = ["shadow_outbound", "shadow_inbound"] as const;
+export type ShadowProgramName = (typeof SHADOW_PROGRAMS)[number];
+export const isOfShadow = (program: string): boolean => SHADOW_PROGRAMS.some((name) => name === program);
 
 export const VERDICTS = [
   "passed",

@@ -5,9 +5,10 @@ import type { Hooks } from "./hooks.ts";
 import type { LoadedObject } from "./load-object.ts";
 import type { Pins } from "./pins.ts";
 import type { SharedMaps } from "./shared-maps.ts";
+import type { HookOwner } from "./workload-hooks.ts";
 
 /** What every part of an open redirection works with: the node's programs and maps, and where things are kept. */
-export interface NodeKernel {
+export interface NodeKernel extends HookOwner {
   readonly config: EbpfConfig;
   readonly policy: NodePolicy;
   readonly log: PluginLogger;
@@ -19,3 +20,6 @@ export interface NodeKernel {
   /** Inode of the node's own network namespace. */
   readonly netnsInode: number;
 }
+
+/** What enrolling a workload takes: a shadow has it too. */
+export type MemberKernel = Omit<NodeKernel, "journal" | "netnsInode">;

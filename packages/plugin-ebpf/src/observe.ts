@@ -11,8 +11,9 @@ import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
 import { settingFlags } from "./proxies.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
+import { roleOf } from "./slot-identity.ts";
 import { strayFilters } from "./stray-filters.ts";
-import { workloadHooks } from "./workloads.ts";
+import { workloadHooks } from "./workload-hooks.ts";
 
 /** So many workloads are read at a time. Between, the event loop turns and other verbs have theirs: a pod is not kept waiting by this. */
 const WORKLOADS_AT_A_TIME = 4;
@@ -102,8 +103,7 @@ async function observeNode(kernel: NodeKernel, slots: ProxySlots): Promise<Omit<
   const problems: string[] = [];
   const wantsDns = slots.wantsDns();
   for (const slot of slots.all()) {
-    const role =
-      settings.active === slot.index + 1 ? "active" : (settings.draining >> slot.index) & 1 ? "draining" : undefined;
+    const role = roleOf(settings, slot.index);
     if (role && slot.identity)
       proxies.push(await observeProxy(kernel, { ...slot, identity: slot.identity }, role, wantsDns));
     else problems.push(`proxy slot ${slot.index} is left over`);
@@ -138,7 +138,7 @@ function observeWorkload(
   if (hostName === undefined) {
     problems.push(`interface ${pin.ifindex} is gone`);
   } else {
-    for (const hook of workloadHooks(pin, hostName)) {
+    for (const hook of workloadHooks(kernel, pin, hostName)) {
       const state = kernel.hooks.inspect(hook);
       problems.push(...hookProblems(hook, state, kernel.object.program(hook.program).info.id));
       foreign.push(...state.ahead);

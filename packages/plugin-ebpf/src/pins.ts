@@ -2,6 +2,7 @@ import {
   accessSync,
   constants,
   type Dirent,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -38,6 +39,7 @@ export interface WorkloadPin {
  *                     workloads/<uid>/<ifindex>/            enrolled interface; holds tcx links `ingress`, `egress`, or `own-qdisc`
  *                     proxies/<slot>/identity               who the slot is for
  *                     proxies/<slot>/{maps,programs,links}/ what belongs to that proxy alone
+ *                     take-over                             while another version's place is being taken: which, and how far (take-over.ts)
  * ```
  */
 export class Pins {
@@ -46,10 +48,13 @@ export class Pins {
   readonly root: string;
   readonly maps: string;
   readonly programs: string;
+  readonly version: number;
 
-  constructor(bpffs: string, name: string) {
+  /** `version` of the layout: this one's if it is not given. */
+  constructor(bpffs: string, name: string, version = LAYOUT_VERSION) {
+    this.version = version;
     this.base = join(bpffs, name);
-    this.root = join(this.base, `v${LAYOUT_VERSION}`);
+    this.root = join(this.base, `v${version}`);
     this.maps = join(this.root, "maps");
     this.programs = join(this.root, "programs");
   }
@@ -60,6 +65,24 @@ export class Pins {
 
   workloadParent(uid: string): string {
     return join(this.root, "workloads", encodeName(uid));
+  }
+
+  /** The versions that have a directory, whoever made it. */
+  versions(): number[] {
+    return entries(this.base)
+      .filter((entry) => entry.isDirectory() && /^v[1-9]\d*$/.test(entry.name))
+      .map(({ name }) => Number(name.slice(1)))
+      .sort((a, b) => a - b);
+  }
+
+  /** Whether anything is pinned here. Directories alone are nothing. */
+  isUsed(): boolean {
+    return ["maps", "workloads", "proxies"].some((part) => entries(join(this.root, part)).length > 0);
+  }
+
+  /** Where it is noted that this version is taking another one's place. */
+  get takeOverNote(): string {
+    return join(this.root, "take-over");
   }
 
   /** All of them: as many readings of directories as there are members. */
@@ -130,11 +153,11 @@ const isSlot = (entry: Dirent): boolean =>
   entry.isDirectory() && /^(0|[1-9]\d*)$/.test(entry.name) && Number(entry.name) < MAX_PROXIES;
 
 /**
- * Checks that the BPF file system is there and makes the directories that everything else is pinned in.
+ * Checks that the BPF file system is there and can be written.
  *
  * Throws `ERR_BPFFS_MISSING`, `ERR_BPFFS_READ_ONLY`, `ERR_NOT_PERMITTED`.
  */
-export function preparePins(bpffs: string, pins: Pins): void {
+export function requireBpffs(bpffs: string): void {
   if (!isBpffs(bpffs)) {
     throw new EbpfError(
       "ERR_BPFFS_MISSING",
@@ -142,11 +165,8 @@ export function preparePins(bpffs: string, pins: Pins): void {
         "mountPropagation: HostToContainer)",
     );
   }
-  attempt(`making directories in ${bpffs}`, () => {
-    // mkdir -p alone would say ENOENT on a read-only file system.
-    accessSync(bpffs, constants.W_OK);
-    for (const directory of [pins.maps, pins.programs]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  });
+  // mkdir -p alone would say ENOENT on a read-only file system.
+  attempt(`making directories in ${bpffs}`, () => accessSync(bpffs, constants.W_OK));
 }
 
 export function isBpffs(path: string): boolean {
@@ -175,6 +195,22 @@ export function makeDirectory(directory: string): void {
 /** Removes a pin or a whole directory of them. Links whose last reference a pin was are detached by that. */
 export function removePins(path: string): void {
   rmSync(path, { recursive: true, force: true });
+}
+
+/**
+ * Pins everything below a directory a second time: a pin more for the same links and maps (link(2), kernel/bpf/inode.c), copies of notes.
+ * What is there already stays. `without`: names of directories of the first depth below `from` that are left out.
+ */
+export function pinTwice(from: string, to: string, without: readonly string[] = []): void {
+  makeDirectory(to);
+  for (const entry of entries(from)) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    // What a crash left of something that was to be renamed into its place.
+    if (without.includes(entry.name) || entry.name.endsWith("-new")) continue;
+    if (entry.isDirectory()) pinTwice(source, target);
+    else if (entry.isSymbolicLink()) writeNote(target, readlinkSync(source));
+    else if (lstatSync(target, { throwIfNoEntry: false }) === undefined) linkSync(source, target);
+  }
 }
 
 /** Keeps a small text beside pins, as the target of a symbolic link. Replaced in one step, whatever somebody put there. */

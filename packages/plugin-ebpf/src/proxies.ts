@@ -2,15 +2,22 @@ import type { NodeProxy, Proxies } from "@millrace/core";
 import { isGone } from "@millrace/host";
 import { flagged, setFlag } from "./address-flags.ts";
 import { ADDRESS_PROXY, SETTING_FAIL_OPEN, SETTING_ROUTED } from "./layout.ts";
-import type { NodeKernel } from "./node-kernel.ts";
+import type { MemberKernel } from "./node-kernel.ts";
 import { proxyAddresses } from "./proxy-addresses.ts";
 import type { ProxySlots } from "./proxy-slots.ts";
+
+/** Prepares proxies and takes them down: a shadow does less for it than a redirection. */
+export type SlotKeeper = Pick<ProxySlots, "all" | "ensure" | "retire">;
 
 /**
  * Makes the node send to these proxies. Everything is prepared before anything is sent, and nothing is taken down before sending to it
  * has ended. When the new active proxy cannot be prepared the present one stays active, and the error is thrown at the end.
  */
-export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active, draining }: Proxies): Promise<void> {
+export async function useProxies(
+  kernel: MemberKernel,
+  slots: SlotKeeper,
+  { active, draining }: Proxies,
+): Promise<void> {
   const { maps, log } = kernel;
   const before = maps.settings();
   const failures: unknown[] = [];
@@ -55,7 +62,7 @@ export async function useProxies(kernel: NodeKernel, slots: ProxySlots, { active
 }
 
 /** The part of `settings` that the configuration decides. */
-export function settingFlags({ policy }: NodeKernel): number {
+export function settingFlags({ policy }: Pick<MemberKernel, "policy">): number {
   return (
     (policy.failurePolicy === "open" ? SETTING_FAIL_OPEN : 0) | (policy.localDelivery === "routed" ? SETTING_ROUTED : 0)
   );

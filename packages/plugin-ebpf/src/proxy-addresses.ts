@@ -14,7 +14,7 @@ export function ownAddresses(netns: number): string[] {
 
 /** What the proxies say of themselves, and what their namespaces have. */
 export function proxyAddresses(
-  slots: ProxySlots,
+  slots: Pick<ProxySlots, "all">,
   used: ReadonlySet<number>,
   proxies: readonly NodeProxy[],
 ): Set<string> {

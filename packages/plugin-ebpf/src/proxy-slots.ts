@@ -17,8 +17,8 @@ import { EbpfError, explainFailure } from "./errors.ts";
 import { MAX_PROXIES, PROXY_DNS, WORKLOAD_DNS } from "./layout.ts";
 import { type LoadedObject, loadOrAdopt } from "./load-object.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { PROXY_OBJECT } from "./objects.ts";
 import { makeDirectory, removePins } from "./pins.ts";
+import { proxyPlace } from "./places.ts";
 import { detachLookup, ensureLookup } from "./sk-lookup-link.ts";
 import {
   dnsNote,
@@ -70,17 +70,14 @@ export class ProxySlots {
    */
   async ensure(proxy: NodeProxy): Promise<number> {
     const { pins } = this.#kernel;
-    using netns = requireNetns(proxy.interface);
-    if (netns.inode === this.#kernel.netnsInode) throw hostNetworkProxy(proxy);
-    requireHostLink(proxy.interface);
-
+    using netns = requireProxy(proxy, this.#kernel.netnsInode);
     const present = this.all().find(({ identity }) => identity?.netnsInode === netns.inode);
     const index = present?.index ?? this.#freeSlot();
     const slot = { index, directory: pins.proxy(index), identity: identityOf(proxy) };
     try {
       if (present?.identity && present.identity.hostIndex !== slot.identity.hostIndex)
         await this.#leaveHost(present, present.identity);
-      await this.#build(slot, proxy, netns);
+      await this.#build(slot, netns);
     } catch (error) {
       if (!present) await this.retire(slot);
       throw explainFailure(`preparing the proxy ${proxy.namespace}/${proxy.name}`, error);
@@ -158,11 +155,7 @@ export class ProxySlots {
     ensureLookup(slot, proxyObject, netns);
   }
 
-  async #build(
-    slot: NamedSlot,
-    proxy: NodeProxy,
-    netns: { readonly fd: number; readonly inode: number },
-  ): Promise<void> {
+  async #build(slot: NamedSlot, netns: { readonly fd: number; readonly inode: number }): Promise<void> {
     const { config, hooks, object, maps, journal } = this.#kernel;
     const { identity, directory } = slot;
     const inner = requireInner(netns.fd, identity);
@@ -189,12 +182,7 @@ export class ProxySlots {
     await hooks.ensure(innerHook(slot, netns.fd, inner.index), proxyObject.program("ztunnel_tproxy"));
     await hooks.ensure(hostHook(slot), object.program("ztunnel_host_in"));
 
-    const netnsid = netnsId(netns.fd, { assign: true });
-    if (netnsid === undefined) {
-      throw new EbpfError("ERR_KERNEL", `the kernel gave the network namespace of proxy ${proxy.name} no id`);
-    }
-    const flags = await this.#dnsFlag(slot, netns);
-    const entry = { ifindex: identity.hostIndex, netnsid, mac: inner.mac, flags };
+    const entry = { ...wayTo(slot, netns, inner), flags: await this.#dnsFlag(slot, netns) };
     if (JSON.stringify(maps.proxy(slot.index)) !== JSON.stringify(entry)) maps.writeProxy(slot.index, entry);
   }
 
@@ -228,15 +216,7 @@ export class ProxySlots {
 
   #loadObject(directory: string): LoadedObject {
     const { object, log } = this.#kernel;
-    const place = {
-      elf: PROXY_OBJECT,
-      maps: join(directory, "maps"),
-      programs: join(directory, "programs"),
-      shared: object.maps,
-      maxEntries: {},
-      expendable: [],
-    };
-    return loadOrAdopt(place, log);
+    return loadOrAdopt(proxyPlace(directory, object.maps), log);
   }
 
   #freeSlot(): number {
@@ -251,6 +231,29 @@ export class ProxySlots {
   get #node() {
     return { fd: undefined, inode: this.#kernel.netnsInode };
   }
+}
+
+/** Its network namespace, which the caller closes. Throws `ERR_INTERFACE_GONE`, `ERR_HOST_NETWORK_PROXY`. */
+export function requireProxy(proxy: NodeProxy, nodeInode: number): Netns {
+  using opened = new DisposableStack();
+  const netns = opened.use(requireNetns(proxy.interface));
+  if (netns.inode === nodeInode) throw hostNetworkProxy(proxy);
+  requireHostLink(proxy.interface);
+  opened.move();
+  return netns;
+}
+
+/** What the programs have to know of a proxy. */
+export function wayTo(
+  { identity }: NamedSlot,
+  netns: { readonly fd: number },
+  inner = requireInner(netns.fd, identity),
+) {
+  const netnsid = netnsId(netns.fd, { assign: true });
+  if (netnsid === undefined) {
+    throw new EbpfError("ERR_KERNEL", `the kernel gave the network namespace of proxy ${identity.name} no id`);
+  }
+  return { ifindex: identity.hostIndex, netnsid, mac: inner.mac };
 }
 
 function requireInner(netns: number, { ifName }: SlotIdentity) {

@@ -129,6 +129,28 @@ describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach)
     expect(snapshot(box)).toEqual(clean);
   });
 
+  it("tells the next process which proxies it sends to, and changes nothing by that", async () => {
+    const next = box.addPod("later");
+    {
+      await using first = await Agent.open(box, { config: { attach } });
+      expect(await first.usedProxies()).toEqual([]);
+      await first.useProxies({ active: proxyOf(proxy), draining: [] });
+      await first.useProxies({ active: proxyOf(next), draining: [proxyOf(proxy)] });
+    }
+    const installed = snapshot(box);
+    await using second = await Agent.open(box, { config: { attach } });
+    const used = (pod: BoxPod, role: string) => {
+      const { key, name, interface: podInterface } = proxyOf(pod);
+      return { key, name, role, interface: podInterface };
+    };
+    expect(await second.usedProxies()).toEqual([used(next, "active"), used(proxy, "draining")]);
+    expect(snapshot(box)).toEqual(installed);
+    await second.useProxies({ draining: [proxyOf(proxy)] });
+    expect(await second.usedProxies()).toEqual([used(proxy, "draining")]);
+    await second.uninstall();
+    expect(snapshot(box).filter((line) => !line.includes("later"))).toEqual(clean);
+  });
+
   it("changes to the other way of attaching without losing anything", async () => {
     const other = attach === "tcx" ? "clsact" : "tcx";
     {

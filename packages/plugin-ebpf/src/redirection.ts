@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
+  Call,
   Explanation,
   Flow,
   NodeFacts,
   Observation,
   Proxies,
   Redirection,
+  UsedProxy,
   Workload,
   WorkloadObservation,
   WorkloadUid,
@@ -22,6 +24,7 @@ import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
+import { usedProxies } from "./used-proxies.ts";
 import { Workloads } from "./workloads.ts";
 
 /** Longer than a packet is in a queue between two veths. */
@@ -61,8 +64,8 @@ export class EbpfRedirection implements Redirection {
     return redirection;
   }
 
-  useProxies(proxies: Proxies): Promise<void> {
-    return this.#run("choosing the proxies", async () => {
+  useProxies(proxies: Proxies, call?: Call): Promise<void> {
+    return this.#run("choosing the proxies", call, async () => {
       const { object, pins } = this.#kernel;
       object.repin();
       for (const path of pins.strayProxies()) this.#clearAway(path);
@@ -77,12 +80,18 @@ export class EbpfRedirection implements Redirection {
     });
   }
 
-  useNode({ addresses }: NodeFacts): Promise<void> {
-    return this.#run("noting the node's addresses", async () => setFlag(this.#kernel.maps, ADDRESS_NODE, addresses));
+  usedProxies(call?: Call): Promise<readonly UsedProxy[]> {
+    return this.#run("reading the proxies in use", call, async () => usedProxies(this.#kernel, this.#slots));
   }
 
-  apply(workload: Workload): Promise<void> {
-    return this.#runShared(`redirecting ${workload.namespace}/${workload.name}`, async () => {
+  useNode({ addresses }: NodeFacts, call?: Call): Promise<void> {
+    return this.#run("noting the node's addresses", call, async () =>
+      setFlag(this.#kernel.maps, ADDRESS_NODE, addresses),
+    );
+  }
+
+  apply(workload: Workload, call?: Call): Promise<void> {
+    return this.#runShared(`redirecting ${workload.namespace}/${workload.name}`, call, async () => {
       this.#wanted.set(workload.uid, workload);
       this.#kernel.object.repin();
       // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
@@ -92,15 +101,15 @@ export class EbpfRedirection implements Redirection {
     });
   }
 
-  async remove(uid: WorkloadUid): Promise<void> {
+  async remove(uid: WorkloadUid, call?: Call): Promise<void> {
     const doing = `ending the redirection of workload ${uid}`;
-    const addresses = await this.#run(doing, async () => {
+    const addresses = await this.#run(doing, call, async () => {
       this.#wanted.delete(uid);
       return this.#workloads.release(uid);
     });
     // Not under the lock: others need not wait for this workload's connections to end.
     await this.#untilReleased(addresses);
-    await this.#run(doing, async () => {
+    await this.#run(doing, undefined, async () => {
       if (!this.#wanted.has(uid)) await this.#workloads.remove(uid);
     });
   }
@@ -112,8 +121,8 @@ export class EbpfRedirection implements Redirection {
    */
   async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
     const doing = `handing over workload ${uid}`;
-    const step = (work: () => void | Promise<void>) => this.#run(doing, async () => work());
-    const addresses = await this.#run(doing, async () => {
+    const step = (work: () => void | Promise<void>) => this.#run(doing, undefined, async () => work());
+    const addresses = await this.#run(doing, undefined, async () => {
       this.#wanted.delete(uid);
       return this.#workloads.has(uid) ? this.#workloads.release(uid) : undefined;
     });
@@ -128,27 +137,27 @@ export class EbpfRedirection implements Redirection {
     });
   }
 
-  observe(): Promise<Observation> {
-    const section: Section = (read) => this.#run("observing", async () => read());
+  observe(call?: Call): Promise<Observation> {
+    const section: Section = (read) => this.#run("observing", call, async () => read());
     return observe(this.#kernel, this.#slots, this.#wanted, section);
   }
 
-  observeWorkloads(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]> {
-    const section: Section = (read) => this.#run("observing workloads", async () => read());
+  observeWorkloads(uids: ReadonlySet<WorkloadUid>, call?: Call): Promise<readonly WorkloadObservation[]> {
+    const section: Section = (read) => this.#run("observing workloads", call, async () => read());
     return observeWorkloads(this.#kernel, this.#wanted, uids, section);
   }
 
-  explain(flow: Flow): Promise<Explanation> {
-    return this.#run("explaining", async () => explain(this.#kernel, this.#slots, flow));
+  explain(flow: Flow, call?: Call): Promise<Explanation> {
+    return this.#run("explaining", call, async () => explain(this.#kernel, this.#slots, flow));
   }
 
   async uninstall(): Promise<void> {
-    const addresses = await this.#run("uninstalling", async () => {
+    const addresses = await this.#run("uninstalling", undefined, async () => {
       this.#wanted.clear();
       return this.#kernel.pins.workloads().flatMap(({ uid }) => this.#workloads.release(uid));
     });
     await this.#untilReleased(addresses);
-    await this.#run("uninstalling", async () => {
+    await this.#run("uninstalling", undefined, async () => {
       await this.#workloads.removeAll();
       for (const slot of this.#slots.all()) await this.#slots.retire(slot);
       uninstall(this.#kernel);
@@ -186,15 +195,17 @@ export class EbpfRedirection implements Redirection {
     this.#isClosed = true;
   }
 
-  #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(() => this.#attempt(doing, work));
+  #run<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(() => this.#attempt(doing, call, work));
   }
 
-  #runShared<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return this.#mutex.runShared(() => this.#attempt(doing, work));
+  #runShared<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.runShared(() => this.#attempt(doing, call, work));
   }
 
-  async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  /** What had to wait until its deadline is not begun any more: it is asked for again. What is begun is done. */
+  async #attempt<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
+    call?.signal.throwIfAborted();
     if (this.#isClosed) throw new EbpfError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
     try {
       return await work();

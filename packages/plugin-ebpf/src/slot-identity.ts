@@ -4,7 +4,7 @@ import { findNetns, findNetnsById, type LocalRouting } from "@millrace/host";
 import { link, links, type Netns } from "linux-ts";
 import { z } from "zod";
 import type { Hook } from "./attachment.ts";
-import type { ProxyEntry } from "./layout.ts";
+import type { ProxyEntry, Settings } from "./layout.ts";
 import { readJson, writeNote } from "./pins.ts";
 
 /** Holder of the sysctls that a slot needs changed. */
@@ -42,6 +42,12 @@ export interface NamedSlot extends Slot {
  */
 export function netnsOf({ netns, netnsInode, hostName, hostIndex }: SlotIdentity): Netns | undefined {
   return link(undefined, hostIndex)?.name === hostName ? findNetns(netns, netnsInode) : undefined;
+}
+
+/** What the programs do with a slot; undefined: nothing is sent there. */
+export function roleOf({ active, draining }: Settings, index: number): "active" | "draining" | undefined {
+  if (active === index + 1) return "active";
+  return (draining >> index) & 1 ? "draining" : undefined;
 }
 
 /** Hook on the outer end of a proxy's veth, in the node's namespace. */

@@ -36,11 +36,7 @@ export class Table<Key, Value> {
       const { name, maxEntries } = this.map.info;
       // ENOSPC: a trie of prefixes (kernel/bpf/lpm_trie.c, trie_update_elem()).
       if (!["E2BIG", "ENOSPC"].includes(errorCode(error))) throw explainFailure(`writing the map ${name}`, error);
-      throw new EbpfError(
-        "ERR_MAP_FULL",
-        `the map ${name} has room for ${maxEntries} entries and is full: raise ${this.#setting} and restart the agent`,
-        { cause: error },
-      );
+      throw mapFull(name, maxEntries, this.#setting, error);
     }
   }
 
@@ -71,4 +67,14 @@ export class Table<Key, Value> {
   *entries(): Generator<[Key, Value]> {
     for (const [key, value] of this.map.entries()) yield [this.#key.decode(key), this.#value.decode(value)];
   }
+}
+
+function mapFull(name: string, max: number, setting: string, cause?: unknown): EbpfError {
+  const message = `the map ${name} has room for ${max} entries and is full: raise ${setting} and restart the agent`;
+  return new EbpfError("ERR_MAP_FULL", message, { cause });
+}
+
+/** Whether so many entries have room in a map. Throws `ERR_MAP_FULL`, as writing them would. */
+export function requireRoom(name: string, entries: number, max: number, setting: string): void {
+  if (entries > max) throw mapFull(name, max, setting);
 }

@@ -8,6 +8,7 @@ import type { EbpfConfig } from "./config.ts";
 import { DNS_TABLE } from "./dns-rules.ts";
 import { ourProgram } from "./our-programs.ts";
 import { isBpffs, Pins } from "./pins.ts";
+import { shadowPins } from "./shadow/shadow-pins.ts";
 
 const DIRECTIONS = ["ingress", "egress"] as const;
 
@@ -88,17 +89,19 @@ function unlessGone<T>(list: () => T[]): T[] {
 /** Our directory, and programs and links of ours that are pinned anywhere else. */
 function pinned(bpffs: string, { pins }: EbpfConfig, seen: Set<number>): Trace[] {
   if (!isBpffs(bpffs)) return [];
-  const { base } = new Pins(bpffs, pins);
+  const bases = [new Pins(bpffs, pins).base, shadowPins(bpffs, { pins }).base];
   const entries = readdirSync(bpffs, { recursive: true, withFileTypes: true });
   return entries.flatMap((entry): Trace[] => {
     const path = join(entry.parentPath, entry.name);
     const what = relative(bpffs, path);
-    if (entry.isDirectory()) return path === base ? [{ kind: "pins", where: bpffs, what, mark: "name" }] : [];
+    if (entry.isDirectory()) return bases.includes(path) ? [{ kind: "pins", where: bpffs, what, mark: "name" }] : [];
     const id = entry.isFile() ? programBehind(path) : undefined;
     const program = id === undefined ? undefined : ourProgram(id);
     if (id === undefined || program === undefined) return [];
     seen.add(id);
-    return path.startsWith(`${base}/`) ? [] : [{ kind: "pin", where: bpffs, what, mark: `program ${program}` }];
+    return bases.some((base) => path.startsWith(`${base}/`))
+      ? []
+      : [{ kind: "pin", where: bpffs, what, mark: `program ${program}` }];
   });
 }
 

@@ -1,30 +1,14 @@
-import type { Exclusions, Workload } from "@millrace/core";
-import { sortedUnique } from "@millrace/core/internal";
+import type { Workload } from "@millrace/core";
 import { removeEmpty, requireHostLink, requireNetns, type Translated } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
-import { EbpfError } from "./errors.ts";
+import { addressesInUse, type Claim, claimAddresses, requireFree } from "./claims.ts";
+import { hasExclusions } from "./exclusions.ts";
 import { InterfaceHolders } from "./interface-holders.ts";
 import { WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
-import type { NodeKernel } from "./node-kernel.ts";
+import type { MemberKernel } from "./node-kernel.ts";
 import { makeDirectory, removePins, type WorkloadPin } from "./pins.ts";
-
-/** The programs of a member's host veth, in the order in which they are attached. */
-const WORKLOAD_HOOKS = [
-  { direction: "egress", program: "app_inbound" },
-  { direction: "ingress", program: "app_outbound" },
-] as const;
-
-/** Hooks of an enrolled interface. */
-export function workloadHooks(pin: WorkloadPin, ifName: string): Hook[] {
-  return WORKLOAD_HOOKS.map((hook) => ({
-    ...hook,
-    netns: undefined,
-    ifindex: pin.ifindex,
-    ifName,
-    directory: pin.directory,
-  }));
-}
+import { workloadHooks } from "./workload-hooks.ts";
 
 /**
  * The members of the node. The kernel's state of one consists of a directory that names the interface, an entry in `workloads`, one
@@ -37,10 +21,10 @@ export function workloadHooks(pin: WorkloadPin, ifName: string): Hook[] {
  * back: the flag is set, the connections that a proxy has may end, then the programs come off.
  */
 export class Workloads {
-  readonly #kernel: NodeKernel;
+  readonly #kernel: MemberKernel;
   readonly #holders: InterfaceHolders;
 
-  constructor(kernel: NodeKernel) {
+  constructor(kernel: MemberKernel) {
     this.#kernel = kernel;
     this.#holders = new InterfaceHolders(kernel.pins);
   }
@@ -58,7 +42,7 @@ export class Workloads {
 
     const pin = { uid: workload.uid, ifindex: hostIndex, directory: pins.workload(workload.uid, hostIndex) };
     const own = pins.workloadsOf(workload.uid);
-    requireFree(workload, this.#holders.of(hostIndex));
+    requireFree(workload, this.#holders.of(hostIndex)?.uid);
     const isNew = !own.some(({ ifindex }) => ifindex === hostIndex);
     const { free, taken } = this.#claim(workload);
     let excludes: unknown;
@@ -70,7 +54,7 @@ export class Workloads {
       // Another redirection may have it: what the node translates must be known before proxies send to it directly, and before it is captured.
       const joins = begins && workload.enrolExisting === "reset" ? translated : undefined;
       if (joins === undefined) this.#writeMembers(workload, free, isNew);
-      await this.#attach(workloadHooks(pin, hostName));
+      await this.#attach(workloadHooks(this.#kernel, pin, hostName));
       // Without room for its exclusions it is captured all the more, and the error told at the end.
       excludes = this.#exclude(workload);
       if (joins !== undefined) {
@@ -147,7 +131,9 @@ export class Workloads {
     for (const pin of pins.workloads()) {
       this.#holders.note(pin);
       const ifName = names.get(pin.ifindex);
-      const attached = workloadHooks(pin, ifName ?? "").filter((hook) => ifName && hooks.inspect(hook).programId);
+      const attached = workloadHooks(this.#kernel, pin, ifName ?? "").filter(
+        (hook) => ifName && hooks.inspect(hook).programId,
+      );
       const hasEntry = maps.workloads.get(pin.ifindex) !== undefined;
       if (ifName === undefined || (!hasEntry && attached.length === 0)) {
         log.info({ uid: pin.uid, ifindex: pin.ifindex }, "clearing away a workload that is gone or was half enrolled");
@@ -183,18 +169,12 @@ export class Workloads {
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
-  /** Splits the workload's addresses into those it can have, and those another one holds whose interface is there, with that one. */
-  #claim(workload: Workload): { free: string[]; taken: Map<string, string> } {
-    const free: string[] = [];
-    const taken = new Map<string, string>();
-    for (const address of workload.addresses) {
+  #claim(workload: Workload): Claim {
+    return claimAddresses(workload, (address) => {
       const held = this.#kernel.maps.members.get(address);
       const holder = held && this.#holders.of(held.ifindex);
-      const isTaken = holder !== undefined && holder.uid !== workload.uid && link(undefined, holder.ifindex);
-      if (isTaken) taken.set(address, holder.uid);
-      else free.push(address);
-    }
-    return { free, taken };
+      return holder !== undefined && link(undefined, holder.ifindex) ? holder.uid : undefined;
+    });
   }
 
   isPassing({ ifindex }: WorkloadPin): boolean {
@@ -254,7 +234,7 @@ export class Workloads {
 
   async #removeInterface(pin: WorkloadPin, formerAddresses: readonly string[] = []): Promise<void> {
     const { hooks, maps, pins } = this.#kernel;
-    for (const hook of workloadHooks(pin, `interface ${pin.ifindex}`).reverse()) await hooks.detach(hook);
+    for (const hook of workloadHooks(this.#kernel, pin, `interface ${pin.ifindex}`).reverse()) await hooks.detach(hook);
     const present = this.#addressesOf(pin);
     for (const address of present) maps.members.delete(address);
     const addresses = [...present, ...formerAddresses];
@@ -269,26 +249,4 @@ export class Workloads {
     this.#holders.forget(pin);
     removeEmpty(pins.workloadParent(pin.uid));
   }
-}
-
-function hasExclusions(exclusions: Exclusions): boolean {
-  return Object.values(exclusions).some((list) => list.length > 0);
-}
-
-/** A veth is one pod's. Whoever is enrolled on it stays: taking it over would let its connections pass for a moment. */
-function requireFree({ uid, namespace, name, interface: pod }: Workload, holder: WorkloadPin | undefined): void {
-  if (holder === undefined || holder.uid === uid) return;
-  throw new EbpfError(
-    "ERR_INTERFACE_IN_USE",
-    `${namespace}/${name}: ${pod.hostName} is the interface of workload ${holder.uid}, which is enrolled; this one is when that one is removed`,
-  );
-}
-
-function addressesInUse(workload: Workload, taken: ReadonlyMap<string, string>): EbpfError {
-  const holders = sortedUnique(taken.values()).join(", ");
-  return new EbpfError(
-    "ERR_ADDRESS_IN_USE",
-    `${workload.namespace}/${workload.name}: ${[...taken.keys()].join(", ")} belongs to workload ${holders}, which is still enrolled; ` +
-      "the other addresses are redirected, this one will be when that workload is removed",
-  );
 }

@@ -51,6 +51,19 @@ const expectSecondActive = async (driver: Driver): Promise<void> => {
   expect([await remote("millrace-out"), await remote("millrace-in")]).toEqual([z2.addresses[0], z2.addresses[0]]);
 };
 
+test("the next process is told which proxies it sends to, the active one first", async () => {
+  await using driver = await Driver.open(node, { config });
+  const used = ({ key, name, interface: podInterface }: NodeProxy, role: string) => ({
+    key,
+    name,
+    role,
+    interface: podInterface,
+  });
+  expect(await driver.usedProxies()).toEqual([used(z2, "active"), used(z1, "draining")]);
+  await driver.useProxies({ active: z2, draining: [] });
+  expect(await driver.usedProxies()).toEqual([used(z2, "active")]);
+});
+
 test("tunnels that somebody leads to another proxy are a problem, and no other proxy is active for it", async () => {
   await using driver = await Driver.open(node, { config });
   await lead(z1);

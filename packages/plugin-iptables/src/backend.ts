@@ -1,19 +1,23 @@
-import { existsSync } from "node:fs";
-import type { NamespacePlace, PluginContext, Probe, Redirection, RedirectionBackend, Trace } from "@millrace/core";
+import type {
+  NamespacePlace,
+  PluginContext,
+  Probe,
+  Redirection,
+  RedirectionBackend,
+  RedirectionPlan,
+  Trace,
+  WantedRedirection,
+} from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
-import { currentNetns, type Family } from "linux-ts";
-import { chooseTunnel } from "./choose-tunnel.ts";
+import { currentNetns } from "linux-ts";
 import { describeClash, refuseClashes } from "./clash/clash.ts";
-import { findClashes } from "./clash/find-clashes.ts";
-import { wantedOf } from "./clash/wanted.ts";
 import type { IptablesConfig } from "./config.ts";
 import { explainFailure } from "./errors.ts";
-import { chooseFlavour } from "./flavour/choose-flavour.ts";
-import { isOurChain, layoutOf } from "./layout.ts";
+import { layoutOf } from "./layout.ts";
+import { chooseForNode, nodeClashes } from "./node-choice.ts";
 import type { NodeContext } from "./node-context.ts";
 import { Notes } from "./notes.ts";
-import { OUR_NAMES } from "./our-names.ts";
-import { choosePort } from "./port.ts";
+import { planRedirection } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { IptablesRedirection } from "./redirection.ts";
 import { PrintedRules } from "./rules/printed-rules.ts";
@@ -35,6 +39,14 @@ export class IptablesBackend implements RedirectionBackend {
     return traces(this.#context, namespaces);
   }
 
+  async plan(wanted: WantedRedirection): Promise<RedirectionPlan> {
+    try {
+      return await planRedirection(this.#context, wanted);
+    } catch (error) {
+      throw explainFailure("planning", error);
+    }
+  }
+
   async open(): Promise<Redirection> {
     try {
       return await this.#open();
@@ -45,15 +57,10 @@ export class IptablesBackend implements RedirectionBackend {
 
   async #open(): Promise<Redirection> {
     const { config, policy, log, host, signal } = this.#context;
-    const families = nodeFamilies();
-    const wanted = wantedOf(config, OUR_NAMES);
-    const clashes = await findClashes(wanted, { families, signal });
+    const clashes = await nodeClashes(this.#context);
     refuseClashes(clashes);
     for (const clash of clashes) log.warn(clash, describeClash(clash));
-    const question = { wanted: config.flavour, isOurs: isOurChain, families, signal };
-    const { flavour, reason, leftBehind } = await chooseFlavour(question);
-    const tunnel = await chooseTunnel(config.tunnel, signal);
-    const { port } = await choosePort({ base: config.port, links: wanted.links, places: [undefined], signal });
+    const { reason, ...choice } = await chooseForNode(this.#context);
     using netns = currentNetns();
     const context: NodeContext = {
       config,
@@ -61,23 +68,17 @@ export class IptablesBackend implements RedirectionBackend {
       log,
       signal,
       layout: layoutOf(config),
-      flavour,
-      leftBehind,
-      tunnel,
-      port,
-      families,
+      ...choice,
       journal: new SysctlJournal(host.journal, log),
       printed: new PrintedRules(host.journal),
       notes: new Notes(host.journal),
       netnsInode: netns.inode,
     };
     const redirection = await IptablesRedirection.adopt(context);
-    log.info({ flavour, reason, tunnel, port }, "opened the iptables redirection");
+    log.info(
+      { flavour: choice.flavour, reason, tunnel: choice.tunnel, port: choice.port },
+      "opened the iptables redirection",
+    );
     return redirection;
   }
-}
-
-/** A kernel without IPv6 has no packets of it to redirect. */
-function nodeFamilies(): Family[] {
-  return existsSync("/proc/net/if_inet6") ? [4, 6] : [4];
 }

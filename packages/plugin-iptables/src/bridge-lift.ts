@@ -68,12 +68,20 @@ export async function writeLift(context: NodeContext, change: (present: BridgePo
  */
 export async function requireLift(context: NodeContext, ports: readonly BridgePort[]): Promise<void> {
   if (ports.length === 0) return;
-  const links = await ipLinks({ signal: context.signal });
+  await requireSuitable(context, ports);
+  await writeLift(context, (present) => present);
+}
+
+/** What the bridges themselves stand in the way of. Rejects with `ERR_BRIDGE`. */
+export async function requireSuitable(
+  { signal }: Pick<NodeContext, "signal">,
+  ports: readonly BridgePort[],
+): Promise<void> {
+  const links = await ipLinks({ signal });
   for (const { name } of ports) {
     const bridge = vlanBridgeOf(links, name);
     if (bridge !== undefined) throw unsuitable(name, bridge, "which keeps VLANs apart (vlan_filtering)");
   }
-  await writeLift(context, (present) => present);
 }
 
 /** Puts these ports in, over what is there of the same names. */

@@ -128,9 +128,9 @@ export function wantedRoutes(
   { layout, families }: Pick<NodeContext, "layout" | "families">,
   slots: ReadonlyMap<number, SlotIdentity>,
   members: Iterable<string>,
+  outbound = outboundTunnel({ layout }),
 ): RouteSpec[] {
-  const { tables, links, gateways } = layout;
-  const outbound = indexOf(links.outbound);
+  const { tables, gateways } = layout;
   const shared = families.flatMap((family) =>
     guarded(family, DEFAULT[family], tables.outbound, outbound, gateways[family]),
   );
@@ -178,6 +178,9 @@ export function memberRoutes(
 /** Its interface index; undefined where it is not there. */
 export const inboundTunnel = ({ layout }: Pick<NodeContext, "layout">): number | undefined =>
   indexOf(layout.links.inbound);
+
+export const outboundTunnel = ({ layout }: Pick<NodeContext, "layout">): number | undefined =>
+  indexOf(layout.links.outbound);
 
 /** A route, and behind it one that drops. */
 function guarded(

@@ -6,7 +6,7 @@ import type { ExcludedNetwork, HostInput } from "./rules/host-input.ts";
 
 /** What the node's rules of one family depend on, gathered. */
 export function hostInput(
-  { layout, port, policy }: NodeContext,
+  { layout, port, policy }: Pick<NodeContext, "layout" | "port" | "policy">,
   family: Family,
   slots: ReadonlyMap<number, SlotIdentity>,
   active: number | undefined,

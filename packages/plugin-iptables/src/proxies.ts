@@ -1,4 +1,4 @@
-import type { NodeProxy, Proxies } from "@millrace/core";
+import type { NodeProxy, Proxies, UsedProxy } from "@millrace/core";
 import { isGone } from "@millrace/host";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
@@ -53,6 +53,18 @@ export function sendingNow({ notes }: NodeContext, slots: ProxySlots): Sending {
   const all = new Map([...slots.all()].filter(([index]) => !misnamed.has(index)));
   const slot = notes.active()?.slot;
   return { slots: all, active: slot !== undefined && all.has(slot) ? slot : undefined };
+}
+
+/** Whom the node sends to and who that is, by the notes; the active one first. Every slot is there for what its proxy has open. */
+export function usedProxies(context: NodeContext, slots: ProxySlots): UsedProxy[] {
+  const { slots: all, active } = sendingNow(context, slots);
+  const used = [...all].map(([index, identity]) => usedProxy(identity, index === active ? "active" : "draining"));
+  return used.sort((a, b) => Number(b.role === "active") - Number(a.role === "active"));
+}
+
+function usedProxy(identity: SlotIdentity, role: UsedProxy["role"]): UsedProxy {
+  const { key, name, netns, netnsInode, ifName, mac, hostName, hostIndex } = identity;
+  return { key, role, name, interface: { netns, netnsInode, name: ifName, mac, hostName, hostIndex } };
 }
 
 /**

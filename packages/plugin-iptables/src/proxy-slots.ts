@@ -49,9 +49,7 @@ export class ProxySlots {
    */
   async ensure(proxy: NodeProxy): Promise<number> {
     const { notes } = this.#context;
-    using netns = requireNetns(proxy.interface);
-    if (netns.inode === this.#context.netnsInode) throw hostNetworkProxy(proxy);
-    requireHostLink(proxy.interface);
+    using netns = requireProxy(proxy, this.#context.netnsInode);
     const present = [...this.all()].find(([, { netnsInode }]) => netnsInode === netns.inode);
     const index = present?.[0] ?? this.#freeSlot();
     const identity = identityOf(proxy, netns);
@@ -164,7 +162,18 @@ function wantedSysctls({ netnsInode }: NodeContext, device: string): SysctlChang
 /** The node's namespace has sysctls of several proxies, so each slot holds its own by the name of its interface. */
 const holderOf = (device: string): string => `iptables:node/${device}`;
 
-function identityOf({ key, name, addresses, interface: pod }: NodeProxy, netns: Netns): SlotIdentity {
+/** Its network namespace, which the caller closes. Throws `ERR_INTERFACE_GONE`, `ERR_HOST_NETWORK_PROXY`. */
+export function requireProxy(proxy: NodeProxy, nodeInode: number): Netns {
+  using opened = new DisposableStack();
+  const netns = opened.use(requireNetns(proxy.interface));
+  if (netns.inode === nodeInode) throw hostNetworkProxy(proxy);
+  requireHostLink(proxy.interface);
+  opened.move();
+  return netns;
+}
+
+/** Throws `ERR_INTERFACE_GONE`. */
+export function identityOf({ key, name, addresses, interface: pod }: NodeProxy, netns: Netns): SlotIdentity {
   if (link(netns.fd, pod.name) === undefined) {
     throw new IptablesError(
       "ERR_INTERFACE_GONE",

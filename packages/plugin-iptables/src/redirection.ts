@@ -1,25 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
+  Call,
   Explanation,
   Flow,
   NodeFacts,
   Observation,
   Proxies,
   Redirection,
+  UsedProxy,
   Workload,
   WorkloadUid,
 } from "@millrace/core";
 import { Mutex, translatedConnections, untilReleased } from "@millrace/host";
-import { type ApplyTurn, ApplyTurns } from "./apply-turns.ts";
 import { explainFailure, IptablesError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { readEntries } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import { observe } from "./observe.ts";
 import { forgetKept, keepOpen } from "./open-connections.ts";
-import { clearAway, noteActive, sendingNow, useProxies } from "./proxies.ts";
+import { clearAway, noteActive, sendingNow, usedProxies, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { ensureNodeRules, removeShared } from "./shared.ts";
+import { type Turn, type Wish, WorkloadTurns } from "./workload-turns.ts";
 import { Workloads } from "./workloads.ts";
 
 /** The open iptables redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
@@ -28,7 +30,7 @@ export class IptablesRedirection implements Redirection {
   readonly #workloads: Workloads;
   readonly #slots: ProxySlots;
   readonly #mutex = new Mutex();
-  readonly #turns = new ApplyTurns();
+  readonly #turns = new WorkloadTurns();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
   #nodeAddresses: readonly string[] = [];
@@ -55,33 +57,26 @@ export class IptablesRedirection implements Redirection {
     return redirection;
   }
 
-  useProxies(proxies: Proxies): Promise<void> {
-    return this.#run("choosing the proxies", () => useProxies(this.#context, this.#slots, proxies));
+  useProxies(proxies: Proxies, call?: Call): Promise<void> {
+    return this.#run("choosing the proxies", call, () => useProxies(this.#context, this.#slots, proxies));
   }
 
-  useNode({ addresses }: NodeFacts): Promise<void> {
-    return this.#run("noting the node's addresses", async () => {
+  usedProxies(call?: Call): Promise<readonly UsedProxy[]> {
+    return this.#run("reading the proxies in use", call, async () => usedProxies(this.#context, this.#slots));
+  }
+
+  useNode({ addresses }: NodeFacts, call?: Call): Promise<void> {
+    return this.#run("noting the node's addresses", call, async () => {
       this.#nodeAddresses = addresses;
     });
   }
 
-  apply(workload: Workload): Promise<void> {
-    const turn = this.#turns.add(workload);
-    this.#mutex
-      .run(() => this.#applyWaiting())
-      // Its turn has not come, because the redirection was closed before.
-      .catch((error: unknown) => {
-        this.#turns.drop(turn);
-        turn.done.reject(error);
-      });
-    return turn.done.promise;
+  apply(workload: Workload, call?: Call): Promise<void> {
+    return this.#wish({ kind: "apply", uid: workload.uid, workload }, call);
   }
 
-  remove(uid: WorkloadUid): Promise<void> {
-    return this.#run(`ending the redirection of workload ${uid}`, async () => {
-      this.#wanted.delete(uid);
-      await this.#workloads.remove([uid]);
-    });
+  remove(uid: WorkloadUid, call?: Call): Promise<void> {
+    return this.#wish({ kind: "remove", uid }, call);
   }
 
   /**
@@ -89,7 +84,7 @@ export class IptablesRedirection implements Redirection {
    * order to keep. Questions to nameservers are answered by the way they went.
    */
   async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
-    const entries = await this.#run(`handing over workload ${uid}`, () => readEntries(this.#context));
+    const entries = await this.#run(`handing over workload ${uid}`, undefined, () => readEntries(this.#context));
     if (entries.of(uid).length === 0) return;
     await carryOn();
     await sleep(this.#context.config.releaseSeconds * 1000, undefined, { signal: this.#context.signal });
@@ -97,7 +92,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   async carryOn(uid: WorkloadUid): Promise<void> {
-    await this.#run(`carrying on with workload ${uid}`, async () => {
+    await this.#run(`carrying on with workload ${uid}`, undefined, async () => {
       const workload = this.#wanted.get(uid);
       if (workload === undefined) return;
       await forgetKept(this.#context, this.#slots.all());
@@ -107,10 +102,10 @@ export class IptablesRedirection implements Redirection {
   }
 
   async withdraw({ active, draining }: Proxies): Promise<"gone" | "standby"> {
-    return this.#run("withdrawing", async () => {
+    return this.#run("withdrawing", undefined, async () => {
       const { journal, notes } = this.#context;
       this.#wanted.clear();
-      await this.#workloads.remove((await readEntries(this.#context)).uids());
+      await this.#workloads.change({ removed: (await readEntries(this.#context)).uids() });
       const present = new Set([active, ...draining].flatMap((proxy) => proxy?.interface.netnsInode ?? []));
       const all = this.#slots.all();
       const gone = this.#slots.gone();
@@ -133,25 +128,25 @@ export class IptablesRedirection implements Redirection {
     });
   }
 
-  observe(): Promise<Observation> {
-    return this.#run("observing", () =>
+  observe(call?: Call): Promise<Observation> {
+    return this.#run("observing", call, () =>
       observe(this.#context, this.#slots, { workloads: this.#wanted, nodeAddresses: this.#nodeAddresses }),
     );
   }
 
-  explain(flow: Flow): Promise<Explanation> {
-    return this.#run("explaining", () => explain(this.#context, this.#slots, flow));
+  explain(flow: Flow, call?: Call): Promise<Explanation> {
+    return this.#run("explaining", call, () => explain(this.#context, this.#slots, flow));
   }
 
   async uninstall(): Promise<void> {
-    const addresses = await this.#run("uninstalling", async () => {
+    const addresses = await this.#run("uninstalling", undefined, async () => {
       this.#wanted.clear();
       const entries = await readEntries(this.#context);
-      await this.#workloads.remove(entries.uids());
+      await this.#workloads.change({ removed: entries.uids() });
       return [...entries.addresses().keys()];
     });
     await this.#untilReleased(addresses);
-    await this.#run("uninstalling", async () => {
+    await this.#run("uninstalling", undefined, async () => {
       const { journal, notes } = this.#context;
       await removeShared(this.#context);
       for (const [index, identity] of this.#slots.all()) await this.#slots.retire(index, identity);
@@ -175,47 +170,71 @@ export class IptablesRedirection implements Redirection {
     await untilReleased(addresses, proxies, config.releaseSeconds, log);
   }
 
-  /** Applies all that wait. One that is refused with others is tried once more by itself, so that nobody fails for somebody else. */
-  async #applyWaiting(): Promise<void> {
-    this.#requireOpen("redirecting a workload");
-    await this.#clearMisnamed();
-    const turns = this.#turns.take();
-    for (const { workload } of turns) this.#wanted.set(workload.uid, workload);
-    if (await this.#tryTogether(turns)) return;
-    for (const turn of turns) {
-      const { namespace, name } = turn.workload;
-      const fail = (error: unknown) => turn.done.reject(explainFailure(`redirecting ${namespace}/${name}`, error));
-      const applying = this.#workloads.apply([turn.workload]);
-      await applying.then(([error]) => (error === undefined ? turn.done.resolve() : fail(error)), fail);
+  #wish(wish: Wish, call?: Call): Promise<void> {
+    const caller = this.#turns.add(wish);
+    this.#mutex
+      .run(() => {
+        call?.signal.throwIfAborted();
+        return this.#doWaiting(wish);
+      })
+      // Its turn has not come, because the redirection was closed before, or its deadline has passed.
+      .catch((error: unknown) => {
+        this.#turns.drop(caller);
+        caller.reject(error);
+      });
+    return caller.promise;
+  }
+
+  /**
+   * Does all that wait. What is refused with others is tried once more by itself, so that nobody fails for somebody else: removals
+   * first, because who is redirected may want what they have.
+   */
+  async #doWaiting(first: Wish): Promise<void> {
+    this.#requireOpen(doing(first));
+    const taken = this.#turns.take();
+    for (const { wish } of taken) {
+      if (wish.kind === "apply") this.#wanted.set(wish.uid, wish.workload);
+      else this.#wanted.delete(wish.uid);
     }
+    const applies = taken.filter(({ wish }) => wish.kind === "apply");
+    const removals = taken.filter(({ wish }) => wish.kind === "remove");
+    const turns = [...removals, ...(await this.#clearMisnamed(applies))];
+    if (await this.#tryTogether(turns)) return;
+    for (const turn of turns) await this.#change([turn]).catch((error: unknown) => settle(turn, error));
   }
 
   /** Says whether every one has been answered. */
-  async #tryTogether(turns: readonly ApplyTurn[]): Promise<boolean> {
+  async #tryTogether(turns: readonly Turn[]): Promise<boolean> {
     if (turns.length < 2) return turns.length === 0;
     try {
-      const workloads = turns.map(({ workload }) => workload);
-      const errors = await this.#workloads.apply(workloads);
-      for (const [index, { workload, done }] of turns.entries()) {
-        const { namespace, name } = workload;
-        if (errors[index] === undefined) done.resolve();
-        else done.reject(explainFailure(`redirecting ${namespace}/${name}`, errors[index]));
-      }
+      await this.#change(turns);
       return true;
     } catch (error) {
-      this.#context.log.debug({ error, workloads: turns.length }, "applying one by one what was refused together");
+      this.#context.log.debug({ error, workloads: turns.length }, "doing one by one what was refused together");
       return false;
     }
   }
 
-  /** Before a pod is redirected: the name of its interface may have been a proxy's. */
-  async #clearMisnamed(): Promise<void> {
+  /** In one step. Answers every one, or rejects and answers none. */
+  async #change(turns: readonly Turn[]): Promise<void> {
+    const removed = turns.flatMap(({ wish }) => (wish.kind === "remove" ? [wish.uid] : []));
+    const applied = turns.flatMap(({ wish }) => (wish.kind === "apply" ? [wish.workload] : []));
+    const refused = await this.#workloads.change({ removed, applied });
+    for (const turn of turns) settle(turn, refused.get(turn.wish.uid));
+  }
+
+  /** Before pods are redirected: the name of an interface may have been a proxy's. Those that can go on; the others are answered. */
+  async #clearMisnamed(applies: readonly Turn[]): Promise<readonly Turn[]> {
+    if (applies.length === 0) return [];
     const misnamed = this.#slots.misnamed();
-    if (misnamed.size === 0) return;
+    if (misnamed.size === 0) return applies;
     try {
       await clearAway(this.#context, this.#slots, misnamed);
+      return applies;
     } catch (error) {
-      throw explainFailure("clearing away a proxy whose interface's name is another pod's now", error);
+      const why = explainFailure("clearing away a proxy whose interface's name is another pod's now", error);
+      for (const turn of applies) settle(turn, why);
+      return [];
     }
   }
 
@@ -224,9 +243,11 @@ export class IptablesRedirection implements Redirection {
     throw new IptablesError("ERR_CLOSED", `${doing}: the redirection was closed before; open it again`);
   }
 
-  #run<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  /** What had to wait until its deadline is not begun any more: it is asked for again. What is begun is done. */
+  #run<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
     this.#turns.close();
     return this.#mutex.run(async () => {
+      call?.signal.throwIfAborted();
       this.#requireOpen(doing);
       try {
         return await work();
@@ -234,5 +255,18 @@ export class IptablesRedirection implements Redirection {
         throw explainFailure(doing, error);
       }
     });
+  }
+}
+
+function doing(wish: Wish): string {
+  if (wish.kind === "remove") return `ending the redirection of workload ${wish.uid}`;
+  return `redirecting ${wish.workload.namespace}/${wish.workload.name}`;
+}
+
+/** `error`: undefined when it is done. */
+function settle({ wish, callers }: Turn, error: unknown): void {
+  for (const { resolve, reject } of callers) {
+    if (error === undefined) resolve();
+    else reject(explainFailure(doing(wish), error));
   }
 }

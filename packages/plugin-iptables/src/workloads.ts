@@ -1,5 +1,6 @@
-import type { Workload } from "@millrace/core";
+import type { Workload, WorkloadUid } from "@millrace/core";
 import { errorCode, sortedUnique } from "@millrace/core/internal";
+
 import { heldBy } from "@millrace/host";
 import { deleteRoute, routes } from "linux-ts";
 import { addPorts, releaseMembers, requireLift } from "./bridge-lift.ts";
@@ -27,6 +28,12 @@ import { netnsOf } from "./proxy-slots.ts";
 import type { ExcludedNetwork } from "./rules/host-input.ts";
 import { addressesInUse, leavingOf, missingOf, type Plan, planOf, staleEntries } from "./workload-plan.ts";
 
+/** Who leaves and who comes; nobody is both. */
+export interface WorkloadChanges {
+  readonly removed?: readonly WorkloadUid[];
+  readonly applied?: readonly Workload[];
+}
+
 /**
  * The members of the node: entries of sets, and two routes for each address. Every step of entering captures in full or not at all: a
  * route takes new connections to the member, an entry of `from` those it opens, and `settling` lets by those that were there before.
@@ -42,29 +49,38 @@ export class Workloads {
   }
 
   /**
-   * Enrols workloads that are not in each other's way: reads the sets once and writes them once. Says of each what went wrong:
-   * `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE` and `ERR_BRIDGE`, after which nothing has changed for it, and `ERR_ADDRESS_IN_USE`, after which it is
-   * enrolled with its other addresses. Clears away what is left of interfaces that are gone, whosever they were.
+   * Ends some workloads' redirection and enrols others, which are not in each other's way: reads the sets once and writes them once. What
+   * those that leave have is free for those that come; where it is the same entry it is replaced, so that nothing gets by.
+   *
+   * Of those that leave, new connections pass from now on. Those that a proxy has go on with it: their marks are on the connections.
+   *
+   * Resolves with what was refused, by workload: `ERR_INTERFACE_GONE`, `ERR_INTERFACE_IN_USE` and `ERR_BRIDGE`, after which nothing has changed for
+   * it, and `ERR_ADDRESS_IN_USE`, after which it is enrolled with its other addresses. Clears away, when any is enrolled, what is left of
+   * interfaces that are gone, whosever they were.
    *
    * Rejects, for all of them, when the kernel or a program refuses.
    */
-  async apply(workloads: readonly Workload[]): Promise<(unknown | undefined)[]> {
+  async change({ removed = [], applied = [] }: WorkloadChanges): Promise<ReadonlyMap<WorkloadUid, unknown>> {
     const entries = await readEntries(this.#context);
-    const stale = staleEntries(entries.all);
-    const valid = entries.all.filter((entry) => !stale.includes(entry));
+    const leavers = new Set(removed);
+    const departing = entries.all.filter(({ uid }) => leavers.has(uid));
+    const stale = applied.length === 0 ? [] : staleEntries(entries.all);
+    const former = new Set([...stale, ...departing]);
+    const valid = entries.all.filter((entry) => !former.has(entry));
     const plans = await this.#refuseBridged(
-      workloads.map((workload) => attempt(() => planOf(this.#context, workload, valid))),
+      applied.map((workload) => attempt(workload.uid, () => planOf(this.#context, workload, valid))),
     );
     const ready = plans.flatMap(({ value }) => (value === undefined ? [] : [value]));
     const wanted = ready.flatMap((plan) => plan.wanted);
     // What is replaced stays until it is, so that nothing gets by.
-    const left = [...stale, ...ready.flatMap((plan) => plan.left)].filter(
+    const left = [...former, ...ready.flatMap((plan) => plan.left)].filter(
       (entry) => !wanted.some((other) => occupies(entry, other)),
     );
     const leaving = ready.flatMap(leavingOf);
     const missing = ready.flatMap((plan) => missingOf(plan, valid));
     const places = new InterfacePlaces(entries.all);
 
+    if (removed.length > 0) await this.#release((uid) => !leavers.has(uid), entries.all);
     await this.#nameNetworks(entries, wanted);
     // Nobody is a member by a route: until the sets tell so, only what opens a connection to it is captured.
     this.#ensureRoutes(ready.flatMap(({ free }) => free));
@@ -74,24 +90,14 @@ export class Workloads {
       ...missing.flatMap((entry) => addLines(places.place(entry))),
       ...inOrderOfLeaving(leaving).map(deleteLine),
     ]);
-    forgetQuestions(this.#context, dnsAddresses([...left, ...leaving, ...missing]));
+    const gone = [...left, ...leaving];
+    forgetQuestions(this.#context, dnsAddresses([...gone, ...missing]));
+    if (removed.length > 0) await forgetKept(this.#context, this.#context.notes.slots(), addressesOf(departing));
     // Last: what the sets do not tell yet would be stopped, once it is lifted.
     await addPorts(this.#context, portsOf(ready));
-    this.#removeRoutes(addressesOf([...left, ...leaving]));
-    await this.#sweepNetworks([...left, ...leaving]);
-    return plans.map(({ value, error }) => {
-      if (value === undefined) return error;
-      return value.taken.size > 0 ? addressesInUse(value) : undefined;
-    });
-  }
-
-  /** New connections pass from now on. Those that a proxy has go on with it: their marks are on the connections. */
-  async remove(uids: readonly string[]): Promise<void> {
-    const { all } = await readEntries(this.#context);
-    const present = all.filter(({ uid }) => uids.includes(uid));
-    await this.#release((uid) => !uids.includes(uid), all);
-    await this.#leave(present);
-    await this.#sweepNetworks(present);
+    this.#removeRoutes(gone, [...valid, ...wanted]);
+    await this.#sweepNetworks(gone);
+    return new Map(plans.flatMap(refusalOf));
   }
 
   /** Clears away members whose interface is gone: a crash left them. The rules for what they excluded are left to who completes the rules. */
@@ -102,7 +108,10 @@ export class Workloads {
     for (const uid of new Set(stale.map((entry) => entry.uid))) {
       this.#context.log.info({ uid }, "clearing away a workload whose interface is gone");
     }
-    await this.#leave(stale);
+    await this.#write(inOrderOfLeaving(stale).map(deleteLine));
+    forgetQuestions(this.#context, dnsAddresses(stale));
+    await forgetKept(this.#context, this.#context.notes.slots(), addressesOf(stale));
+    this.#removeRoutes(stale, all);
   }
 
   /** Whoever hangs on a bridge where nothing can be lifted is not enrolled at all. */
@@ -112,7 +121,7 @@ export class Workloads {
       return plans;
     } catch (error) {
       if (errorCode(error) !== "ERR_BRIDGE") throw error;
-      return plans.map((plan) => (plan.value?.port === undefined ? plan : { error }));
+      return plans.map((plan) => (plan.value?.port === undefined ? plan : { uid: plan.uid, error }));
     }
   }
 
@@ -125,13 +134,6 @@ export class Workloads {
       isMember,
       (uid) => heldBy(addressesOf(entries.filter((entry) => entry.uid === uid)), proxies) > 0,
     );
-  }
-
-  async #leave(entries: readonly MemberEntry[]): Promise<void> {
-    await this.#write(inOrderOfLeaving(entries).map(deleteLine));
-    forgetQuestions(this.#context, dnsAddresses(entries));
-    await forgetKept(this.#context, this.#context.notes.slots(), addressesOf(entries));
-    this.#removeRoutes(addressesOf(entries));
   }
 
   /** A set is there before the rule that names it, and the rule before the set has anybody in it. */
@@ -174,8 +176,12 @@ export class Workloads {
     }
   }
 
-  #removeRoutes(addresses: readonly string[]): void {
+  /** Of addresses that nobody has any more: whose entries went and that none of `all`, but for those, has. */
+  #removeRoutes(gone: readonly MemberEntry[], all: readonly MemberEntry[]): void {
     const { families, layout } = this.#context;
+    const went = new Set(gone);
+    const held = new Set(addressesOf(all.filter((entry) => !went.has(entry))));
+    const addresses = addressesOf(gone).filter((address) => !held.has(address));
     for (const family of families) {
       const own = new Set(addresses.filter((address) => familyOf(address) === family));
       if (own.size === 0) continue;
@@ -190,18 +196,24 @@ export class Workloads {
 }
 
 interface Attempt {
+  readonly uid: WorkloadUid;
   readonly value?: Plan;
   readonly error?: unknown;
 }
 
 const portsOf = (plans: readonly Plan[]): BridgePort[] => plans.flatMap(({ port }) => port ?? []);
 
-function attempt(work: () => Plan): Attempt {
+function attempt(uid: WorkloadUid, work: () => Plan): Attempt {
   try {
-    return { value: work() };
+    return { uid, value: work() };
   } catch (error) {
-    return { error };
+    return { uid, error };
   }
+}
+
+function refusalOf({ uid, value, error }: Attempt): [uid: WorkloadUid, why: unknown][] {
+  if (value === undefined) return [[uid, error]];
+  return value.taken.size > 0 ? [[uid, addressesInUse(value)]] : [];
 }
 
 /** What captures goes before what lets by. */

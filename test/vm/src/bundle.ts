@@ -9,6 +9,7 @@ export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const ENTRIES = [
   "packages/agent/dist/main.js",
   "packages/core/dist/log/writer-thread.js",
+  "packages/core/dist/plugins/process/child.js",
   "packages/conformance/dist/cli.js",
   "packages/conformance/dist/programs/bin/endpoint.js",
   "test/vm/dist/selection/main.js",

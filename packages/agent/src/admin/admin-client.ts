@@ -5,6 +5,7 @@ import { AgentError, isAgentErrorCode } from "../errors.ts";
 import type { ExplainQuery } from "../explain/explain-pod.ts";
 import { explainParameters } from "../explain/explain-query.ts";
 import { type ExplanationDocument, explanationSchema } from "../explain/explanation-document.ts";
+import { type ShadowDocument, shadowSchema } from "../shadow/shadow-document.ts";
 import { type Status, statusSchema } from "../status/status-document.ts";
 import { type SwitchAnswer, type SwitchRequest, switchAnswerSchema } from "../status/switch-document.ts";
 
@@ -65,6 +66,11 @@ export class AdminClient {
   async explain(query: ExplainQuery): Promise<ExplanationDocument> {
     const path = `/explain?${explainParameters(query)}`;
     return parse(explanationSchema, "explanation", await this.#call("GET", path, OBSERVE_TIMEOUT_MS));
+  }
+
+  /** What the shadow plans and counted. */
+  async shadow(): Promise<ShadowDocument> {
+    return parse(shadowSchema, "shadow", await this.#call("GET", "/shadow", OBSERVE_TIMEOUT_MS));
   }
 
   /** Asks for a switch to another backend. Throws the agent's refusal, by its code. */

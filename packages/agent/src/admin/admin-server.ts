@@ -8,6 +8,7 @@ import { explainQuery } from "../explain/explain-query.ts";
 import type { ExplanationDocument } from "../explain/explanation-document.ts";
 import { describeError } from "../logging/describe-error.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { ShadowDocument } from "../shadow/shadow-document.ts";
 import type { Status } from "../status/status-document.ts";
 import { type SwitchAnswer, type SwitchRequest, switchRequestSchema } from "../status/switch-document.ts";
 
@@ -18,6 +19,8 @@ export interface AdminService {
   observe(): Promise<Status>;
   /** Why a pod is redirected or not, and what becomes of a flow. Throws `ERR_POD_UNKNOWN`. */
   explain(query: ExplainQuery): Promise<ExplanationDocument>;
+  /** What the shadow plans and counted. */
+  shadow(): Promise<ShadowDocument>;
   /** Begins to move the node to another backend, or tells what that would be. */
   switchTo(request: SwitchRequest): Promise<SwitchAnswer>;
 }
@@ -62,6 +65,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
  * - `GET /status`: the last known {@link Status}.
  * - `POST /observe`: reads the kernel first.
  * - `GET /explain?pod=…`: why a pod is redirected or not; with a flow (see `explain-query.ts`) what becomes of it.
+ * - `GET /shadow`: what the shadow plans and counted, and where that differs from what serves.
  * - `POST /switch`: a {@link SwitchRequest}, answered before anything has moved.
  *
  * Errors are `{ "code", "message" }` with a matching HTTP status.
@@ -78,6 +82,7 @@ export class AdminServer implements AsyncDisposable {
       "/status": { GET: () => service.status() },
       "/observe": { POST: () => service.observe() },
       "/explain": { GET: ({ parameters }) => service.explain(explainQuery(parameters)) },
+      "/shadow": { GET: () => service.shadow() },
       "/switch": { POST: ({ body }) => service.switchTo(switchRequestSchema.parse(body)) },
     };
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAlive: false }, (request, response) => {

@@ -18,6 +18,7 @@ const status: Status = {
   statusVersion: STATUS_VERSION,
   time: TIME,
   agent: { version: "0.1.0", node: "n1", pid: 1, startedAt: TIME, redirectMode: "auto", failurePolicy: "closed" },
+  plugins: [],
   earlier: [],
   eventLog: { path: "/x", lastSeq: 7, state: "healthy", lostEvents: 0 },
   problems: [],
@@ -48,9 +49,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+const noShadow = {
+  shadow: "off" as const,
+  shared: [],
+  refused: [],
+  workloads: [],
+  comparisons: [],
+  differences: [],
+};
+
 const switchTo = async ({ to, dryRun }: SwitchRequest) => {
   if (to === "busy") throw new AgentError("ERR_SWITCH_REFUSED", "the switch was refused: another is under way");
-  return { from: "ebpf", to, summary: "can", steps: [], isBegun: !dryRun };
+  return { from: "ebpf", to, summary: "can", steps: [], isBegun: !dryRun, lacks: [], refused: [] };
 };
 
 function serve(changes: Partial<AdminServerOptions> = {}) {
@@ -59,6 +69,7 @@ function serve(changes: Partial<AdminServerOptions> = {}) {
     observe: async () => ({ ...status, counters: { fresh: 1 } }),
     explain: async ({ pod }: ExplainQuery) => explained(pod),
     switchTo,
+    shadow: async () => noShadow,
   };
   return AdminServer.listen({ path, service, log, peer: () => ({ uid: 0, pid: 1 }), ...changes });
 }
@@ -122,6 +133,7 @@ test("explains a pod, and says that it does not know another", async () => {
       return explained(query.pod);
     },
     switchTo,
+    shadow: async () => noShadow,
   };
   await using _server = await serve({ service });
   const client = new AdminClient(path);
@@ -154,6 +166,7 @@ test("a failure inside the agent is told with its code", async () => {
     explain: async ({ pod }: ExplainQuery) => explained(pod),
     observe: () => Promise.reject(Object.assign(new Error("map is gone"), { code: "ENOENT" })),
     switchTo,
+    shadow: async () => noShadow,
   };
   await using _server = await serve({ service });
   await expect(new AdminClient(path).observe()).rejects.toMatchObject({
@@ -212,6 +225,7 @@ test("an answer of another shape is refused", async () => {
     observe: async () => status,
     explain: async ({ pod }: ExplainQuery) => explained(pod),
     switchTo,
+    shadow: async () => noShadow,
   };
   await using _server = await serve({ service });
   await expect(new AdminClient(path).status()).rejects.toThrow(/no status.*statusVersion/s);

@@ -7,6 +7,7 @@ import { explainCommand } from "./commands/explain-command.ts";
 import { installCommand } from "./commands/install-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { replayCommand } from "./commands/replay-command.ts";
+import { shadowCommand } from "./commands/shadow-command.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { switchCommand } from "./commands/switch-command.ts";
 import { uninstallCommand } from "./commands/uninstall-command.ts";
@@ -35,6 +36,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     logCommand(io, finish),
     replayCommand(io, finish),
     switchCommand(io, finish),
+    shadowCommand(io, finish),
     installCommand(io, finish),
     uninstallCommand(io, finish),
     verifyCleanCommand(io, finish),

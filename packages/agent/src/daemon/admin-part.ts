@@ -4,6 +4,7 @@ import { AdminServer, type AdminService } from "../admin/admin-server.ts";
 import { type ExplainQuery, explainPod } from "../explain/explain-pod.ts";
 import type { ExplanationDocument } from "../explain/explanation-document.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { ShadowDocument } from "../shadow/shadow-document.ts";
 import { buildStatus } from "../status/build-status.ts";
 import type { KernelView } from "../status/kernel-view.ts";
 import type { Status } from "../status/status-document.ts";
@@ -13,6 +14,7 @@ import type { EnginePart } from "./engine-part.ts";
 import type { ReconcilingPart } from "./reconciling-part.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
 import type { RetiringPart } from "./retiring-part.ts";
+import type { ShadowPart } from "./shadow-part.ts";
 import { Started } from "./started.ts";
 import type { Switcher } from "./switcher.ts";
 
@@ -27,6 +29,7 @@ export class AdminPart implements Part, AdminService {
   readonly #view: KernelView;
   readonly #log: Logger;
   readonly #switcher: Switcher;
+  readonly #shadow: ShadowPart;
   readonly #server = new Started<AdminServer>("the admin socket");
 
   constructor(
@@ -36,6 +39,7 @@ export class AdminPart implements Part, AdminService {
     reconciling: ReconcilingPart,
     retiring: RetiringPart,
     switcher: Switcher,
+    shadow: ShadowPart,
     view: KernelView,
     log: Logger,
   ) {
@@ -47,6 +51,7 @@ export class AdminPart implements Part, AdminService {
     this.#view = view;
     this.#log = log.child({ component: "admin" });
     this.#switcher = switcher;
+    this.#shadow = shadow;
   }
 
   async start(): Promise<void> {
@@ -82,6 +87,7 @@ export class AdminPart implements Part, AdminService {
         }),
         ...(problem !== undefined && { problem }),
       },
+      plugins: this.#redirection.pluginTroubles,
       earlier: this.#retiring.status(),
       ...(lastSwitch !== undefined && { switch: lastSwitch }),
       eventLog: { ...eventLog, lastSeq: state.seq, state: logState },
@@ -98,6 +104,10 @@ export class AdminPart implements Part, AdminService {
 
   switchTo(request: SwitchRequest): Promise<SwitchAnswer> {
     return this.#switcher.request(request);
+  }
+
+  shadow(): Promise<ShadowDocument> {
+    return this.#shadow.report(this.status().workloads);
   }
 
   async observe(): Promise<Status> {

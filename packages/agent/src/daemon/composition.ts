@@ -16,6 +16,7 @@ import { ReconcilingPart } from "./reconciling-part.ts";
 import { RedirectionPart } from "./redirection-part.ts";
 import { ReportsPart } from "./reports-part.ts";
 import { RetiringPart } from "./retiring-part.ts";
+import { ShadowPart } from "./shadow-part.ts";
 import { SnapshotPart } from "./snapshot-part.ts";
 import { Switcher } from "./switcher.ts";
 import { WatchersPart } from "./watchers-part.ts";
@@ -31,6 +32,7 @@ const REDIRECTION = token<RedirectionPart>("redirection");
 const RECONCILING = token<ReconcilingPart>("reconciling");
 const RETIRING = token<RetiringPart>("retiring");
 const SWITCHER = token<Switcher>("switcher");
+const SHADOW = token<ShadowPart>("shadow");
 const MODE = token<ModePart>("redirect mode");
 const ADMIN = token<AdminPart>("admin socket");
 const AMBIENT = token<AmbientPart>("ambient config");
@@ -79,10 +81,11 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
       [SETUP, ENGINE, REDIRECTION],
       ({ configuration }, ...rest) => new Switcher(configuration.redirectMode, ...rest),
     )
+    .bind(SHADOW, [SETUP, ENGINE, REDIRECTION, LOG], (...parts) => new ShadowPart(...parts))
     .bind(MODE, [SETUP, REDIRECTION, SWITCHER, LOG], (...parts) => new ModePart(...parts))
     .bind(
       ADMIN,
-      [SETUP, ENGINE, REDIRECTION, RECONCILING, RETIRING, SWITCHER, VIEW, LOG],
+      [SETUP, ENGINE, REDIRECTION, RECONCILING, RETIRING, SWITCHER, SHADOW, VIEW, LOG],
       ({ configuration }, ...rest) => new AdminPart(configuration, ...rest),
     )
     .bind(
@@ -125,6 +128,7 @@ export function compose(setup: Setup, log: Logger, signal: AbortSignal): Composi
         WATCHERS,
         RETIRING,
         MODE,
+        SHADOW,
         INSTALL,
       ],
       (theLog, ...parts) => new Lifecycle(parts, theLog.child({ component: "lifecycle" })),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Redirection } from "@millrace/core";
-import { inputs, type Part, type Selection } from "@millrace/core/internal";
+import type { Probe, Redirection, RedirectionBackend, RedirectionPlan, WantedRedirection } from "@millrace/core";
+import { inputs, namedPlugin, type Part, type Selection } from "@millrace/core/internal";
 import { adviceFor } from "../advice.ts";
 import { type Backends, loadBackends } from "../backends/backends.ts";
 import {
@@ -9,6 +9,8 @@ import {
   openEarlier,
   takingOver,
 } from "../backends/earlier-redirections.ts";
+import type { PluginTrouble } from "../backends/plugin-troubles.ts";
+import { proxiesInUse } from "../backends/proxies-in-use.ts";
 import { SwitchingRedirection } from "../backends/switching-redirection.ts";
 import { UsedBackends } from "../backends/used-backends.ts";
 import type { Setup } from "../cli/settings-options.ts";
@@ -39,6 +41,7 @@ export class RedirectionPart implements Part {
   readonly #log: Logger;
   readonly #signal: AbortSignal;
   readonly #open = new Started<Open>("the redirection");
+  #backends: Backends | undefined;
   #problem: string | undefined = "no redirection is open yet";
 
   constructor(setup: Setup, engine: EnginePart, log: Logger, signal: AbortSignal) {
@@ -77,6 +80,32 @@ export class RedirectionPart implements Part {
     return (await this.#open.value.backends.select(backend)).probe.summary;
   }
 
+  /** All that are installed and can be made, in the order in which `auto` prefers them. */
+  backends(): { readonly name: string; readonly backend: RedirectionBackend }[] {
+    const { backends } = this.#open.value;
+    return backends.plugins.flatMap((plugin) => {
+      try {
+        return [{ name: plugin.name, backend: backends.create(plugin) }];
+      } catch (error) {
+        this.#log.debug({ err: error, backend: plugin.name }, "backend cannot be made");
+        return [];
+      }
+    });
+  }
+
+  /** What that backend finds out about this host. Throws `ERR_REDIRECT_MODE_UNKNOWN`. */
+  probeOf(name: string): Promise<Probe> {
+    return this.#named(name).probe();
+  }
+
+  /**
+   * What that backend would write here for all of this; undefined where it cannot tell. Asks for no probe, which takes its time. Throws
+   * `ERR_REDIRECT_MODE_UNKNOWN`, and as planning does.
+   */
+  async planOf(name: string, wanted: WantedRedirection): Promise<RedirectionPlan | undefined> {
+    return this.#named(name).plan?.(wanted);
+  }
+
   /** The backend that the configured mode means, where another one has begun to serve because it did so before. */
   get next(): string | undefined {
     return this.#open.value.next;
@@ -92,6 +121,11 @@ export class RedirectionPart implements Part {
     return this.#open.running ? this.earlier.all : [];
   }
 
+  /** What went wrong with plugins since the start. */
+  get pluginTroubles(): readonly PluginTrouble[] {
+    return this.#backends?.troubles.all ?? [];
+  }
+
   /** Why nothing is open; undefined when all is well. */
   get problem(): string | undefined {
     return this.#problem;
@@ -99,6 +133,7 @@ export class RedirectionPart implements Part {
 
   async start(): Promise<void> {
     const backends = await loadBackends(this.#setup, this.#log, this.#signal);
+    this.#backends = backends;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
         await this.#openOne(backends);
@@ -122,6 +157,11 @@ export class RedirectionPart implements Part {
     await open?.redirection[Symbol.asyncDispose]();
   }
 
+  #named(name: string): RedirectionBackend {
+    const { backends } = this.#open.value;
+    return backends.create(namedPlugin(name, backends.plugins));
+  }
+
   async #openOne(backends: Backends): Promise<void> {
     const used = new UsedBackends(this.#setup.configuration.paths.journal);
     const { selection, next } = await this.#choose(backends, used);
@@ -143,6 +183,9 @@ export class RedirectionPart implements Part {
       await used.noted(selected.backend, () =>
         next === undefined ? backend.open() : openEarlier(selected.backend, backends.plugins, backends.create, next),
       ),
+    );
+    await engine.submit(
+      inputs.proxiesFound(await proxiesInUse([redirection, ...earlier.all.map((one) => one.redirection)])),
     );
     const switching = new SwitchingRedirection({
       serving: selected.backend,

@@ -1,3 +1,4 @@
+import type { Probe } from "@millrace/core";
 import {
   type EventData,
   inputs,
@@ -7,9 +8,11 @@ import {
   type State,
   type SwitchUnderWay,
   subjects,
+  wantedRedirection,
   workloadUid,
 } from "@millrace/core/internal";
 import { AgentError } from "../errors.ts";
+import { plannedWorkloads } from "../shadow/planned-workloads.ts";
 import type { SwitchAnswer, SwitchRequest, SwitchStatus } from "../status/switch-document.ts";
 import type { EnginePart } from "./engine-part.ts";
 import type { RedirectionPart } from "./redirection-part.ts";
@@ -56,16 +59,41 @@ export class Switcher {
       refuse(`a switch between ${current.home} and ${current.away} is under way`);
     }
     if (pods !== undefined && current?.everything === true) refuse("the whole node is being switched");
-    const summary = await this.#redirection.requireCapable(to);
+    const dry = dryRun ? await this.#plan(to) : undefined;
+    const summary = dry?.summary ?? (await this.#redirection.requireCapable(to));
     const data: EventData["switch.requested"] = {
       to,
       ...(pods !== undefined && { uids: pods.map((pod) => uidOf(state, pod)) }),
       mode: this.#mode,
       reason,
     };
-    const steps = planSwitch(state, data, new Date().toISOString()).map((step) => describe(state, step));
+    const planned = planSwitch(state, data, new Date().toISOString());
+    const steps = planned.map((step) => describe(state, step));
     if (!dryRun) await engine.submit(inputs.switchRequested(data));
-    return { from, to, summary, steps, isBegun: !dryRun };
+    const moving = new Set(planned.map(({ subject }) => workloadUid(subject)));
+    return {
+      from,
+      to,
+      summary,
+      steps,
+      isBegun: !dryRun,
+      lacks: dry?.lacks ?? [],
+      refused: dry?.refused ?? [],
+      ...(dry?.workloads !== undefined && { workloads: dry.workloads.filter(({ uid }) => moving.has(uid)) }),
+    };
+  }
+
+  /** What that backend lacks here, and what it would refuse. */
+  async #plan(to: string) {
+    const wanted = wantedRedirection(this.#engine.engine.state);
+    const probe = await this.#redirection.probeOf(to);
+    const plan = probe.capable ? await this.#redirection.planOf(to, wanted) : undefined;
+    return {
+      summary: probe.summary,
+      lacks: probe.capable ? [] : lacksOf(probe),
+      refused: (plan?.refused ?? []).map(({ code, message }) => `${code}: ${message}`),
+      workloads: plan && plannedWorkloads(plan, wanted.workloads),
+    };
   }
 
   /** For the status; undefined where there is none and never was. */
@@ -100,6 +128,11 @@ export class Switcher {
       ...(failure && { failure: `${name(state, failure.subject)}: ${failure.code}: ${failure.message}` }),
     };
   }
+}
+
+function lacksOf({ features, summary }: Probe): string[] {
+  const missing = features.filter(({ available, required }) => required && !available);
+  return missing.length === 0 ? [summary] : missing.map(({ name, detail }) => `${name}: ${detail}`);
 }
 
 function refuse(why: string): never {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -52,6 +52,19 @@ test("root with a BPF file system: the ebpf backend serves, without a running ag
     backend: "ebpf",
     reason: "first of the list, and capable; comes after it in the order: iptables",
   });
+});
+
+test("a plugin that throws while it is loaded, or ends its process, is told by what the configuration calls it, and the others serve", async () => {
+  writeFileSync(join(directory, "throws.mjs"), "throw new Error('no library here')");
+  writeFileSync(join(directory, "exits.mjs"), "process.exit(3)");
+  writeFileSync(join(directory, "config.yaml"), "plugins: [./throws.mjs, ./exits.mjs]\n");
+  const { code, diagnosis } = await diagnose(withBpffs(""), "--config", join(directory, "config.yaml"));
+  expect(code).toBe(EXIT.ok);
+  expect(diagnosis.backends.slice(2)).toMatchObject([
+    { name: "./throws.mjs", error: { code: "ERR_PLUGIN_FAILED", message: expect.stringContaining("no library here") } },
+    { name: "./exits.mjs", error: { code: "ERR_PLUGIN_PROCESS", message: expect.stringContaining("exit code 3") } },
+  ]);
+  expect(taken(diagnosis).backend).toBe("ebpf");
 });
 
 test("the iptables backend tells its flavour and why, the tunnel it would use, and what each missing program is in", async () => {

@@ -94,6 +94,7 @@ const summaries: Summaries = {
   "interface.removed": ({ uid }) => `pod ${uid}`,
   "discovery.failed": ({ attempts }) => attempts.map(({ method, outcome: how }) => `${method}: ${how}`).join("; "),
   "link.changed": ({ name, change }) => words(name, change),
+  "proxies.found": ({ proxies }) => list(proxies.map(({ name, role }) => `${role} ${name}`)),
   "redirection.requested": intent,
   "redirection.applied": outcome,
   "redirection.removed": outcome,

@@ -2,7 +2,14 @@ import { BpfProgram, queryTcx } from "libbpf-ts";
 import { type Link, links, tcFilters } from "linux-ts";
 
 /** Names of our own programs, as the kernel keeps them: 15 characters (BPF_OBJ_NAME_LEN). */
-const OURS: ReadonlySet<string> = new Set(["app_outbound", "app_inbound", "ztunnel_host_in", "ztunnel_tproxy"]);
+const OURS: ReadonlySet<string> = new Set([
+  "app_outbound",
+  "app_inbound",
+  "ztunnel_host_in",
+  "ztunnel_tproxy",
+  "shadow_outbound",
+  "shadow_inbound",
+]);
 const DIRECTIONS = ["ingress", "egress"] as const;
 
 /** A program attached to an interface, in the order it runs. */

@@ -16,7 +16,7 @@ const FAMILIES = [4, 6] as const;
 const DIRECTIONS = ["ingress", "egress"] as const;
 
 /** Names and addresses that only we give: what has them is no part of what others have. */
-const OURS = /(^|[\s/])(millrace|app_(out|in)bound|ztunnel_(host_in|tproxy|lookup))|02:4d:52:00:/;
+const OURS = /(^|[\s/])(millrace|(app|shadow)_(out|in)bound|ztunnel_(host_in|tproxy|lookup))|02:4d:52:00:/;
 
 /** Reads what the node has, in all of its namespaces. Changes nothing. */
 export function readKernel(namespaces: readonly NodeNamespace[], bpffs: string, late: boolean): KernelSnapshot {

@@ -1,4 +1,5 @@
 import { describeProxyProblems, type State, subjects } from "@millrace/core/internal";
+import type { PluginTrouble } from "../backends/plugin-troubles.ts";
 import type { KernelView } from "./kernel-view.ts";
 import { type ProxyStatus, STATUS_VERSION, type Status, type WatchStatus } from "./status-document.ts";
 import { UNSEEN } from "./unread.ts";
@@ -11,6 +12,7 @@ export interface StatusSources {
   readonly state: State;
   readonly view: KernelView;
   readonly agent: Status["agent"];
+  readonly plugins?: readonly PluginTrouble[];
   readonly earlier: Status["earlier"];
   readonly switch?: Status["switch"];
   readonly eventLog: Status["eventLog"];
@@ -24,6 +26,7 @@ export function buildStatus(sources: StatusSources): Status {
     statusVersion: STATUS_VERSION,
     time,
     agent,
+    plugins: [...(sources.plugins ?? [])],
     earlier,
     ...(sources.switch !== undefined && { switch: sources.switch }),
     ...(last !== undefined && {

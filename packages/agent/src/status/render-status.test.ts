@@ -36,6 +36,7 @@ const healthy: Status = {
     },
     failurePolicy: "closed",
   },
+  plugins: [],
   earlier: [],
   observation: { time: "2026-01-02T03:09:57.000Z", problems: [], nodeAddresses: ["198.19.0.1"] },
   eventLog: { path: "/var/lib/millrace/events.db", lastSeq: 12, state: "healthy", lostEvents: 0 },
@@ -57,6 +58,18 @@ const healthy: Status = {
   counters: { "app_outbound.captured": 7, "app_outbound.dropped": 0 },
   maps: {},
 };
+
+test("a plugin that fails is told by its name", () => {
+  const trouble = { name: "mine", failures: 2, ends: 1, time: "2026-01-02T03:09:30.000Z" };
+  const failing: Status = {
+    ...healthy,
+    plugins: [{ ...trouble, code: "ERR_PLUGIN_PROCESS", message: "its event loop has stood still for 15000 ms" }],
+  };
+  expect(statusSchema.parse(failing)).toEqual(failing);
+  expect(renderStatus(failing, plain)).toContain(
+    "plugin mine: 2 calls failed, its process ended 1 times; last 30s ago: ERR_PLUGIN_PROCESS: its event loop has stood still for 15000 ms\n",
+  );
+});
 
 test("a node whose kernel cannot be read", () => {
   const unread = { since: "2026-01-02T03:09:58.000Z", attempts: 3, code: "EPERM", message: "not today" };

@@ -42,6 +42,12 @@ function head(status: Status, palette: Palette): string {
       ),
     );
   }
+  for (const { name, failures, ends, time: at, code, message } of status.plugins) {
+    const ended = ends === 0 ? "" : `, its process ended ${ends} times`;
+    lines.push(
+      palette.warn(`plugin ${name}: ${failures} calls failed${ended}; last ${age(at, time)} ago: ${code}: ${message}`),
+    );
+  }
   for (const complaint of verdict(status).complaints) lines.push(palette.bad(`! ${complaint}`));
   return `${lines.join("\n")}\n`;
 }

@@ -99,6 +99,12 @@ export const statusSchema = z.object({
     /** Why there is no open redirection yet; absent when all is well. */
     problem: z.string().optional(),
   }),
+  /** Plugins that calls failed of since the agent began, or whose process has ended: how often, and what was last. */
+  plugins: z
+    .array(
+      z.object({ name: z.string(), failures: z.int(), ends: z.int(), time, code: z.string(), message: z.string() }),
+    )
+    .default([]),
   /** Redirections that earlier runs made by other backends, still there: removed once their members are taken over. */
   earlier: z.array(earlier).default([]),
   /** A switch from one backend to another: the one that is under way, or how the last one ended. Absent where there was none. */

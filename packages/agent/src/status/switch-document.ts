@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plannedSchema } from "../shadow/shadow-document.ts";
 
 /** What `POST /switch` takes. */
 export const switchRequestSchema = z.strictObject({
@@ -18,6 +19,12 @@ export const switchAnswerSchema = z.object({
   /** In order, one phrase each: what is done unless something fails or changes meanwhile. */
   steps: z.array(z.string()),
   isBegun: z.boolean(),
+  /** Of a dry run: what that backend cannot do without and this host does not have, one phrase each. */
+  lacks: z.array(z.string()).default([]),
+  /** What it would be refused at, but for single workloads. */
+  refused: z.array(z.string()).default([]),
+  /** What is planned for each workload that would move; absent where the backend cannot tell. */
+  workloads: z.array(plannedSchema).optional(),
 });
 export type SwitchAnswer = z.infer<typeof switchAnswerSchema>;
 

@@ -15,6 +15,7 @@ export function someStatus(changes: { [Key in keyof Status]?: Status[Key] | unde
       backend: "ebpf",
       failurePolicy: "closed",
     },
+    plugins: [],
     earlier: [],
     observation: { time, problems: [], nodeAddresses: [] },
     eventLog: { path: "/nowhere/events.db", lastSeq: 7, state: "healthy", lostEvents: 0 },

@@ -12,6 +12,7 @@ import { lockInstall, removeCniInstall } from "./remove-cni-install.ts";
 import { removeFiles, removeRunDirectory } from "./remove-files.ts";
 import { removeRedirections } from "./remove-redirection.ts";
 import { removeRouting } from "./remove-routing.ts";
+import { removeShadows } from "./remove-shadows.ts";
 import { removeSnapshotOf } from "./remove-snapshot.ts";
 
 export interface UninstallOptions {
@@ -42,6 +43,7 @@ export async function uninstall(
   using _noInstaller = lockInstall(configuration);
   const noted = await completeNoted(configuration, log); // before anything is removed
   removeCniInstall(configuration, keepCniPlugin, log, ledger);
+  await removeShadows(backends, ledger);
   await removeRedirections(backends, new UsedBackends(paths.journal), ledger);
   await removeRouting(ledger);
   removeFiles(configuration, { purge, keepCniPlugin }, ledger);

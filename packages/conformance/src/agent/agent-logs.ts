@@ -31,6 +31,14 @@ export class AgentLogs {
     this.#agents.set(path, 0);
   }
 
+  /** Nobody is to look at them: their agents go on running. */
+  leave(because: string): void {
+    for (const [path, agents] of this.#agents) {
+      if (agents > 0) noteOfLog({ kind: "none", agents, because });
+      this.#agents.set(path, 0);
+    }
+  }
+
   /** Replays all of them. Throws ERR_AGENT_LOG with everything that is wrong. */
   settleAll(): void {
     const failures = [...this.#agents.keys()].flatMap((path) => {

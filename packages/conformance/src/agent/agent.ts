@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { findPackageJSON } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { LabError } from "../errors.ts";
@@ -23,21 +24,35 @@ export interface AgentOptions {
   readonly plugins?: readonly string[];
   /** Any other setting, by its key in the configuration file; laid over what the lab sets. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** How to run `millrace`; default: this repository's by this Node, its sources or as built, whichever this file is. */
+  /** How to run `millrace`; default: `@millrace/agent` by this Node, its sources or as built, whichever this file is. */
   readonly command?: readonly string[];
   /** Called as soon as the process is there. */
   readonly onStart?: (pid: number) => Promise<void>;
 }
 
 const BUILT = import.meta.url.endsWith(".js");
-const MAIN = fileURLToPath(new URL(`../../../agent/${BUILT ? "dist/main.js" : "src/main.ts"}`, import.meta.url));
-/** How `millrace` of this repository is run. */
-export const MILLRACE_COMMAND: readonly string[] = [process.execPath, ...(BUILT ? [] : ["--conditions=source"]), MAIN];
+const AGENT_PACKAGE = "@millrace/agent";
+
+/** Beside this package in the repository; installed, wherever its package manager has put what it depends on. */
+function agentProgram(): string {
+  const program = BUILT ? "dist/main.js" : "src/main.ts";
+  const beside = fileURLToPath(new URL(`../../../agent/${program}`, import.meta.url));
+  if (existsSync(beside)) return beside;
+  const installed = findPackageJSON(AGENT_PACKAGE, import.meta.url);
+  return installed === undefined ? beside : join(dirname(installed), program);
+}
+
+/** How `millrace` of this version is run. */
+export const MILLRACE_COMMAND: readonly string[] = [
+  process.execPath,
+  ...(BUILT ? [] : ["--conditions=source"]),
+  agentProgram(),
+];
 
 /** `millrace agent` on a node of the lab. Stopping it, in whatever way, leaves its data path as it is. */
 export class Agent implements AsyncDisposable {
   readonly node: LabNode;
-  readonly #command: readonly string[];
+  #command: readonly string[];
   readonly #paths: NodePaths;
   readonly #log: string;
   #program: Program;
@@ -163,10 +178,19 @@ export class Agent implements AsyncDisposable {
     await this.#program.kill();
   }
 
-  /** Starts it again after {@link stop} or {@link kill}, with the same configuration. */
-  async restart(): Promise<void> {
-    this.#program = this.#run();
+  /**
+   * Starts it again after {@link stop} or {@link kill}, with the same configuration. `command`: from now on another version's, as
+   * {@link AgentOptions.command}.
+   */
+  async restart(command = this.#command): Promise<void> {
+    this.begin(command);
     await this.#untilServing();
+  }
+
+  /** The same without waiting for anything. */
+  begin(command = this.#command): void {
+    this.#command = command;
+    this.#program = this.#run();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -15,7 +15,7 @@ export default defineBehaviour({
   async run({ bed, family, temperature, expect }) {
     await bed.proxy.stop();
     try {
-      if (temperature === "cold") await bed.cool();
+      if (temperature === "cold") bed.lab.cool();
       const url = `http://${hostPort(bed.m1.address(family), SERVER_PORT)}/healthz`;
       const probes = temperature === "cold" ? 1 : WARM_ROUNDS + 1;
       const bodies: string[] = [];

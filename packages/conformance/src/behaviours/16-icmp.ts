@@ -13,7 +13,7 @@ export default defineBehaviour({
   outcome: "all answers come; none passes the proxy's namespace; the route has as many hops as a plain pod's",
   async run(trial) {
     const { bed, family, temperature, expect } = trial;
-    if (temperature === "cold") await bed.cool();
+    if (temperature === "cold") bed.lab.cool();
     const echo = family === 4 ? "icmp type { echo-request, echo-reply }" : "icmpv6 type { echo-request, echo-reply }";
     await using passing = await countPackets(bed.z.namespace, echo);
     const count = temperature === "cold" ? 1 : WARM_ROUNDS;

@@ -16,7 +16,7 @@ export default defineBehaviour({
     const member = { host: bed.m1.address(family), port: SERVER_PORT };
     // Cold means that the kernels have to find it out.
     if (temperature === "cold") {
-      await bed.cool();
+      bed.lab.cool();
       await bed.forgetPaths();
     }
     const client = await bed.m1.endpoint();

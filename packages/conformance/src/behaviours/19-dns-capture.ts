@@ -35,7 +35,7 @@ export default defineBehaviour({
         serve(bed.node, DNS_PORT, "node"),
         serve(bed.m2, DNS_PORT, "m2"),
       ]);
-      if (temperature === "cold") await bed.cool();
+      if (temperature === "cold") bed.lab.cool();
       await asked(trial, bed.m1, false);
 
       const annotation = family === 4 ? "millrace.dev/dns-capture" : "ambient.istio.io/dns-capture";

@@ -47,7 +47,7 @@ export default defineBehaviour({
 });
 
 async function closed({ bed, family, temperature, expect }: Trial, when: string): Promise<void> {
-  if (temperature === "cold") await bed.cool();
+  if (temperature === "cold") bed.lab.cool();
   const server = await bed.ext.endpoint();
   const member = await bed.m1.endpoint();
   await Promise.all([server, member].map((endpoint) => endpoint.ask("accepted", { clear: true })));

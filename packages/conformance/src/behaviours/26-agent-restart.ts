@@ -51,7 +51,7 @@ export default defineBehaviour({
       expect.equal("exit status of uninstall, the second time, which proves it", again.status, 0);
       expect.equal("what changed", compareSnapshots(before, await snapshot(bed.node)), []);
     } finally {
-      await bed.agent.stop();
+      await bed.stopAgent();
       bed.node.deletePodObject(z2.pod);
       await bed.node.removePod(z2.pod.name);
     }

@@ -13,7 +13,7 @@ export default defineBehaviour({
     "the readiness port answers everybody; the capture ports refuse those who dial them, at once; the proxy records nothing",
   async run(trial) {
     const { bed, family, temperature, expect } = trial;
-    if (temperature === "cold") await bed.cool();
+    if (temperature === "cold") bed.lab.cool();
     const since = bed.proxy.mark();
     const host = bed.z.address(family);
     const url = `http://${hostPort(host, PROXY_PORTS.readiness)}/`;

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { EventLogReader } from "@millrace/core/internal";
 import { Agent, cleanEnvironment, MILLRACE_COMMAND } from "../agent/agent.ts";
@@ -125,8 +126,16 @@ export class CrashBed implements AsyncDisposable {
     );
   }
 
-  async settled(): Promise<void> {
-    await this.agent.until("all that is wanted", (status) => this.shows(status));
+  async settled(timeoutMs = within(30_000)): Promise<void> {
+    await this.agent.until("all that is wanted", (status) => this.shows(status), timeoutMs);
+  }
+
+  /** Asked seldom: each answer is many system calls, and each program that is started takes several times as long. */
+  async settledUnderStrace(): Promise<void> {
+    const deadline = performance.now() + within(180_000);
+    while (!(await this.isSettled())) {
+      if (performance.now() > deadline) throw new Error("the traced agent did not come to all that is wanted");
+    }
   }
 
   /** The same of a process that may not serve yet, or any more. Asked seldom: under strace an answer takes the time of what is waited for. */
@@ -180,6 +189,11 @@ export class CrashBed implements AsyncDisposable {
     const members = ["m1", "m2"].map((name) => this.lab.pod(name));
     const worlds = ["w1", "w2"].map((name) => this.lab.external(name));
     return ServerEscapes.start({ node: this.node, members, worlds, onceProxied });
+  }
+
+  /** Of an agent that runs, it goes on in files that have no name any more. */
+  loseLog(): void {
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(this.node.paths.eventLog + suffix, { force: true });
   }
 
   publishLate(): void {

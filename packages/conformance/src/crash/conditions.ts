@@ -46,7 +46,7 @@ function overwrite(path: string): void {
 /** In the middle of a page. */
 const cutOff = (path: string) =>
   truncateSync(path, Math.max(0, Math.floor(statSync(path).size / 2 / PAGE) * PAGE - 100));
-const remove = (bed: CrashBed) => filesOf(log(bed)).forEach((path) => void rmSync(path, { force: true }));
+const remove = (bed: CrashBed) => bed.loseLog();
 const version = (bed: CrashBed, step: number) => {
   const db = new DatabaseSync(log(bed));
   const { user_version: now } = db.prepare("PRAGMA user_version").get() as { user_version: number };

@@ -5,6 +5,7 @@ import type { LabNode } from "../lab/lab-node.ts";
 import { processesIn } from "../lab/process-table.ts";
 import { type Snapshot, snapshot } from "../snapshot/snapshot.ts";
 import { ESCAPES_TABLE } from "../suite/server-escapes.ts";
+import { normalForm } from "./normal-form.ts";
 
 /** Maps that say what is redirected. The others are written by programs: connections, counters, what a packet held. */
 const CONFIGURATION = [
@@ -28,7 +29,7 @@ const EXPIRES = /^add millrace-settling/;
  * run for it. What the kernel holds for nobody, neither pinned nor attached, is gone with the process that had it (bpf(2)).
  */
 export async function kernelImage(node: LabNode): Promise<Snapshot> {
-  const state = await snapshot(node);
+  const state = normalForm(await snapshot(node));
   return new Map([
     ...[...state].map(
       ([title, lines]) => [title, withoutCounters(lines).filter((line) => !EXPIRES.test(line))] as const,

@@ -21,6 +21,9 @@ export interface Choice {
   readonly matching: string | undefined;
 }
 
+/** Of a point that is missed. */
+const MOST_TRIES = 3;
+
 /** An operation with what an undisturbed run of it did and left. */
 interface Known {
   readonly operation: Operation;
@@ -50,7 +53,7 @@ export class PairRun {
     const traffic = await this.#bed.traffic(!installs);
     let escapes = await this.#bed.countEscapes(installs);
     let proxied = 0;
-    const again = new Set<Point>();
+    const tries = new Map<Point, number>();
     try {
       // Once without looking: what the first time leaves for good, the later ones find.
       for (const operation of new Set([there, back])) await this.#carryOut(operation);
@@ -66,9 +69,9 @@ export class PairRun {
         } else {
           const result = await this.#strike(next, point, escapes);
           // The agent may have made another number of calls before it this time: the same once more, when all is as it was.
-          const isAgain = again.has(point);
-          again.add(point);
-          if (result.verdict === "missed" && !isAgain) next.points.unshift(point);
+          const tried = (tries.get(point) ?? 0) + 1;
+          tries.set(point, tried);
+          if (result.verdict === "missed" && tried < MOST_TRIES) next.points.unshift(point);
           else this.#report.point(result);
         }
         if (installs && next.operation.kind === "command") {
@@ -120,7 +123,8 @@ export class PairRun {
       const roles = threadsOf(agent.pid);
       {
         await using _ = await Tracer.follow(agent.pid, this.#trace);
-        await this.#carryOut(operation);
+        await this.#answered(operation);
+        await this.#bed.settledUnderStrace();
         await this.#bed.image();
       }
       return read(roles);
@@ -146,11 +150,8 @@ export class PairRun {
   /** Undisturbed. */
   async #carryOut(operation: Operation): Promise<void> {
     const { agent } = this.#bed;
-    if (operation.kind === "running") {
-      const before = this.#bed.lastAnswer();
-      operation.ask(this.#bed);
-      await agent.until(`an answer to ${operation.name}`, () => this.#bed.lastAnswer() > before);
-    } else if (operation.kind === "starting") {
+    if (operation.kind === "running") await this.#answered(operation);
+    else if (operation.kind === "starting") {
       await agent.kill();
       operation.ask(this.#bed);
       await agent.restart();
@@ -159,7 +160,19 @@ export class PairRun {
       await this.#uninstall();
       return;
     }
-    await this.#bed.settled();
+    await this.#bed.settled(within(60_000));
+  }
+
+  /** Asks a running agent for it, and waits until it has done something; it is not asked meanwhile. */
+  async #answered(operation: Operation): Promise<void> {
+    const before = this.#bed.lastAnswer();
+    operation.ask(this.#bed);
+    const deadline = performance.now() + within(60_000);
+    while (this.#bed.lastAnswer() <= before) {
+      if (performance.now() > deadline)
+        throw new Error(`no answer to ${operation.name}\n${this.#bed.agent.lines.slice(-20).join("\n")}`);
+      await pause(50, performance.now());
+    }
   }
 
   /** Kills at the point, does it again, and looks what has come of it. */
@@ -173,7 +186,7 @@ export class PairRun {
       if (operation.kind === "command") await this.#uninstall();
       else {
         await bed.agent.restart();
-        await bed.settled();
+        await bed.settled(within(60_000));
       }
       details = await bed.differences(expected);
     } catch (error) {
@@ -211,7 +224,7 @@ export class PairRun {
       struckFromStart(point, this.#trace),
       operation.kind === "starting" ? "agent" : "uninstall",
     );
-    const isStruck = await struck(point, victim, this.#trace, within(60_000));
+    const isStruck = await struck(point, victim, this.#trace);
     await victim.kill();
     return isStruck && hit(point, this.#trace, node.paths.root);
   }

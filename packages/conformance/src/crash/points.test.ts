@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changesOf, isAt, pointsOf, type Role, renderPoint, spread } from "./points.ts";
+import { type Change, changesOf, isAt, pointsOf, type Role, renderPoint, spread } from "./points.ts";
 import { parseTrace } from "./trace.ts";
 
 const ROOT = "/run/lab/n1";
@@ -106,4 +106,27 @@ it("spreads evenly, and with another phase tries others", () => {
   expect(spread([1, 2, 3, 4, 5, 6], 3, 0.5)).toEqual([2, 4, 6]);
   expect(spread([1, 2, 3, 4, 5, 6], 1, 0.999)).toEqual([6]);
   expect(spread([1, 2], 3, 0.5)).toEqual([1, 2]);
+});
+
+it("of calls that are as many as there are connections, the first is a point, and none that is numbered behind it", () => {
+  const change = (gist: string, ordinal: number, role: Role = "main"): Change => ({
+    role,
+    call: "sendmsg",
+    gist: `sendmsg ${gist}`,
+    ordinal,
+    sides: ["before"],
+  });
+  const changes = [
+    change("RTM_NEWROUTE", 1),
+    change("CT_DELETE", 2),
+    change("CT_DELETE", 3),
+    change("RTM_DELROUTE", 4),
+  ];
+  expect(
+    pointsOf("v", "o", [...changes, change("RTM_DELROUTE", 1, "pool")]).map(({ ordinal, role }) => [ordinal, role]),
+  ).toEqual([
+    [1, "main"],
+    [2, "main"],
+    [1, "pool"],
+  ]);
 });

@@ -8,7 +8,20 @@ import { parseTrace, type TracedCall } from "./trace.ts";
 /** Everything by which the agent, or a program that it starts, changes something outside it. mount(2) and setns(2) are seen but change nothing of ours. */
 const CALLS = [
   ...["bpf", "sendto", "sendmsg", "setns", "mount", "write", "pwrite64", "fsync", "fdatasync", "ftruncate"],
-  ...["mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "unlink", "unlinkat", "symlink", "symlinkat"],
+  ...[
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "symlink",
+    "symlinkat",
+    "link",
+    "linkat",
+  ],
   ...["clone", "clone3", "fork", "vfork", "execve", "wait4"],
 ];
 
@@ -95,7 +108,7 @@ export interface Victim {
  * Waits until the process was killed at the point: before a call strace does it; at the return of one it holds the thread, and the
  * process is killed here. False when it was not within `timeoutMs`. It is not asked how far it has come: while it is held it answers nobody.
  */
-export async function struck(point: Point, victim: Victim, file: string, timeoutMs = within(20_000)): Promise<boolean> {
+export async function struck(point: Point, victim: Victim, file: string, timeoutMs = within(60_000)): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   let isKilled = false;
   for (;;) {

@@ -4,6 +4,7 @@ import { AgentLogs } from "../agent/agent-logs.ts";
 import { LabError } from "../errors.ts";
 import { runChecked } from "../programs/command.ts";
 import { nodeAddresses, podAddresses } from "./addresses.ts";
+import { attachInside } from "./attach-inside.ts";
 import { type CniCommand, cniRequest } from "./cni.ts";
 import { LabHost } from "./lab-host.ts";
 import { LabPod, type PodOptions } from "./lab-pod.ts";
@@ -111,7 +112,7 @@ export class LabNode extends LabHost {
     );
     await Promise.all(pods.map((pod) => pod.namespace.setSysctls(podSysctls(this.#defaults.rpFilter))));
     await this.namespace.ip(...pods.flatMap((pod) => this.#network.hostLines(pod)));
-    await Promise.all(pods.map((pod) => pod.namespace.ip(...this.#network.podLines(pod))));
+    for (const pod of pods) attachInside(pod, this.#network);
     for (const pod of pods) this.#pods.set(pod.name, pod);
     return pods;
   }

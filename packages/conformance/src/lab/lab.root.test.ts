@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FAMILIES, serviceAddresses } from "./addresses.ts";
 import { cniRequest } from "./cni.ts";
 import { Lab } from "./lab.ts";
+import type { LabHost } from "./lab-host.ts";
 import type { LabPod } from "./lab-pod.ts";
 import { NETNS_DIRECTORY } from "./namespace.ts";
 import { labDirectory } from "./owner.ts";
@@ -121,6 +122,9 @@ describe("a lab's life", () => {
   });
 });
 
+/** States of what was not configured, but learnt or tried (ip-neighbour(8)). */
+const LEARNT = ["incomplete", "reachable", "stale", "delay", "probe", "failed"].flatMap((state) => ["nud", state]);
+
 describe("plain traffic", () => {
   let lab: Lab;
   beforeAll(async () => {
@@ -152,6 +156,19 @@ describe("plain traffic", () => {
       const datagrams = await client.ask("udp", { ...target, rounds: 3 });
       expect(datagrams).toMatchObject({ ok: true, value: { rounds: 3, peer: source.address(family) } });
       await source.namespace.runChecked("ping", ["-c", "1", "-W", "2", target.host]);
+    });
+
+    it(`once it is cooled nobody has a neighbour left until the next contact over IPv${family}`, async () => {
+      const target = { host: host("s").address(family), port: 8080 };
+      const client = await lab.pod("a").endpoint();
+      const sides = [lab.pod("a"), lab.node(1), lab.node(2), lab.pod("s")];
+      const known = ({ namespace }: LabHost) => namespace.runChecked("ip", [`-${family}`, "neigh", "show", ...LEARNT]);
+      expect(await client.ask("report", target)).toMatchObject({ ok: true });
+      for (const side of sides) expect(await known(side)).not.toBe("");
+      lab.cool();
+      for (const side of lab.hosts) expect(`${side.name}: ${await known(side)}`).toBe(`${side.name}: `);
+      expect(await client.ask("report", target)).toMatchObject({ ok: true });
+      for (const side of sides) expect(await known(side)).not.toBe("");
     });
 
     it(`a Service address leads to its endpoint, a pod's own included, over IPv${family}`, async () => {

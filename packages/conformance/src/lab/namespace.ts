@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { openNetns, writeSysctl } from "linux-ts";
+import { deleteNeighbour, neighbours, openNetns, writeSysctl } from "linux-ts";
 import { type CommandOptions, type Finished, run, runChecked } from "../programs/command.ts";
 import { Program, type ProgramOptions } from "../programs/program.ts";
 
@@ -49,6 +49,14 @@ export class Namespace {
     // Not by a process: three hundred pods are given six each.
     for (const [name, value] of Object.entries(values)) {
       writeSysctl(netns.fd, name.includes("/") ? name : name.replaceAll(".", "/"), value);
+    }
+  }
+
+  /** Forgets whom it has learnt to reach, or tried to, as `ip neigh flush all` does: what is configured stays. Throws LinuxError. */
+  forgetNeighbours(): void {
+    using netns = openNetns(this.path);
+    for (const neighbour of neighbours(netns.fd)) {
+      if (neighbour.state !== "permanent" && neighbour.state !== "noarp") deleteNeighbour(netns.fd, neighbour);
     }
   }
 

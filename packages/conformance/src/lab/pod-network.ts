@@ -1,3 +1,4 @@
+import type { RouteSpec } from "linux-ts";
 import { type DualStack, gatewayAddresses, onLinkGateways } from "./addresses.ts";
 import type { LabPod } from "./lab-pod.ts";
 
@@ -5,7 +6,7 @@ import type { LabPod } from "./lab-pod.ts";
 export const POD_NETWORKS = ["routed", "bridge"] as const;
 export type PodNetworkKind = (typeof POD_NETWORKS)[number];
 
-/** Lines for `ip -batch`, on the node and in a pod's namespace, that attach pods. */
+/** What attaches pods: lines for `ip -batch` on the node, and what each pod's `eth0` has in its own namespace. */
 export interface PodNetwork {
   readonly kind: PodNetworkKind;
   /** The interface by which the node's IP layer sends to a pod and receives from it. */
@@ -17,7 +18,8 @@ export interface PodNetwork {
   /** Once for the node, before its first pod. */
   nodeLines(): string[];
   hostLines(pod: LabPod): string[];
-  podLines(pod: LabPod): string[];
+  /** Of a pod, by its eth0, in this order. */
+  routes(pod: LabPod): Omit<RouteSpec, "oif">[];
 }
 
 export function podNetwork(kind: PodNetworkKind, node: number, mtu: number): PodNetwork {
@@ -41,15 +43,7 @@ function routed(node: number, mtu: number): PodNetwork {
       `route add ${addresses[4]}/32 dev ${host} scope link`,
       `route add ${addresses[6]}/128 dev ${host}`,
     ],
-    podLines: ({ addresses }) => [
-      "link set lo up",
-      `addr add ${addresses[4]}/32 dev eth0`,
-      `addr add ${addresses[6]}/128 dev eth0 nodad`,
-      "link set eth0 up",
-      `route add ${gateway[4]} dev eth0 scope link`,
-      `route add default via ${gateway[4]} dev eth0`,
-      `route add default via ${gateway[6]} dev eth0`,
-    ],
+    routes: () => [{ dst: gateway[4] }, ...defaults(gateway)],
   };
 }
 
@@ -78,16 +72,11 @@ function bridged(node: number, mtu: number): PodNetwork {
       `link add ${host} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${namespace.name}`,
       `link set ${host} master ${BRIDGE} up`,
     ],
-    podLines: ({ addresses, index }) => {
-      const gateway = onLinkGateways(node, index);
-      return [
-        "link set lo up",
-        `addr add ${addresses[4]}/24 dev eth0`,
-        `addr add ${addresses[6]}/64 dev eth0 nodad`,
-        "link set eth0 up",
-        `route add default via ${gateway[4]} dev eth0`,
-        `route add default via ${gateway[6]} dev eth0`,
-      ];
-    },
+    routes: ({ index }) => defaults(onLinkGateways(node, index)),
   };
 }
+
+const defaults = (gateway: DualStack): Omit<RouteSpec, "oif">[] => [
+  { dst: "0.0.0.0/0", gateway: gateway[4] },
+  { dst: "::/0", gateway: gateway[6] },
+];

@@ -37,7 +37,7 @@ export async function contact(trial: Trial, from: LabHost, to: Place, options: C
   const dial = { ...to, ...options };
   const what = `${from.name} → ${to.host} port ${to.port}`;
   if (temperature === "cold") {
-    await bed.cool();
+    bed.lab.cool();
     const outcome = await client.ask("report", dial);
     const seen = expect.success(what, outcome);
     return { seen, ms: outcome.ms, connections: 1, since };

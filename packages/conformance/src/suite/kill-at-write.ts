@@ -1,20 +1,12 @@
 import { Program } from "../programs/program.ts";
-
-/**
- * System calls by which a backend writes, as strace(1) prints them: what changes BPF maps, links and pins, and programs started with
- * something to restore, carry out or delete.
- */
-const WRITES = [
-  /bpf\(BPF_(MAP_UPDATE_ELEM|MAP_DELETE_ELEM|MAP_CREATE|LINK_CREATE|LINK_UPDATE|OBJ_PIN|PROG_LOAD)\b/,
-  /execve\("[^"]*\/(ip|ipset|nft|ip6?tables\S*)", \[.*"(restore|-batch|-f|--noflush|add|del|delete|replace|change|set|flush|destroy)"/,
-  /\b(unlink|symlink|rename)(at)?\(/,
-];
+import { WriteLines } from "./write-lines.ts";
 
 /** Kills a process at a write of its own choosing, from outside: nothing in it knows. */
 export class KillAtWrite implements AsyncDisposable {
   readonly #tracer: Program;
   readonly #pid: number;
   #at: string | undefined;
+  readonly #lines = new WriteLines();
   #writes = 0;
 
   private constructor(pid: number, ordinal: number) {
@@ -53,9 +45,10 @@ export class KillAtWrite implements AsyncDisposable {
   }
 
   #see(line: string, ordinal: number): void {
-    if (!WRITES.some((write) => write.test(line))) return;
+    const write = this.#lines.take(line);
+    if (write === undefined) return;
     this.#writes++;
-    if (this.#writes === ordinal) this.#kill(line.replace(/^(\[pid +\d+\] )/, "").slice(0, 120));
+    if (this.#writes === ordinal) this.#kill(write.slice(0, 120));
   }
 
   #kill(at: string): void {

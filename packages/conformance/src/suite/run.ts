@@ -9,8 +9,12 @@ import { addTunnels, type TunnelUse } from "./tunnels.ts";
 
 export interface SuiteOptions extends TestbedOptions {
   readonly behaviours: readonly Behaviour[];
+  /** Ids of the behaviours that the backend claims; the others are not run. Default: all of them. */
+  readonly claims?: readonly string[];
   readonly families?: readonly Family[];
   readonly temperatures?: readonly Temperature[];
+  /** The fixture of the last trial, or of the first that fails, which ends the run, is left as it is: see {@link SuiteOutcome.kept}. */
+  readonly keep?: boolean;
   /** Called as soon as each trial has ended. */
   readonly onResult?: (result: TrialResult) => void;
   readonly signal?: AbortSignal;
@@ -39,80 +43,137 @@ export interface NotApplicable {
   readonly because: string;
 }
 
+/** A behaviour that the backend does not claim to show. */
+export type Unclaimed = Pick<TrialResult, "id" | "number" | "title">;
+
 export interface SuiteOutcome {
   readonly results: readonly TrialResult[];
   readonly notApplicable: readonly NotApplicable[];
+  /** Neither passed nor failed, and nobody left them out: what the backend does not say of itself. */
+  readonly unclaimed: readonly Unclaimed[];
   /** Tunnel devices of the node, with what they carried while the shared fixture was up. */
   readonly tunnels: readonly TunnelUse[];
   /** What the fixtures' agents have logged; it is not as it should be where `missing` is not 0. */
   readonly logs: LogAccount;
   /** What is wrong with it. */
   readonly logFailures: readonly string[];
+  /** What `keep` asked for: still running, and the caller's to dispose of. */
+  readonly kept?: Testbed;
 }
 
 const TEMPERATURES: readonly Temperature[] = ["cold", "warm"];
 
 /** One behaviour in one family and temperature. */
-interface Case {
+export interface Case {
   readonly behaviour: Behaviour;
   readonly family: Family;
   readonly temperature: Temperature;
 }
 
-/**
- * Runs every behaviour in every family and temperature it is meant for. Behaviours that leave the fixture as they found it
- * share one; after a failure the next gets a new one, so that no failure causes another.
- */
+/** Runs every behaviour in every family and temperature it is meant for. */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
-  const results: TrialResult[] = [];
-  const notes = notesSoFar();
-  const foreign = options.behaviours.filter((behaviour) => !isFor(behaviour, options.backend));
-  await using beds = new Beds(options);
-  for (const one of cases(options)) {
+  await using suite = new Suite(options);
+  for (const one of suite.cases) {
     if (options.signal?.aborted === true) break;
-    const result = await runCase(one, options, beds);
-    results.push(result);
-    options.onResult?.(result);
+    const { passed } = await suite.run(one);
+    if (!passed && options.keep === true) break;
   }
-  await beds.discardAll();
-  return {
-    results,
-    notApplicable: foreign.map(({ id, backends }) => ({ id, because: backends?.because ?? "" })),
-    tunnels: beds.tunnels,
-    logs: accountSince(notes),
-    logFailures: beds.logFailures,
-  };
+  return suite.end();
 }
 
-const isFor = ({ backends }: Behaviour, backend: string): boolean => backends?.only.includes(backend) ?? true;
+/**
+ * A run, trial by trial. Behaviours that leave the fixture as they found it share one; after a failure the next gets a new one, so that
+ * no failure causes another.
+ */
+export class Suite implements AsyncDisposable {
+  /** What there is to run, in order. */
+  readonly cases: readonly Case[];
+  readonly unclaimed: readonly Unclaimed[];
+  readonly notApplicable: readonly NotApplicable[];
+  readonly #options: SuiteOptions;
+  readonly #beds: Beds;
+  readonly #results: TrialResult[] = [];
+  readonly #notes = notesSoFar();
 
-function cases({ behaviours, families = FAMILIES, temperatures = TEMPERATURES, backend }: SuiteOptions): Case[] {
-  return behaviours
-    .filter((behaviour) => isFor(behaviour, backend))
-    .flatMap((behaviour) =>
-      families
-        .filter((family) => behaviour.families?.includes(family) ?? true)
-        .flatMap((family) =>
-          temperatures
-            .filter((temperature) => behaviour.temperatures?.includes(temperature) ?? true)
-            .map((temperature) => ({ behaviour, family, temperature })),
-        ),
+  constructor(options: SuiteOptions) {
+    const { behaviours, claims } = options;
+    const isFor = ({ backends }: Behaviour) => backends?.only.includes(kindOf(options)) ?? true;
+    const isClaimed = ({ id }: Behaviour) => claims?.includes(id) ?? true;
+    this.#options = options;
+    this.#beds = new Beds(options);
+    this.unclaimed = behaviours.filter((behaviour) => !isClaimed(behaviour)).map(nameOfTrial);
+    this.notApplicable = behaviours
+      .filter((behaviour) => isClaimed(behaviour) && !isFor(behaviour))
+      .map(({ id, backends }) => ({ id, because: backends?.because ?? "" }));
+    this.cases = casesOf(
+      options,
+      behaviours.filter((behaviour) => isClaimed(behaviour) && isFor(behaviour)),
     );
+  }
+
+  /** Runs one of {@link cases}. Whatever it throws is its result. */
+  async run(one: Case): Promise<TrialResult> {
+    const result = await runCase(one, this.#options, this.#beds, one === this.cases.at(-1));
+    this.#results.push(result);
+    this.#options.onResult?.(result);
+    return result;
+  }
+
+  /** Takes the fixtures down, but for the one to keep, and tells what there was. */
+  async end(): Promise<SuiteOutcome> {
+    const kept = this.#options.keep === true ? this.#beds.keepLast() : undefined;
+    await this.#beds.discardAll();
+    return {
+      results: this.#results,
+      notApplicable: this.notApplicable,
+      unclaimed: this.unclaimed,
+      tunnels: this.#beds.tunnels,
+      logs: accountSince(this.#notes),
+      logFailures: this.#beds.logFailures,
+      ...(kept === undefined ? {} : { kept }),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#beds.discardAll();
+  }
+}
+
+/** The backend whose documented differences and objects a run goes by. */
+const kindOf = ({ backend, like }: TestbedOptions): string => like ?? backend;
+
+const nameOfTrial = ({ id, number, title }: Behaviour): Unclaimed => ({
+  id,
+  ...(number === undefined ? {} : { number }),
+  title,
+});
+
+function casesOf(
+  { families = FAMILIES, temperatures = TEMPERATURES }: SuiteOptions,
+  behaviours: readonly Behaviour[],
+): Case[] {
+  return behaviours.flatMap((behaviour) =>
+    families
+      .filter((family) => behaviour.families?.includes(family) ?? true)
+      .flatMap((family) =>
+        temperatures
+          .filter((temperature) => behaviour.temperatures?.includes(temperature) ?? true)
+          .map((temperature) => ({ behaviour, family, temperature })),
+      ),
+  );
 }
 
 async function runCase(
   { behaviour, family, temperature }: Case,
   options: SuiteOptions,
   beds: Beds,
+  isLast: boolean,
 ): Promise<TrialResult> {
-  const { id, title, number } = behaviour;
   const expect = new Expect();
   const differences: DifferenceId[] = [];
   const started = performance.now();
   const result = (outcome: { passed: boolean; failure?: string }): TrialResult => ({
-    id,
-    ...(number === undefined ? {} : { number }),
-    title,
+    ...nameOfTrial(behaviour),
     family,
     temperature,
     ms: Math.round(performance.now() - started),
@@ -121,17 +182,18 @@ async function runCase(
     ...outcome,
   });
   const difference = (name: DifferenceId): string => {
-    const shown = shownBy(name, options.backend);
+    const shown = shownBy(name, kindOf(options));
     differences.push(name);
     expect.note(`documented difference ${name}`, shown.text);
     return shown.as;
   };
+  const isKept = options.keep === true;
   let bed: Testbed | undefined;
   try {
     bed = await beds.get(behaviour);
-    const trial: Trial = { lab: bed.lab, bed, family, temperature, backend: options.backend, expect, difference };
+    const trial: Trial = { lab: bed.lab, bed, family, temperature, backend: kindOf(options), expect, difference };
     await behaviour.run(trial);
-    if (behaviour.bed === "bare") await bed.strip();
+    if (behaviour.bed === "bare" && !(isKept && isLast)) await bed.strip();
     return result({ passed: true });
   } catch (error) {
     // Whatever a trial throws is its result; nothing of it may reach the next trial.
@@ -144,7 +206,7 @@ async function runCase(
       }
     }
     const failed = result({ passed: false, failure });
-    await beds.discard(behaviour);
+    if (!isKept) await beds.discard(behaviour);
     return failed;
   }
 }
@@ -154,6 +216,7 @@ class Beds implements AsyncDisposable {
   readonly #options: TestbedOptions;
   readonly #beds = new Map<string, Testbed>();
   #tunnels: readonly TunnelUse[] = [];
+  #last: string | undefined;
   /** Of fixtures that were discarded: their trials may all have passed. */
   readonly logFailures: string[] = [];
 
@@ -168,12 +231,22 @@ class Beds implements AsyncDisposable {
 
   async get(behaviour: Behaviour): Promise<Testbed> {
     const name = nameOf(behaviour);
+    this.#last = name;
     for (const other of this.#beds.keys()) {
       // Nobody comes back to a fixture of one's own.
       if (other.startsWith(OWN) && other !== name) await this.#discard(other);
     }
     const bed = this.#beds.get(name) ?? (await this.#make(behaviour));
     this.#beds.set(name, bed);
+    return bed;
+  }
+
+  /** Lets go of the fixture that was asked for last. */
+  keepLast(): Testbed | undefined {
+    const bed = this.#last === undefined ? undefined : this.#beds.get(this.#last);
+    if (bed === undefined || this.#last === undefined) return undefined;
+    this.#beds.delete(this.#last);
+    for (const { agentLogs } of bed.lab.nodes) agentLogs.leave("the lab was kept");
     return bed;
   }
 

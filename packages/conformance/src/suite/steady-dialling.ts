@@ -29,6 +29,8 @@ export class SteadyDialling {
     const client = await from.endpoint();
     dialling.#streams = (await client.ask("startStreams", { targets, intervalMs: STREAM_MS })).handle;
     dialling.#running = dialling.#dial();
+    // A behaviour that fails before it asks how this went leaves it running, until its client is ended with the lab: nobody waits for that then.
+    dialling.#running.catch(() => undefined);
     return dialling;
   }
 

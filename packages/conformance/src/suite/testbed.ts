@@ -29,6 +29,8 @@ export interface TestbedOptions {
   readonly backend: string;
   readonly backendConfig: Readonly<Record<string, unknown>>;
   readonly plugins: readonly string[];
+  /** The built-in backend that it is made of, when it is one under another name: its documented differences and its objects are this one's. */
+  readonly like?: string;
   /** How to run `millrace`; default: this repository's sources. */
   readonly agentCommand?: readonly string[];
   /** What to call the lab. */
@@ -151,6 +153,11 @@ export class Testbed implements AsyncDisposable {
     await this.ready();
   }
 
+  /** Stops the agent, if one was started: for whoever cleans up after a failure, which is not to be hidden by another. */
+  async stopAgent(): Promise<void> {
+    await this.#agent?.stop();
+  }
+
   /** Stops the agent and runs `millrace uninstall`. */
   async uninstall(): Promise<Finished> {
     await this.agent.stop();
@@ -262,11 +269,6 @@ export class Testbed implements AsyncDisposable {
   /** HAProxy in the proxy's pod. */
   async startProxy(options: Partial<HaproxyOptions> = {}): Promise<void> {
     this.#proxy = await Haproxy.start(this.z, { directory: this.node.paths.root, ...options });
-  }
-
-  /** Forgets neighbours everywhere, so that the next packet is the first. */
-  async cool(): Promise<void> {
-    await Promise.all(this.lab.hosts.map(({ namespace }) => namespace.ip("neigh flush all")));
   }
 
   /** Forgets what the kernels have learnt of paths' MTUs, which they would keep for ten minutes. */

@@ -3,9 +3,13 @@
  *
  * All verbs are idempotent and level-triggered: they are given the whole wanted state of their subject and may be called again
  * at any time, also after a crash half way. What they did or found comes back as their result; they never call into the core.
+ *
+ * A backend that does not come with Millrace runs in a process of its own, which is ended and started again when it hangs. What crosses the border is copied
+ * (structured clone) and checked: a result of another shape than given here is a failure of the call.
  */
 
 import type { Explanation, Flow } from "./explanation.ts";
+import type { RedirectionPlan, Shadow, WantedRedirection } from "./shadow.ts";
 import type { NamespacePlace, Trace } from "./traces.ts";
 
 /** Kubernetes pod UID (`metadata.uid`), the identity of a workload. */
@@ -79,6 +83,11 @@ export interface NodeProxy {
 export interface Proxies {
   readonly active?: NodeProxy;
   readonly draining: readonly NodeProxy[];
+}
+
+/** A proxy that the kernel sends to, as a backend's own notes tell of it, whoever asked for it. */
+export interface UsedProxy extends Pick<NodeProxy, "key" | "name" | "interface"> {
+  readonly role: "active" | "draining";
 }
 
 /** Facts about the node's own network namespace that steer probes past the proxy. */
@@ -167,7 +176,11 @@ export interface Observation {
 export interface Host {
   /** Mount point of the BPF file system, default `/sys/fs/bpf`. */
   readonly bpffs: string;
-  /** Directory for the journal of what was changed on the host and what stood there before. */
+  /**
+   * Directory for what was changed on the host and what stood there before, a promise to every backend: the same path in every run on this node, on a disk that
+   * outlives reboots, and one agent at a time writes there. It need not exist yet. `sysctl/` is shared by all backends and written by `SysctlJournal` only;
+   * what a backend notes besides goes into a directory of its own name. Millrace removes neither: an uninstall leaves nothing there that a backend has put back.
+   */
   readonly journal: string;
 }
 
@@ -201,54 +214,79 @@ export interface NodePolicy {
   readonly localDelivery: "direct" | "routed";
 }
 
+/** What comes with every call: Millrace always gives it, so a backend may declare it as required. */
+export interface Call {
+  /**
+   * Aborted when the deadline has passed; the reason is an error with the code `ERR_DEADLINE`. Give up then and reject: the call is made again later, with what
+   * is wanted by then. A backend that goes on all the same for seconds is ended where it has a process of its own.
+   */
+  readonly signal: AbortSignal;
+  /** How long after its begin that is, in milliseconds. */
+  readonly deadlineMs: number;
+}
+
 /** Whatever is installed on the node by one backend. Two of them may be open at once. */
 export interface Redirection extends AsyncDisposable {
   /** Makes these the node's proxies. Resolves once new connections go to `active`; without one, members' TCP fails closed. */
-  useProxies(proxies: Proxies): Promise<void>;
+  useProxies(proxies: Proxies, call?: Call): Promise<void>;
+  /**
+   * The proxies that this redirection sends to by now, read from the kernel and the backend's notes, and changes nothing. Asked for when it has just been opened:
+   * an agent that has lost its log, or the end of it, does not know what the one before let drain. Absent where a backend cannot tell.
+   */
+  usedProxies?(call?: Call): Promise<readonly UsedProxy[]>;
   /** Tells the addresses of the node; probes from them bypass the proxy. */
-  useNode(node: NodeFacts): Promise<void>;
+  useNode(node: NodeFacts, call?: Call): Promise<void>;
   /** Makes this workload's redirection be as given. Resolves once its first packet would be captured. */
-  apply(workload: Workload): Promise<void>;
+  apply(workload: Workload, call?: Call): Promise<void>;
   /** Ends the redirection of this workload. Removing what is gone is success. */
-  remove(uid: WorkloadUid): Promise<void>;
+  remove(uid: WorkloadUid, call?: Call): Promise<void>;
   /** Reads back from the kernel, never from memory. */
-  observe(): Promise<Observation>;
+  observe(call?: Call): Promise<Observation>;
   /**
    * The same of these workloads alone, for what it costs to read them and not all; those of which the kernel holds nothing are left out,
    * unless they are wanted. Asked for after each change. A backend that can only read everything at once has none: it is observed as a whole.
    */
-  observeWorkloads?(uids: ReadonlySet<WorkloadUid>): Promise<readonly WorkloadObservation[]>;
+  observeWorkloads?(uids: ReadonlySet<WorkloadUid>, call?: Call): Promise<readonly WorkloadObservation[]>;
   /**
    * Which program, map entry, rule and route decide what happens to a flow of a workload that was applied, read from the kernel and in the
    * order in which a packet meets them. Changes nothing. Absent where a backend cannot tell.
    */
-  explain?(flow: Flow): Promise<Explanation>;
+  explain?(flow: Flow, call?: Call): Promise<Explanation>;
   /**
    * Gives a workload to another redirection, which has it as well: the first half of removing, and the second. Lets by what the workload begins and what
    * is begun with it, which the other one takes, calls `carryOn`, once or more often, when only that one gets new connections, and lets go then. What is
    * open must not notice. A workload that is not here is given away already. Absent: `carryOn`, then {@link remove}.
    */
-  handOver?(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void>;
+  handOver?(uid: WorkloadUid, carryOn: () => Promise<void>, call?: Call): Promise<void>;
   /** Takes on what another redirection has open of a workload that is redirected here too. Absent: nothing has to be known of it. */
-  carryOn?(uid: WorkloadUid): Promise<void>;
+  carryOn?(uid: WorkloadUid, call?: Call): Promise<void>;
   /**
    * As {@link uninstall}, when another redirection has taken everything over, but for what connections of these proxies that began here need as
    * long as they last. `standby`: there is such a thing; to be called again when the proxies change. `gone`: closed. Absent: {@link uninstall}.
    */
-  withdraw?(proxies: Proxies): Promise<"gone" | "standby">;
+  withdraw?(proxies: Proxies, call?: Call): Promise<"gone" | "standby">;
   /** Removes everything of ours and puts back what was changed. Disposing without it leaves the data path running. */
-  uninstall(): Promise<void>;
+  uninstall(call?: Call): Promise<void>;
 }
 
 export interface RedirectionBackend {
   /** Finds out what this host can do, feature by feature, by trying; changes nothing. */
-  probe(): Promise<Probe>;
+  probe(call?: Call): Promise<Probe>;
   /** Opens the redirection and adopts what an earlier run left in the kernel, without losing a packet. */
-  open(): Promise<Redirection>;
+  open(call?: Call): Promise<Redirection>;
+  /**
+   * What it would write here for all of this, and what it would refuse, by the code that writes it. Changes nothing. Absent where a backend
+   * cannot tell. Rejects where it cannot be known, for instance because a program is missing.
+   */
+  plan?(wanted: WantedRedirection, call?: Call): Promise<RedirectionPlan>;
+  /** Begins to count beside whatever redirects, from nought. Absent where a backend cannot count without redirecting. */
+  openShadow?(call?: Call): Promise<Shadow>;
+  /** Takes away what shadows of this backend have left, and says what that was, one phrase each. Opens nothing; nothing there is success. */
+  removeShadow?(call?: Call): Promise<readonly string[]>;
   /**
    * Everything in these namespaces and in the BPF file system that carries the backend's marks, whoever knows of it: found without the
    * journal, without opening anything, and without changing anything. It proves an uninstall; where a backend has none, nothing is known.
    * What the configuration names (tables, links) is looked for by the present one.
    */
-  traces?(namespaces: readonly NamespacePlace[]): Promise<readonly Trace[]>;
+  traces?(namespaces: readonly NamespacePlace[], call?: Call): Promise<readonly Trace[]>;
 }

@@ -11,6 +11,11 @@ export interface Plugin<Schema extends z.ZodType = z.ZodType> {
   readonly description: string;
   readonly apiVersion: number;
   readonly config: Schema;
+  /**
+   * Ids of the behaviours of docs/conformance.md that it shows, for instance `outbound-tcp`. The conformance kit calls the others unclaimed and does
+   * not run them; to the agent it is nothing. Absent: all of them.
+   */
+  readonly claims?: readonly string[];
   create(context: PluginContext<z.output<Schema>>): RedirectionBackend;
 }
 

@@ -24,6 +24,10 @@ const configurationObject = z.strictObject({
     })
     .prefault({}),
   redirectMode: mode.default("auto").describe("backend: auto, or the name of a plugin"),
+  shadow: z
+    .enum(["off", "ebpf", "iptables"])
+    .default("off")
+    .describe("backend that only plans, and counts where it can, what it would do beside the one that serves"),
   failurePolicy: z
     .enum(["closed", "open"])
     .default("closed")

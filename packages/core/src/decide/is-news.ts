@@ -1,6 +1,7 @@
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { EventInput } from "../events/event.ts";
 import { subjects } from "../events/subjects.ts";
+import { unknownProxies } from "../state/found-proxies.ts";
 import type { State } from "../state/state.ts";
 
 /**
@@ -17,6 +18,8 @@ export function isNews(state: State, { type, data }: EventInput): boolean {
       return state.namespaces.has(data.name);
     case "pod.observed":
       return differs(state.pods.get(data.uid), data) || state.recalled.has(subjects.pod(data.uid));
+    case "proxies.found":
+      return unknownProxies(state, data.proxies).length > 0;
     case "pod.removed":
       return state.pods.has(data.uid);
     case "node.observed":

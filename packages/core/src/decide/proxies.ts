@@ -1,5 +1,6 @@
 import type { NodeProxy, Proxies } from "../backend/contract.ts";
 import { byCodeUnit } from "../events/address.ts";
+import { proxyKey } from "../events/proxy-key.ts";
 import { subjects } from "../events/subjects.ts";
 import {
   addressesOf,
@@ -78,11 +79,6 @@ function nodeProxy(state: State, { pod, found }: Candidate): NodeProxy {
     addresses,
     interface: podInterface(found),
   };
-}
-
-/** The same pod in a new sandbox is another proxy: its connections died with the old namespace. */
-export function proxyKey(uid: string, netnsInode: number, addresses: readonly string[]): string {
-  return `${uid}/${netnsInode}/${addresses.join(",")}`;
 }
 
 /** After a restart traffic must not flip to an older proxy, or to none, only because the newer one has not been found again yet. */

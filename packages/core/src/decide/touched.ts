@@ -41,6 +41,7 @@ export function touched(event: EventRecord, before: State, after: State): string
     case "host.addresses":
       return sameList(nodeAddresses(before), nodeAddresses(after)) ? [] : [subjects.node];
 
+    case "proxies.found":
     case "drift.found":
     case "retry.due":
       return [event.subject];

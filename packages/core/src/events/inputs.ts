@@ -18,6 +18,11 @@ export const inputs = {
     subject: subjects.agent,
     data,
   }),
+  proxiesFound: (proxies: EventData["proxies.found"]["proxies"]): EventInput<"proxies.found"> => ({
+    type: "proxies.found",
+    subject: subjects.proxies,
+    data: { proxies },
+  }),
   switchRequested: (data: EventData["switch.requested"]): EventInput<"switch.requested"> => ({
     type: "switch.requested",
     subject: subjects.switch,

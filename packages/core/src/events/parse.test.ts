@@ -11,7 +11,7 @@ test("every type of the vocabulary has a schema", () => {
     [
       "agent.started agent.stopped backend.selected discovery.failed drift.found drift.mended host.addresses",
       "interface.added interface.removed link.changed log.gap namespace.observed namespace.removed node.observed",
-      "pod.observed pod.removed redirection.applied redirection.failed redirection.removed redirection.requested",
+      "pod.observed pod.removed proxies.found redirection.applied redirection.failed redirection.removed redirection.requested",
       "resync.due retry.due state.snapshot switch.requested watch.lost watch.synced",
     ].flatMap((line) => line.split(" ")),
   );

@@ -46,6 +46,14 @@ export const nodeProxySpec = z.strictObject({
   interface: podInterface,
 });
 
+/** The contract's {@link UsedProxy}. */
+const usedProxy = z.strictObject({
+  key: text,
+  role: z.enum(["active", "draining"]),
+  name: text,
+  interface: podInterface,
+});
+
 export const proxiesSpec = z.strictObject({
   active: z.exactOptional(nodeProxySpec),
   draining: z.array(nodeProxySpec),
@@ -87,6 +95,8 @@ export const redirectionEvents = {
   }),
   "drift.found": z.strictObject({ problems: phrases.min(1) }),
   "drift.mended": z.strictObject({ problems: phrases }),
+  /** What a backend was found to send to when it was opened. The active one, if there is one, is the first. */
+  "proxies.found": z.strictObject({ proxies: z.array(usedProxy) }),
   "resync.due": z.strictObject({ delayMs: milliseconds }),
   "retry.due": z.strictObject({ attempt: z.int().positive(), delayMs: milliseconds }),
 } as const;

@@ -7,43 +7,35 @@ import { CoreError, errorCode, errorMessage } from "../errors.ts";
 import { validatePlugin } from "./validate.ts";
 
 /**
- * Loads a plugin: the default export of a module (or its export `plugin`). A path begins with `/`, `./` or `../`; anything else is the name
- * of a package. Both are looked up from the directory `from`, usually that of the configuration file, not from where Millrace is installed.
+ * The file of a plugin's module. A path begins with `/`, `./` or `../`; anything else is the name of a package. Both are looked up from the directory
+ * `from`, usually that of the configuration file, not from where Millrace is installed.
  *
- * Throws ERR_PLUGIN_NOT_FOUND, ERR_PLUGIN_FAILED (the module threw while it was loaded), ERR_PLUGIN_INVALID.
+ * Throws ERR_PLUGIN_NOT_FOUND.
  */
-export async function loadPlugin(nameOrPath: string, from: string): Promise<Plugin> {
-  const file = isPath(nameOrPath) ? modulePath(nameOrPath, from) : packageEntry(nameOrPath, from);
+export function findPlugin(nameOrPath: string, from: string): string {
+  return isPath(nameOrPath) ? modulePath(nameOrPath, from) : packageEntry(nameOrPath, from);
+}
+
+/**
+ * The plugin that a module is: its default export, or its export `plugin`. It runs in this process. `source`: what the configuration calls it.
+ *
+ * Throws ERR_PLUGIN_FAILED (the module threw while it was loaded), ERR_PLUGIN_INVALID.
+ */
+export async function importPlugin(file: string, source: string): Promise<Plugin> {
   let module: { default?: unknown; plugin?: unknown };
   try {
     module = await import(pathToFileURL(file).href);
   } catch (cause) {
-    throw new CoreError("ERR_PLUGIN_FAILED", `${nameOrPath} (${file}) could not be loaded: ${errorMessage(cause)}`, {
+    throw new CoreError("ERR_PLUGIN_FAILED", `${source} (${file}) could not be loaded: ${errorMessage(cause)}`, {
       cause,
     });
   }
-  return validatePlugin(module.default ?? module.plugin, nameOrPath);
+  return validatePlugin(module.default ?? module.plugin, source);
 }
 
-/** Loads all of them and makes sure that no name is taken twice, by each other or by `builtIn`. Throws ERR_PLUGIN_DUPLICATE too. */
-export async function loadPlugins(
-  builtIn: readonly Plugin[],
-  names: readonly string[],
-  from: string,
-): Promise<Plugin[]> {
-  const plugins = [...builtIn];
-  for (const name of names) {
-    const plugin = await loadPlugin(name, from);
-    if (plugins.some((other) => other.name === plugin.name)) {
-      throw new CoreError(
-        "ERR_PLUGIN_DUPLICATE",
-        `${name}: there is already a plugin called ${plugin.name}. Give it another name, or take it out of \`plugins\`.`,
-      );
-    }
-    plugins.push(plugin);
-  }
-  return plugins;
-}
+/** {@link findPlugin} and {@link importPlugin} in one. */
+export const loadPlugin = async (nameOrPath: string, from: string): Promise<Plugin> =>
+  importPlugin(findPlugin(nameOrPath, from), nameOrPath);
 
 function isPath(nameOrPath: string): boolean {
   return isAbsolute(nameOrPath) || /^\.\.?\//.test(nameOrPath);

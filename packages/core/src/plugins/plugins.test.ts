@@ -9,7 +9,8 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { FakeRedirection } from "../testing/fake-redirection.ts";
 import { veth } from "../testing/scenario.ts";
 import { createBackend, type PluginHost } from "./create-backend.ts";
-import { loadPlugin, loadPlugins } from "./load-plugin.ts";
+import { loadPlugin } from "./load-plugin.ts";
+import { loadPlugins } from "./load-plugins.ts";
 import { validatePlugin } from "./validate.ts";
 
 const probe = { features: [], capable: true, summary: "everything is there" };
@@ -21,6 +22,14 @@ const good = definePlugin({
   config: z.strictObject({ depth: z.int().default(3) }),
   create: () => ({ probe: async () => probe, open: async () => new FakeRedirection() }),
 });
+
+const host: PluginHost = {
+  backends: { good: { depth: 5 } },
+  policy: { failurePolicy: "closed", localDelivery: "direct" },
+  host: { bpffs: "/sys/fs/bpf", journal: "/tmp/journal" },
+  log: silentLogger,
+  signal: new AbortController().signal,
+};
 
 let directory: string;
 const source = (name: string) => `
@@ -91,11 +100,29 @@ describe("loading", () => {
   });
 
   test("built-in ones come first, and no name is taken twice", async () => {
-    const loaded = await loadPlugins([good], ["./mine.mjs", "with-default"], directory);
+    const loaded = await loadPlugins([good], ["./mine.mjs", "with-default"], directory, { log: silentLogger });
     expect(loaded.map(({ name }) => name)).toEqual(["good", "mine", "with-default"]);
-    await expect(loadPlugins([good], ["./mine.mjs", "./mine.mjs"], directory)).rejects.toMatchObject({
+    const twice = loadPlugins([good], ["./mine.mjs", "./mine.mjs"], directory, { log: silentLogger });
+    await expect(twice).rejects.toMatchObject({
       code: "ERR_PLUGIN_DUPLICATE",
       message: expect.stringContaining("already a plugin called mine"),
+    });
+  });
+
+  test("one that fails while it is loaded keeps none of the others from being there", async () => {
+    const loaded = await loadPlugins([good], ["./throws.mjs", "./mine.mjs"], directory, { log: silentLogger });
+    expect(loaded.map(({ name }) => name)).toEqual(["good", "./throws.mjs", "mine"]);
+    await expect(createBackend(loaded[1] as Plugin, host)).rejects.toMatchObject({
+      plugin: "./throws.mjs",
+      code: "ERR_PLUGIN_FAILED",
+      message: expect.stringContaining("no libbpf here"),
+    });
+  });
+
+  test("one of another version is a mistake, and told as one", async () => {
+    await expect(loadPlugins([], ["./old.mjs"], directory, { log: silentLogger })).rejects.toMatchObject({
+      code: "ERR_PLUGIN_INVALID",
+      message: expect.stringMatching(/its apiVersion is 0, .* Upgrade the plugin/),
     });
   });
 });
@@ -116,6 +143,7 @@ describe("validation", () => {
     ["the name auto", { name: "auto" }, /not `auto`/],
     ["no description", { description: "" }, /`description`/],
     ["a configuration that is no schema", { config: {} }, /`config` must be a zod 4 schema/],
+    ["claims that are no list", { claims: "outbound-tcp" }, /`claims` must be the ids of behaviours/],
     ["no create", { create: undefined }, /`create` must be a function/],
   ])("%s", (_, changes, message) => {
     expect(() => validatePlugin({ ...good, ...changes }, "x")).toThrow(message);
@@ -129,21 +157,13 @@ describe("validation", () => {
 });
 
 describe("a backend", () => {
-  const host: PluginHost = {
-    backends: { good: { depth: 5 } },
-    policy: { failurePolicy: "closed", localDelivery: "direct" },
-    host: { bpffs: "/sys/fs/bpf", journal: "/tmp/journal" },
-    log: silentLogger,
-    signal: new AbortController().signal,
-  };
-
   const withRedirection = (redirection: FakeRedirection, changes: Partial<Plugin> = {}) => ({
     ...(good as unknown as Plugin),
     create: () => ({ probe: async () => probe, open: async () => redirection }),
     ...changes,
   });
 
-  test("is made with its own configuration, with defaults, and a logger that carries its name", () => {
+  test("is made with its own configuration, with defaults, and a logger that carries its name", async () => {
     const contexts: PluginContext<unknown>[] = [];
     const plugin: Plugin = {
       ...(good as unknown as Plugin),
@@ -153,26 +173,24 @@ describe("a backend", () => {
       },
     };
     const child = vi.fn(() => silentLogger);
-    createBackend(plugin, { ...host, log: { ...silentLogger, child } as Logger });
-    createBackend(plugin, { ...host, backends: {} });
+    await createBackend(plugin, { ...host, log: { ...silentLogger, child } as Logger });
+    await createBackend(plugin, { ...host, backends: {} });
     expect(contexts.map(({ config }) => config)).toEqual([{ depth: 5 }, { depth: 3 }]);
     expect(contexts[0]).toMatchObject({ policy: { failurePolicy: "closed" }, host: { bpffs: "/sys/fs/bpf" } });
     expect(child).toHaveBeenCalledWith({ plugin: "good" });
   });
 
-  test("whose configuration is wrong is not made", () => {
+  test("whose configuration is wrong is not made", async () => {
     const backends = { good: { depth: "deep", dpeth: 1 } };
-    expect(() => createBackend(good as unknown as Plugin, { ...host, backends })).toThrow(
-      expect.objectContaining({
-        code: "ERR_PLUGIN_CONFIG_INVALID",
-        message: expect.stringMatching(/^backends\.good: .*depth/s),
-      }),
-    );
+    await expect(createBackend(good as unknown as Plugin, { ...host, backends })).rejects.toMatchObject({
+      code: "ERR_PLUGIN_CONFIG_INVALID",
+      message: expect.stringMatching(/^backends\.good: .*depth/s),
+    });
   });
 
   test("passes every verb on", async () => {
     const redirection = new FakeRedirection();
-    const opened = await createBackend(withRedirection(redirection), host).open();
+    const opened = await (await createBackend(withRedirection(redirection), host)).open();
     const { data } = veth(1);
     const workload = {
       uid: "uid-1",
@@ -200,7 +218,7 @@ describe("a backend", () => {
     redirection.before.set("remove", () => {
       throw cause;
     });
-    const opened = await createBackend(withRedirection(redirection), host).open();
+    const opened = await (await createBackend(withRedirection(redirection), host)).open();
     await expect(opened.remove("uid-1")).rejects.toMatchObject({
       name: "PluginError",
       plugin: "good",
@@ -213,8 +231,9 @@ describe("a backend", () => {
         throw "a string";
       },
     });
-    expect(() => createBackend(broken, host)).toThrow(
-      expect.objectContaining({ message: "good: create: a string", code: "ERR_UNEXPECTED" }),
-    );
+    await expect(createBackend(broken, host)).rejects.toMatchObject({
+      message: "good: create: a string",
+      code: "ERR_UNEXPECTED",
+    });
   });
 });

@@ -16,6 +16,10 @@ const checks: readonly [holds: (plugin: Partial<Plugin>) => boolean, otherwise: 
     ({ config }) => config instanceof z.ZodType,
     "`config` must be a zod 4 schema; `z.strictObject({})` when there is nothing to set",
   ],
+  [
+    ({ claims }) => claims === undefined || (Array.isArray(claims) && claims.every((id) => typeof id === "string")),
+    "`claims` must be the ids of behaviours, as `outbound-tcp`; leave it out to claim all of them",
+  ],
   [({ create }) => typeof create === "function", "`create` must be a function that returns a RedirectionBackend"],
 ];
 

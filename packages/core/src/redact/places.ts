@@ -60,6 +60,7 @@ export function redactionRules(redact: Redactions): Readonly<Record<string, Rule
     // Of a node proxy: uid, inode of its network namespace, addresses.
     key: (key) => (key as string).replace(/[^/]*$/, (list) => list.split(",").map(redact.address).join(",")),
   });
+  const proxiesFound = members({ proxies: each(workload) });
   const intent = members({ spec: members({ active: workload, draining: each(workload), addresses }) });
   const workloadIntent = members({ spec: workload });
   const anyIntent: Rule = (value) => {
@@ -88,6 +89,7 @@ export function redactionRules(redact: Redactions): Readonly<Record<string, Rule
     "watch.lost": watch,
     "interface.added": found,
     "discovery.failed": discovery,
+    "proxies.found": proxiesFound,
     "redirection.requested": anyIntent,
     "redirection.failed": members({ error }),
     "drift.found": problems,

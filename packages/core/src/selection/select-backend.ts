@@ -34,7 +34,7 @@ interface Candidate {
  * Throws ERR_REDIRECT_MODE_UNKNOWN, and ERR_NO_CAPABLE_BACKEND with what each one lacks: never a backend that would keep half of it.
  */
 export async function selectBackend({ redirectMode, plugins, create }: SelectOptions): Promise<Selection> {
-  const considered = redirectMode === "auto" ? plugins : [named(redirectMode, plugins)];
+  const considered = redirectMode === "auto" ? plugins : [namedPlugin(redirectMode, plugins)];
   const passedOver: Candidate[] = [];
   for (const plugin of considered) {
     const candidate = await probe(plugin, create);
@@ -59,7 +59,8 @@ export async function selectBackend({ redirectMode, plugins, create }: SelectOpt
   );
 }
 
-function named(name: string, plugins: readonly Plugin[]): Plugin {
+/** Throws `ERR_REDIRECT_MODE_UNKNOWN`. */
+export function namedPlugin(name: string, plugins: readonly Plugin[]): Plugin {
   const found = plugins.find((plugin) => plugin.name === name);
   if (found !== undefined) return found;
   const known = ["auto", ...plugins.map((plugin) => plugin.name)];

@@ -11,6 +11,7 @@ import {
   redirectionRequested,
   retryDue,
 } from "./evolve-redirections.ts";
+import { proxiesFound } from "./found-proxies.ts";
 import { fromSnapshot } from "./snapshot.ts";
 import type { State } from "./state.ts";
 
@@ -62,6 +63,8 @@ function applied(state: State, event: EventRecord): State {
     case "discovery.failed":
       return discoveryFailed(state, event.data);
 
+    case "proxies.found":
+      return proxiesFound(state, event);
     case "redirection.requested":
       return redirectionRequested(state, event);
     case "redirection.applied":

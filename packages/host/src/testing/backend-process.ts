@@ -11,7 +11,11 @@ import type {
   Probe,
   Proxies,
   Redirection,
+  RedirectionPlan,
+  ShadowedWorkload,
   Trace,
+  UsedProxy,
+  WantedRedirection,
   Workload,
 } from "@millrace/core";
 
@@ -32,11 +36,21 @@ export interface ProgramSettings extends BackendSettings {
   readonly policy: NodePolicy;
 }
 
-/** What the backend refused, as it came over the pipe. */
+/** What the backend refused, as it comes over the pipe. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One workload's verb. */
+export type Ask =
+  | { readonly verb: "apply"; readonly argument: Workload }
+  | { readonly verb: "remove"; readonly argument: string };
+
 export class BackendProcessError extends Error {
   readonly code: string;
 
-  constructor({ code, message }: { code: string; message: string }) {
+  constructor({ code, message }: Refusal) {
     super(message);
     this.code = code;
   }
@@ -89,8 +103,16 @@ export class BackendProcess implements AsyncDisposable {
   useNode: Redirection["useNode"] = (facts) => this.#ask("useNode", facts);
   apply = (workload: Workload): Promise<void> => this.#ask("apply", workload);
   remove = (uid: string): Promise<void> => this.#ask("remove", uid);
+  /** All at once, as an agent may ask; what became of each, in their order: null when it was done. All else is asked for one by one. */
+  together = (asks: readonly Ask[]): Promise<readonly (Refusal | null)[]> => this.#ask("together", asks);
   observe = (): Promise<Observation> => this.#ask("observe");
+  usedProxies = (): Promise<readonly UsedProxy[]> => this.#ask("usedProxies");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
+  plan = (wanted: WantedRedirection): Promise<RedirectionPlan> => this.#ask("plan", wanted);
+  openShadow = (): Promise<void> => this.#ask("openShadow");
+  follow = (wanted: WantedRedirection): Promise<void> => this.#ask("follow", wanted);
+  counts = (): Promise<readonly ShadowedWorkload[]> => this.#ask("counts");
+  removeShadow = (): Promise<readonly string[]> => this.#ask("removeShadow");
   uninstall = (): Promise<void> => this.#ask("uninstall");
   close = (): Promise<void> => this.#ask("close");
 

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
-import type { Plugin, Redirection } from "@millrace/core";
+import type { Plugin, Redirection, Shadow } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
 import { openNetns } from "linux-ts";
-import type { ProgramSettings } from "./backend-process.ts";
+import type { Ask, ProgramSettings, Refusal } from "./backend-process.ts";
 
 /**
  * A process of its own that runs a backend: one JSON object per line in, `{ verb, argument }`, and one out, `{ result }` or `{ error }`.
@@ -23,6 +23,7 @@ const backend = plugin.create({
   signal: new AbortController().signal,
 });
 let redirection: Redirection | undefined;
+let shadow: Shadow | undefined;
 
 async function perform(verb: string, argument: never): Promise<unknown> {
   if (verb === "probe") return backend.probe();
@@ -31,9 +32,26 @@ async function perform(verb: string, argument: never): Promise<unknown> {
     redirection = await backend.open();
     return undefined;
   }
+  if (verb === "plan") return backend.plan?.(argument);
+  if (verb === "openShadow") {
+    shadow = await backend.openShadow?.();
+    return undefined;
+  }
+  if (verb === "removeShadow") return backend.removeShadow?.();
+  if (verb === "follow" || verb === "counts") return shadow?.[verb](argument);
   if (redirection === undefined) throw new Error("not open");
   if (verb === "close") return redirection[Symbol.asyncDispose]();
+  if (verb === "together") return together(argument);
   return redirection[verb as "apply"](argument);
+}
+
+/** Asked for in one turn of the event loop. */
+function together(asks: readonly Ask[]): Promise<(Refusal | null)[]> {
+  return Promise.all(asks.map(({ verb, argument }) => perform(verb, argument as never).then(() => null, refusalOf)));
+}
+
+function refusalOf(error: unknown): Refusal {
+  return { code: errorCode(error), message: errorMessage(error) };
 }
 
 /** The namespaces come as paths; the node's own is always among them. */
@@ -48,6 +66,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     console.log(JSON.stringify({ result: await perform(verb, argument as never) }));
   } catch (error) {
-    console.log(JSON.stringify({ error: { code: errorCode(error), message: errorMessage(error) } }));
+    console.log(JSON.stringify({ error: refusalOf(error) }));
   }
 }

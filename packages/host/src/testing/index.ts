@@ -1,1 +1,7 @@
-export { BackendProcess, BackendProcessError, type BackendSettings } from "./backend-process.ts";
+export {
+  type Ask,
+  BackendProcess,
+  BackendProcessError,
+  type BackendSettings,
+  type Refusal,
+} from "./backend-process.ts";

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { BoxPod, NodeBox } from "./node-box.ts";
 
 const ECHO = fileURLToPath(new URL("./echo-server.ts", import.meta.url));
+const CONNECT_ALL = fileURLToPath(new URL("./connect-all.ts", import.meta.url));
 const CONNECT = fileURLToPath(new URL("./connect.ts", import.meta.url));
 
 /** A program in a pod, ended when it is disposed. */
@@ -52,6 +53,12 @@ export async function startEcho(pod: BoxPod, port: number): Promise<PodProgram> 
 export async function connect(pod: BoxPod, address: string, port: number, timeoutMs = 10_000): Promise<string> {
   await using client = new PodProgram(pod, process.execPath, CONNECT, address, String(port), String(timeoutMs));
   return await client.line(/./);
+}
+
+/** The same for many connections, one after the other, by one program. `to`: address and port, with a space between. */
+export async function connectAll(pod: BoxPod, to: readonly string[]): Promise<readonly string[]> {
+  await using client = new PodProgram(pod, process.execPath, CONNECT_ALL, ...to);
+  return JSON.parse(await client.line(/^\[/));
 }
 
 /** HAProxy as a transparent node proxy: dials the original destination from the client's own address, and says what it saw. */

@@ -9,6 +9,8 @@ export interface DriverOptions {
   readonly plugin?: string;
   readonly config?: z.input<typeof configSchema>;
   readonly policy?: Partial<NodePolicy>;
+  /** Put before the node command: env(1), for instance. */
+  readonly wrap?: readonly string[];
 }
 
 /** The backend in a process of its own on a node of the lab. */
@@ -16,9 +18,10 @@ export type Driver = BackendProcess;
 export const Driver = {
   /** Not open yet. */
   start({ namespace, paths }: Pick<LabNode, "namespace" | "paths">, options: DriverOptions = {}): Driver {
-    const { plugin: module = "../index.ts", config, policy } = options;
+    const { plugin: module = "../index.ts", config, policy, wrap } = options;
     const host = { bpffs: paths.bpffs, journal: paths.journal };
-    return new BackendProcess([`--net=${namespace.path}`], { module, from: import.meta.url, config, policy, host });
+    const settings = { module, from: import.meta.url, config, policy, host };
+    return new BackendProcess([`--net=${namespace.path}`], settings, wrap);
   },
   open: (node: LabNode, options: DriverOptions = {}): Promise<Driver> => Driver.start(node, options).open(),
 };

@@ -49,6 +49,7 @@ describe("suiteResult", () => {
       ms: 1,
       evidence: [],
       differences: [],
+      repeat: "",
     });
     const report: Report = {
       headline: "0/30 behaviours",
@@ -71,6 +72,7 @@ describe("suiteResult", () => {
       logs: { started: 2, refused: 0, replayed: 1, logs: 1, events: 9, none: 0, because: [], missing: 1 },
       logFailures: ["event 7 (intents)"],
       notApplicable: [{ id: "x-syn-cookies", because: "" }],
+      unclaimed: [],
       differences: [],
       results: [trial(4, true), trial(4, true), trial(6, false)],
     };

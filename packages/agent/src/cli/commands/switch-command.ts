@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { AdminClient } from "../../admin/admin-client.ts";
 import { AgentError } from "../../errors.ts";
 import { EXIT } from "../../exit-codes.ts";
+import { renderDryRun, requirePossible } from "../../shadow/dry-run.ts";
 import type { SwitchStatus } from "../../status/switch-document.ts";
 import { addHelp } from "../help.ts";
 import type { Io } from "../output.ts";
@@ -26,7 +27,10 @@ export function switchCommand(io: Io, finish: Finish): Command {
     )
     .argument("<backend>", "ebpf, iptables, or a plugin's name")
     .option("--pod <namespace/name...>", "only these pods; the others stay, and both backends are there")
-    .option("--dry-run", "only tell what would be done, and whether that backend can serve here")
+    .option(
+      "--dry-run",
+      "only tell what would be done for each pod, what that backend lacks here, and what it would refuse",
+    )
     .option("--no-wait", "do not wait until it is done");
   addSettings(command, ["sockets.admin"]);
   command.action(async (to: string, { pod, dryRun = false, wait }: Options) => {
@@ -34,7 +38,10 @@ export function switchCommand(io: Io, finish: Finish): Command {
     const answer = await client.switchTo({ to, ...(pod !== undefined && { pods: [...pod] }), dryRun });
     await io.out.write(`${answer.from} -> ${answer.to}: ${answer.summary}\n`);
     if (answer.steps.length === 0) await io.out.write("nothing to do\n");
-    if (dryRun) for (const step of answer.steps) await io.out.write(`would: ${step}\n`);
+    if (dryRun) {
+      await io.out.write(renderDryRun(answer));
+      requirePossible(answer);
+    }
     if (dryRun || !wait || answer.steps.length === 0) return finish(EXIT.ok);
     let last = "";
     for (;;) {
