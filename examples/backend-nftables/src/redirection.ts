@@ -1,220 +1,168 @@
-import type { NodeFacts, NodeProxy, Observation, ObservedState, Proxies, Redirection, Workload } from "@millrace/core";
-import { connections, FAMILIES, familyOf, replaceElements, SETS } from "./elements.ts";
-import { linkIndexes, Table } from "./kernel.ts";
-import { openConnections } from "./open-connections.ts";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type * as core from "@millrace/core";
+import { KeyedMutex, requireHostLink, SysctlJournal } from "@millrace/core/host";
+import { openConnections, program, replaceElements, Table, transact, writeChains } from "./kernel.ts";
 import { enterProxy, insideProblems, leaveProxy } from "./proxy-namespace.ts";
-import { NODE_CHAINS, proxyChains, proxyName, SHARED, TABLE, uidName, workloadChains, writeChain } from "./rules.ts";
-import { Notes, readText, transact } from "./system.ts";
+import * as rules from "./rules.ts";
 
-const NONE: Proxies = { draining: [] };
-const listed = ({ active, draining }: Proxies) => [...(active === undefined ? [] : [active]), ...draining];
-const stateOf = (problems: readonly string[]): ObservedState => (problems.length === 0 ? "complete" : "partial");
+const { TABLE, listed, proxyName } = rules;
+const NODE = { fd: undefined, inode: statSync("/proc/self/ns/net").ino };
+const stateOf = (problems: readonly string[]) => (problems.length === 0 ? ("complete" as const) : ("partial" as const));
+const removeChain = (name: string) => [`flush chain netdev ${TABLE} ${name}`, `delete chain netdev ${TABLE} ${name}`];
+const removeFlows = (name: string) => ["4", "6"].map((n) => `delete set netdev ${TABLE} ${name}_${n}`);
+const replaceAddresses = (family: string, set: string, all: readonly string[]) =>
+  ["4", "6"].flatMap((n) =>
+    replaceElements(
+      family,
+      `${set}_${n}`,
+      all.filter((one) => rules.familyOf(one) === n),
+    ),
+  );
 
-export class NftablesRedirection implements Redirection {
-  readonly #notes: Notes;
-  readonly #workloads = new Map<string, Workload>();
-  #proxies: Proxies = NONE;
+export class NftablesRedirection implements core.Redirection {
+  readonly #sysctls: SysctlJournal;
+  readonly #workloads = new Map<string, core.Workload>();
+  #proxies: core.Proxies = { draining: [] };
   /** Verbs run one after the other: each is a transaction that builds on the one before. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #mutex = new KeyedMutex();
 
-  constructor(journal: string) {
-    this.#notes = new Notes(journal);
+  constructor({ host, log }: core.PluginContext<unknown>) {
+    this.#sysctls = new SysctlJournal(`${host.journal}/nftables`, log);
   }
 
-  useProxies(proxies: Proxies): Promise<void> {
-    return this.#inTurn(async () => {
+  useProxies(proxies: core.Proxies): Promise<void> {
+    return this.#mutex.run("", async () => {
       const all = listed(proxies);
-      for (const proxy of all) {
-        this.#notes.enters(proxy.interface.netns);
-        await enterProxy(proxy.interface.netns);
-        this.#looseReversePath(proxy);
-      }
-      const held = await Table.read(undefined, "netdev");
-      const wanted = proxyChains(proxies);
-      const gone = [...held.chains.keys()].filter(
-        (name) => /^(to_)?z_/.test(name) && !wanted.some((chain) => chain.name === name),
-      );
-      const of = (n: 4 | 6) => all.flatMap(({ addresses }) => addresses.filter((address) => familyOf(address) === n));
-      await transact(undefined, [
-        ...SETS,
-        ...all.flatMap((proxy) => FAMILIES.map((n) => connections(`${proxyName(proxy)}_${n}`, n))),
-        ...FAMILIES.flatMap((n) => replaceElements("netdev", `proxies${n}`, of(n))),
-        ...replaceElements(
-          "inet",
-          "links",
-          all.map(({ interface: { hostName } }) => `"${hostName}"`),
+      for (const proxy of all) await this.#enter(proxy);
+      const held = await Table.read("netdev");
+      const wanted = rules.proxyChains(proxies);
+      const gone = held.names(/^(to_)?z_/).filter((name) => !wanted.some((chain) => chain.name === name));
+      const owners = gone.map((name) => [name, held.chains.get(name)?.owner ?? ""] as const);
+      const links = all.map(({ interface: pod }) => `"${pod.hostName}"`);
+      await transact([
+        ...rules.SETS,
+        ...all.flatMap((proxy) => rules.lines(rules.connections(proxyName(proxy)))),
+        ...replaceAddresses(
+          "netdev",
+          "proxies",
+          all.flatMap((proxy) => proxy.addresses),
         ),
-        ...wanted.map(({ name }) => (name.startsWith("z_") ? "" : `add chain netdev ${TABLE} ${name}`)),
-        ...held.differing([...wanted, ...SHARED]).map((chain) => writeChain("netdev", chain)),
-        ...(await Table.read(undefined, "inet")).differing(NODE_CHAINS).map((chain) => writeChain("inet", chain)),
-        ...gone.map((name) => `flush chain netdev ${TABLE} ${name}`),
-        ...gone.map((name) => `delete chain netdev ${TABLE} ${name}`),
-        ...gone
-          .filter((name) => name.startsWith("z_"))
-          .flatMap((name) => FAMILIES.map((n) => `delete set netdev ${TABLE} ${name}_${n}`)),
+        ...replaceElements("inet", "links", links),
+        ...writeChains("netdev", held.differing([...wanted, ...rules.SHARED])),
+        ...writeChains("inet", (await Table.read("inet")).differing(rules.NODE_CHAINS)),
+        ...gone.flatMap(removeChain),
+        ...gone.filter((name) => name.startsWith("z_")).flatMap(removeFlows),
       ]);
-      for (const proxy of listed(this.#proxies))
-        if (!all.some(({ key }) => key === proxy.key)) await this.#leave(proxy);
+      for (const [name, owner] of owners) await this.#leave(name, owner);
       this.#proxies = proxies;
     });
   }
 
-  useNode({ addresses }: NodeFacts): Promise<void> {
-    const of = (n: 4 | 6) => addresses.filter((address) => familyOf(address) === n);
-    return this.#inTurn(() =>
-      transact(undefined, [...SETS, ...FAMILIES.flatMap((n) => replaceElements("inet", `node${n}`, of(n)))]),
-    );
+  useNode(node: core.NodeFacts): Promise<void> {
+    return this.#mutex.run("", () => transact([...rules.SETS, ...replaceAddresses("inet", "node", node.addresses)]));
   }
 
-  apply(workload: Workload): Promise<void> {
-    return this.#inTurn(async () => {
+  apply(workload: core.Workload): Promise<void> {
+    return this.#mutex.run("", async () => {
+      requireHostLink(workload.interface);
       const { uid, addresses, enrolExisting, interface: pod } = workload;
-      const held = await Table.read(undefined, "netdev");
-      const begins = !held.chains.has(`from_${uidName(uid)}`);
-      const open = begins && enrolExisting === "drain" ? await openConnections(pod.netns) : [];
-      const wanted = FAMILIES.flatMap((n) =>
-        addresses
-          .filter((address) => familyOf(address) === n)
-          .flatMap((address) => [
-            { map: `dev${n}`, key: address, value: pod.hostName },
-            { map: `mac${n}`, key: address, value: pod.mac },
-          ]),
-      );
-      // An element of ours that is not wanted, or one at an address of ours, whoever had it.
-      const stale = ["dev4", "dev6", "mac4", "mac6"].flatMap((map) =>
-        held
-          .elements(map)
-          .filter(
-            ({ key, owner, value }) =>
-              (owner === uid || addresses.includes(key)) &&
-              !wanted.some((one) => one.map === map && one.key === key && one.value === value && owner === uid),
-          )
-          .map(({ key }) => `delete element netdev ${TABLE} ${map} { ${key} }`),
-      );
-      const there = (map: string, key: string, value: string) =>
-        held.elements(map).some((one) => one.key === key && one.value === value && one.owner === uid);
-      await transact(undefined, [
-        ...held.differing(workloadChains(workload)).map((chain) => writeChain("netdev", chain)),
-        ...stale,
-        ...wanted
-          .filter(({ map, key, value }) => !there(map, key, value))
-          .map(
-            ({ map, key, value }) =>
-              `add element netdev ${TABLE} ${map} { ${key} comment "${uid}" : ${map.startsWith("dev") ? `"${value}"` : value} }`,
-          ),
-        ...open.map(({ family, tuple }) => `add element netdev ${TABLE} passed${family} { ${tuple} }`),
+      const held = await Table.read("netdev");
+      const begins = enrolExisting === "drain" && held.uids.every((other) => other !== uid);
+      const open = begins ? await openConnections(pod.netns) : [];
+      const add = (map: string, value: string) =>
+        addresses.map(
+          (one) => `add element netdev ${TABLE} ${map}_${rules.familyOf(one)} { ${one} comment "${uid}" : ${value} }`,
+        );
+      await transact([
+        ...writeChains("netdev", held.differing(rules.workloadChains(workload))),
+        // An element of its own, and one at an address of its own, whoever had it.
+        ...held.withoutElements(({ key, owner }) => owner === uid || addresses.includes(key)),
+        ...add("dev", `"${pod.hostName}"`),
+        ...add("mac", pod.mac),
+        ...open.map(({ family, tuple }) => `add element netdev ${TABLE} passed_${family} { ${tuple} }`),
       ]);
       this.#workloads.set(uid, workload);
     });
   }
 
   remove(uid: string): Promise<void> {
-    return this.#inTurn(async () => {
-      const held = await Table.read(undefined, "netdev");
-      const chains = [`from_${uidName(uid)}`, `to_${uidName(uid)}`].filter((name) => held.chains.has(name));
-      await transact(undefined, [
-        ...chains.flatMap((name) => [`flush chain netdev ${TABLE} ${name}`, `delete chain netdev ${TABLE} ${name}`]),
-        ...["dev4", "dev6", "mac4", "mac6"].flatMap((map) =>
-          held
-            .elements(map)
-            .filter(({ owner }) => owner === uid)
-            .map(({ key }) => `delete element netdev ${TABLE} ${map} { ${key} }`),
-        ),
-      ]);
+    return this.#mutex.run("", async () => {
+      const held = await Table.read("netdev");
+      const chains = rules.workloadNames(uid).filter((name) => held.chains.has(name));
+      await transact([...chains.flatMap(removeChain), ...held.withoutElements(({ owner }) => owner === uid)]);
       this.#workloads.delete(uid);
     });
   }
 
-  observe(): Promise<Observation> {
-    return this.#inTurn(async () => {
-      const [netdev, inet, links] = await Promise.all([
-        Table.read(undefined, "netdev"),
-        Table.read(undefined, "inet"),
-        linkIndexes(),
-      ]);
-      const uids = new Set(
-        [...netdev.chains].filter(([name]) => /^(from|to)_/.test(name)).map(([, { owner }]) => owner),
-      );
-      const workloads = [...uids].filter((uid) => uid !== "").map((uid) => this.#observeWorkload(uid, netdev, links));
-      const inside = await Promise.all(listed(this.#proxies).map(insideProblems));
-      const proxies = listed(this.#proxies).map((proxy, index) => {
-        const chains = proxyChains(this.#proxies).filter(({ name }) => name.endsWith(proxyName(proxy)));
-        const problems = [...problemsOf(netdev.differing(chains)), ...(inside[index] ?? [])];
+  observe(): Promise<core.Observation> {
+    return this.#mutex.run("", async () => {
+      const [netdev, inet] = [await Table.read("netdev"), await Table.read("inet")];
+      const links = [...(await program(["ip", "-o", "link"])).matchAll(/^(\d+): ([^@:]+)/gm)];
+      const indexes = new Map(links.map(([, index, name]) => [name, Number(index)]));
+      const chains = rules.proxyChains(this.#proxies);
+      const ofProxy = async (proxy: core.NodeProxy) => {
+        const own = netdev.problems(chains.filter(({ name }) => name.endsWith(proxyName(proxy))));
+        const problems = [...own, ...(await insideProblems(proxy.interface.netns))];
         const role = proxy === this.#proxies.active ? ("active" as const) : ("draining" as const);
         return { key: proxy.key, role, state: stateOf(problems), problems, foreign: [] };
-      });
-      const shared = proxyChains(this.#proxies).filter(({ name }) => !name.includes("z_"));
+      };
+      const shared = [...rules.SHARED, ...chains.filter(({ name }) => !name.includes("z_"))];
       return {
-        workloads,
-        proxies,
-        problems: problemsOf([...netdev.differing([...SHARED, ...shared]), ...inet.differing(NODE_CHAINS)]),
-        nodeAddresses: FAMILIES.flatMap((n) => inet.elements(`node${n}`).map(({ key }) => key)).sort(),
+        workloads: netdev.uids.map((uid) => this.#observeWorkload(uid, netdev, indexes)),
+        proxies: await Promise.all(listed(this.#proxies).map(ofProxy)),
+        problems: [...netdev.problems(shared), ...inet.problems(rules.NODE_CHAINS)].sort(),
+        nodeAddresses: ["node_4", "node_6"].flatMap((set) => inet.elements(set).map(({ key }) => key)).sort(),
         counters: { "nftables.dropped": netdev.counter("dropped") },
       };
     });
   }
 
   uninstall(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (const netns of this.#notes.namespaces) await leaveProxy(netns);
+    return this.#mutex.run("", async () => {
+      for (const [name, { owner }] of (await Table.read("netdev")).chains) await this.#leave(name, owner);
       await transact(
-        undefined,
-        ["netdev", "inet"].flatMap((family) => [`add table ${family} ${TABLE}`, `delete table ${family} ${TABLE}`]),
+        ["netdev", "inet"].flatMap((one) => [`add table ${one} ${TABLE}`, `delete table ${one} ${TABLE}`]),
       );
-      this.#notes.restoreSysctls(() => true);
-      this.#notes.remove();
+      this.#sysctls.close();
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turn;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#mutex.run("", async () => undefined);
   }
 
-  #observeWorkload(uid: string, held: Table, links: ReadonlyMap<string, number>) {
+  #observeWorkload(
+    uid: string,
+    held: Table,
+    indexes: ReadonlyMap<string | undefined, number>,
+  ): core.WorkloadObservation {
     const workload = this.#workloads.get(uid);
-    const names = [`from_${uidName(uid)}`, `to_${uidName(uid)}`];
-    const broken =
-      workload === undefined
-        ? names.filter((name) => held.chains.get(name)?.sum === undefined)
-        : held.differing(workloadChains(workload)).map(({ name }) => name);
-    const addresses = FAMILIES.flatMap((n) =>
-      held
-        .elements(`dev${n}`)
-        .filter(({ owner }) => owner === uid)
-        .map(({ key }) => key),
-    ).sort();
-    const macs = FAMILIES.flatMap((n) =>
-      held
-        .elements(`mac${n}`)
-        .filter(({ owner }) => owner === uid)
-        .map(({ key }) => key),
-    ).sort();
-    const problems = [
-      ...broken.map((name) => `chain ${name} is not as it was written`),
-      ...(macs.join() === addresses.join() ? [] : ["its elements differ"]),
-    ];
-    const hostIndex = links.get(held.chains.get(names[0] ?? "")?.device ?? "") ?? 0;
+    const names = rules.workloadNames(uid);
+    // Of what an earlier run applied only its own sums are known.
+    const changed = names
+      .filter((name) => held.chains.get(name)?.sum === undefined)
+      .map((name) => `chain ${name} was changed`);
+    const addresses = held.addressesOf(uid, "dev");
+    const elements = `${addresses}` === `${held.addressesOf(uid, "mac")}` ? [] : ["its elements differ"];
+    const problems = [...(workload ? held.problems(rules.workloadChains(workload)) : changed), ...elements].sort();
+    const hostIndex = indexes.get(held.chains.get(names[0] ?? "")?.device) ?? 0;
     return { uid, state: stateOf(problems), problems, foreign: [], addresses, hostIndex };
   }
 
-  /** A proxy speaks in the names of others. */
-  #looseReversePath({ interface: { hostName } }: NodeProxy): void {
-    const [all, own] = ["all", hostName].map((name) => Number(readText(`/proc/sys/net/ipv4/conf/${name}/rp_filter`)));
-    if (Math.max(all ?? 0, own ?? 0) === 1) this.#notes.setSysctl(`/proc/sys/net/ipv4/conf/${hostName}/rp_filter`, "2");
+  async #enter(proxy: core.NodeProxy): Promise<void> {
+    const { netns, hostName } = proxy.interface;
+    const filter = (name: string) => `net/ipv4/conf/${name}/rp_filter`;
+    const present = ["all", hostName].map((name) => Number(readFileSync(`/proc/sys/${filter(name)}`, "utf8")));
+    // It speaks in the names of others, which a strict filter drops; the larger of both counts (Documentation/networking/ip-sysctl.rst).
+    if (Math.max(...present) === 1)
+      this.#sysctls.change(proxyName(proxy), NODE, [{ path: filter(hostName), value: "2" }]);
+    await enterProxy(netns);
   }
 
-  async #leave(proxy: NodeProxy): Promise<void> {
-    if (this.#notes.namespaces.includes(proxy.interface.netns)) await leaveProxy(proxy.interface.netns);
-    this.#notes.left(proxy.interface.netns);
-    this.#notes.restoreSysctls((path) => path.includes(`/${proxy.interface.hostName}/`));
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work, work);
-    this.#turn = result.catch(() => undefined);
-    return result;
+  /** `owner` of a proxy's chain is the file of its network namespace. */
+  async #leave(name: string, owner: string): Promise<void> {
+    if (!name.startsWith("z_")) return;
+    if (existsSync(owner)) await leaveProxy(owner);
+    this.#sysctls.restore(name, NODE);
   }
 }
-
-const problemsOf = (chains: readonly { readonly name: string }[]) =>
-  chains.map(({ name }) => `chain ${name} is not as it was written`).sort();

@@ -1,30 +1,61 @@
 import { createHash } from "node:crypto";
 import type { NodeProxy, Proxies, Workload } from "@millrace/core";
 
-/** Our table in the families netdev and inet, and in each proxy's namespace. */
+/** Our table in the families netdev and inet of the node, and inet of each proxy's namespace. */
 export const TABLE = "millrace_nft";
-/** What a frame is, in its source address: from a member, to a member, a question to a nameserver; and from the proxy to a member. */
-const MAC = { out: "02:6d:72:6e:00:01", in: "02:6d:72:6e:00:02", dns: "02:6d:72:6e:00:03", own: "02:6d:72:6e:00:04" };
-/** On what a proxy sends, and on the first packet of a connection that the node begins: it goes by. */
-const GOES_BY = "0x00400000";
-/** On what is for the proxy's own sockets, in its namespace. */
-export const FOR_US = "0x0000006d";
-const NEW = "tcp flags 0x2 / 0x2,0x10";
-const IP = { 4: "ip", 6: "ip6" } as const;
-const FAMILIES = [4, 6] as const;
-const both = (rule: (ip: string, family: number) => string) => FAMILIES.map((family) => rule(IP[family], family));
-/** A connection, as a packet tells it, and as the packet that answers it does. */
-const ahead = (ip: string) => `${ip} saddr . tcp sport . ${ip} daddr . tcp dport`;
-const back = (ip: string) => `${ip} daddr . tcp dport . ${ip} saddr . tcp sport`;
+const WORDS: Readonly<Record<string, string>> = {
+  T: TABLE,
+  // What a frame is, in its source address: from a member, to a member, a question to a nameserver; and from a proxy to a member.
+  OUT: "02:6d:72:6e:00:01",
+  IN: "02:6d:72:6e:00:02",
+  DNS: "02:6d:72:6e:00:03",
+  OWN: "02:6d:72:6e:00:04",
+  // On what a proxy sends, and on the first packet of a connection that the node begins: it goes by.
+  BY: "0x00400000",
+  // On what is for a proxy's own sockets, in its namespace.
+  US: "0x0000006d",
+  NEW: "tcp flags 0x2 / 0x2,0x10",
+  // A connection as a packet tells it, and as the packet that answers it does.
+  AHEAD: "$IP saddr . tcp sport . $IP daddr . tcp dport",
+  BACK: "$IP daddr . tcp dport . $IP saddr . tcp sport",
+};
+const FAMILIES = [
+  { ip: "ip", type: "ipv4_addr", n: "4" },
+  { ip: "ip6", type: "ipv6_addr", n: "6" },
+] as const;
+export type Family = (typeof FAMILIES)[number]["n"];
+export const familyOf = (address: string): Family => (address.includes(":") ? "6" : "4");
 
-/** A chain as nftables prints it. */
-export interface Chain {
+/** Lines with our words filled in; what names a family (`$IP`, `$TYPE`, `#`) once for each. As nftables prints them: that is compared. */
+export function lines(text: string): string[] {
+  const filled = text.replace(/\$([A-Z]+)/g, (whole, word) => WORDS[word] ?? whole).split("\n");
+  return filled
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .flatMap((line) =>
+      /\$IP|\$TYPE|#/.test(line)
+        ? FAMILIES.map(({ ip, type, n }) => line.replaceAll("$IP", ip).replaceAll("$TYPE", type).replaceAll("#", n))
+        : [line],
+    );
+}
+
+/** A chain; its hook as in `filter hook ingress device "veth1" priority 0`, its owner a workload's uid or a proxy's namespace. */
+export type Chain = {
   readonly name: string;
-  /** Who it is for; empty for those that all share. */
-  readonly owner: string;
-  /** As in `filter hook ingress device "veth1" priority 0`. */
+  readonly rules: string[];
   readonly hook?: string;
-  readonly rules: readonly string[];
+  readonly owner?: string;
+};
+
+/** Chains as a text: `chain NAME of OWNER: HOOK` begins one. */
+function chainsOf(text: string): Chain[] {
+  const chains: Chain[] = [];
+  for (const line of lines(text)) {
+    const [head, name, owner, hook] = /^chain ([^\s:]+)(?: of ([^\s:]+))?(?:: (.*))?$/.exec(line) ?? [];
+    if (head === undefined) chains.at(-1)?.rules.push(line);
+    else chains.push({ name: `${name}`, rules: [], ...(hook && { hook }), ...(owner && { owner }) });
+  }
+  return chains;
 }
 
 export const sumOf = ({ hook = "", rules }: Pick<Chain, "hook" | "rules">) =>
@@ -34,190 +65,135 @@ export const sumOf = ({ hook = "", rules }: Pick<Chain, "hook" | "rules">) =>
     .slice(0, 16);
 
 /**
- * Makes it anew, within the transaction that it is part of: no packet meets half of it. Its first rule does nothing, and says what the
- * others add up to, so that reading it back needs no memory.
+ * Makes it anew within the transaction that it is part of, so that no packet meets half of it. Its first rule does nothing and says what the
+ * others add up to: reading it back needs no memory.
  */
-export function writeChain(family: string, chain: Chain): string {
-  const name = `chain ${family} ${TABLE} ${chain.name}`;
+export function writeChain(family: string, { name: own, hook: at, owner = "", rules }: Chain): string[] {
+  const name = `chain ${family} ${TABLE} ${own}`;
   // A hook is for good: another one is another chain.
-  const hook = chain.hook === undefined ? [] : [`delete ${name}`, `add ${name} { type ${chain.hook}; }`];
-  const rules = [`continue comment "${sumOf(chain)} ${chain.owner}"`, ...chain.rules];
-  return [
-    `add ${name}`,
-    `flush ${name}`,
-    ...hook,
-    ...rules.map((rule) => `add rule ${family} ${TABLE} ${chain.name} ${rule}`),
-  ].join("\n");
+  const anew = at === undefined ? [] : [`delete ${name}`, `add ${name} { type ${at}; }`];
+  const all = [`continue comment "${sumOf({ rules, ...(at && { hook: at }) })} ${owner}"`, ...rules];
+  return [`add ${name}`, `flush ${name}`, ...anew, ...all.map((rule) => `add rule ${family} ${TABLE} ${own} ${rule}`)];
 }
 
-export const uidName = (uid: string) => uid.replace(/[^a-zA-Z0-9]/g, "_");
+export const connections = (name: string) =>
+  `add set netdev $T ${name}_# { type $TYPE . inet_service . $TYPE . inet_service; size 65536; flags dynamic,timeout; timeout 24h; }`;
+
+/** What chains name. Adding what is there already changes nothing. */
+export const SETS = lines(`
+  add table netdev $T
+  add table inet $T
+  add counter netdev $T dropped
+  add set inet $T links { type ifname; }
+  add set inet $T node_# { type $TYPE; }
+  add set netdev $T proxies_# { type $TYPE; }
+  add map netdev $T dev_# { typeof $IP daddr : meta oif; }
+  add map netdev $T mac_# { type $TYPE : ether_addr; }
+  ${connections("passed")}`);
+
+/** What all members share, but for the way to the proxies. */
+export const SHARED = chainsOf(`
+  chain from_member
+    $IP daddr @proxies_# accept
+    meta protocol != { 0x0800, 0x86dd } accept
+    meta l4proto != 6 accept
+    $NEW delete @passed_# { $AHEAD }
+    $AHEAD @passed_# update @passed_# { $AHEAD } accept
+    ether saddr set $OUT goto to_proxy
+  chain to_member
+    ether saddr $OWN accept
+    $IP saddr @proxies_# accept
+    meta mark & $BY == $BY $NEW update @passed_# { $BACK } accept
+    meta mark & $BY == $BY accept
+    icmp type { 3, 11, 12 } @th,136,8 0x6 goto errors
+    icmpv6 type { 1, 2, 3, 4 } @th,112,8 0x6 goto errors
+    meta protocol != { 0x0800, 0x86dd } accept
+    meta l4proto != 6 accept
+    $NEW delete @passed_# { $BACK }
+    $BACK @passed_# accept
+    ether saddr set $IN goto to_proxy`);
+
+export const NODE_CHAINS = chainsOf(`
+  chain prerouting: filter hook prerouting priority -150
+    iifname @links meta l4proto 6 meta mark set meta mark | $BY
+  chain output: filter hook output priority -150
+    $IP saddr @node_# $NEW meta mark set meta mark | $BY`);
+
+/** In a proxy's namespace. Where nobody listens the kernel refuses, as it does for any closed port. */
+export const INSIDE = chainsOf(`
+  chain prerouting: filter hook prerouting priority -150
+    ether saddr $OUT meta l4proto 6 tproxy to :15001 meta mark set $US accept
+    ether saddr $IN tcp dport 15008 tproxy to :15008 meta mark set $US accept
+    ether saddr $IN tcp dport != 15008 tproxy to :15006 meta mark set $US accept
+    ether saddr { $OUT, $IN } meta mark set $US accept
+  chain dns: nat hook prerouting priority -100
+    ether saddr $DNS meta l4proto { 6, 17 } redirect to :15053`);
+
 export const proxyName = ({ key }: NodeProxy) => `z_${createHash("sha256").update(key).digest("hex").slice(0, 12)}`;
-
-/** What all members share, but for the way to the proxy. */
-export const SHARED: readonly Chain[] = [
-  {
-    name: "from_member",
-    owner: "",
-    rules: [
-      ...both((ip, n) => `${ip} daddr @proxies${n} accept`),
-      "meta protocol != { 0x0800, 0x86dd } accept",
-      "meta l4proto != 6 accept",
-      ...both((ip, n) => `${NEW} delete @passed${n} { ${ahead(ip)} }`),
-      ...both((ip, n) => `${ahead(ip)} @passed${n} update @passed${n} { ${ahead(ip)} } accept`),
-      `ether saddr set ${MAC.out} goto to_proxy`,
-    ],
-  },
-  {
-    name: "to_member",
-    owner: "",
-    rules: [
-      `ether saddr ${MAC.own} accept`,
-      ...both((ip, n) => `${ip} saddr @proxies${n} accept`),
-      ...both((ip, n) => `meta mark & ${GOES_BY} == ${GOES_BY} ${NEW} update @passed${n} { ${back(ip)} } accept`),
-      `meta mark & ${GOES_BY} == ${GOES_BY} accept`,
-      // The error is about a connection of ours or of the member's: both hear of it.
-      "icmp type { 3, 11, 12 } @th,136,8 0x6 goto errors",
-      "icmpv6 type { 1, 2, 3, 4 } @th,112,8 0x6 goto errors",
-      "meta protocol != { 0x0800, 0x86dd } accept",
-      "meta l4proto != 6 accept",
-      ...both((ip, n) => `${NEW} delete @passed${n} { ${back(ip)} }`),
-      ...both((ip, n) => `${back(ip)} @passed${n} accept`),
-      `ether saddr set ${MAC.in} goto to_proxy`,
-    ],
-  },
-];
-
-export const NODE_CHAINS: readonly Chain[] = [
-  {
-    name: "prerouting",
-    owner: "",
-    hook: "filter hook prerouting priority -150",
-    rules: [`iifname @links meta l4proto 6 meta mark set meta mark | ${GOES_BY}`],
-  },
-  {
-    name: "output",
-    owner: "",
-    hook: "filter hook output priority -150",
-    rules: both((ip, n) => `${ip} saddr @node${n} ${NEW} meta mark set meta mark | ${GOES_BY}`),
-  },
-];
+export const listed = ({ active, draining }: Proxies) => [...(active === undefined ? [] : [active]), ...draining];
 
 /** The way to the proxies: new connections to the active one, the others to the one that has them. */
-export function proxyChains({ active, draining }: Proxies): Chain[] {
-  const send = (proxy: NodeProxy) => [`ether daddr set ${proxy.interface.mac} fwd to "${proxy.interface.hostName}"`];
-  const drop = ['counter name "dropped" drop'];
-  const all = [...(active === undefined ? [] : [active]), ...draining];
+export function proxyChains(proxies: Proxies): Chain[] {
+  const { active, draining } = proxies;
+  const all = listed(proxies).map((proxy) => ({ ...proxy.interface, proxy, name: proxyName(proxy) }));
   const eldest = draining.at(-1);
-  const note = (proxy: NodeProxy, tuple: (ip: string) => string) =>
-    eldest === undefined ? [] : both((ip, n) => `${NEW} update @${proxyName(proxy)}_${n} { ${tuple(ip)} }`);
-  return [
-    { name: "active", owner: "", rules: active === undefined ? drop : [...note(active, ahead), ...send(active)] },
-    {
-      name: "to_proxy",
-      owner: "",
-      rules: [
-        `${NEW} goto active`,
-        ...all
-          .filter((proxy) => eldest !== undefined && proxy !== eldest)
-          .flatMap((proxy) => both((ip, n) => `${ahead(ip)} @${proxyName(proxy)}_${n} goto to_${proxyName(proxy)}`)),
-        `goto ${eldest === undefined ? "active" : `to_${proxyName(eldest)}`}`,
-      ],
-    },
-    {
-      name: "errors",
-      owner: "",
-      rules: all.flatMap(({ interface: { mac, hostName } }) => [
-        `ether saddr set ${MAC.in} ether daddr set ${mac} dup to "${hostName}"`,
-        ...both((ip, n) => `ether daddr set ${ip} daddr map @mac${n}`),
-      ]),
-    },
-    ...all.flatMap((proxy): Chain[] => [
-      { name: `to_${proxyName(proxy)}`, owner: "", rules: send(proxy) },
-      {
-        name: proxyName(proxy),
-        owner: proxy.key,
-        hook: `filter hook ingress device "${proxy.interface.hostName}" priority 0`,
-        rules: [
-          ...both((ip, n) => `${ip} saddr @proxies${n} accept`),
-          "meta l4proto != { 6, 17 } accept",
-          "udp sport != 53 accept",
-          ...note(proxy, back),
-          // Straight to a member of this node; anything else the node routes, and translates as for anybody.
-          ...both(
-            (ip, n) =>
-              `ether daddr set ${ip} daddr map @mac${n} ether saddr set ${MAC.own} fwd to ${ip} daddr map @dev${n}`,
-          ),
-        ],
-      },
-    ]),
-  ];
+  const first = active && { ...active.interface, name: proxyName(active) };
+  // Only while there are two is it of interest whose a connection is; those that nobody noted are the eldest's.
+  const note = (name: string, tuple: string) => (eldest ? `$NEW update @${name}_# { $${tuple} }` : "");
+  const noted = all
+    .filter(({ proxy }) => eldest && proxy !== eldest)
+    .map(({ name }) => `$AHEAD @${name}_# goto to_${name}`);
+  return chainsOf(`
+    ${all.map(({ name, mac, hostName }) => `chain to_${name}\nether daddr set ${mac} fwd to "${hostName}"`).join("\n")}
+    chain active
+      ${first ? `${note(first.name, "AHEAD")}\nether daddr set ${first.mac} fwd to "${first.hostName}"` : 'counter name "dropped" drop'}
+    chain to_proxy
+      $NEW goto active
+      ${noted.join("\n")}
+      goto ${eldest ? `to_${proxyName(eldest)}` : "active"}
+    chain errors
+      ${all.map(({ mac, hostName }) => `ether saddr set $IN ether daddr set ${mac} dup to "${hostName}"\nether daddr set $IP daddr map @mac_#`).join("\n")}
+    ${all
+      .map(
+        ({ name, netns, hostName }) => `
+    chain ${name} of ${netns}: filter hook ingress device "${hostName}" priority 0
+      $IP saddr @proxies_# accept
+      meta l4proto != { 6, 17 } accept
+      udp sport != 53 accept
+      ${note(name, "BACK")}
+      ether daddr set $IP daddr map @mac_# ether saddr set $OWN fwd to $IP daddr map @dev_#`,
+      )
+      .join("\n")}`);
 }
 
-/** A member's own chains, at both directions of its host interface. */
-export function workloadChains({ uid, interface: { hostName }, dnsCapture, exclusions }: Workload): Chain[] {
-  const pass = (what: string, tuple: (ip: string) => string, only?: string) =>
-    FAMILIES.filter((n) => only === undefined || IP[n] === only).map(
-      (n) => `${what} ${NEW} update @passed${n} { ${tuple(IP[n])} } accept`,
-    );
-  const excluded = (
-    ports: readonly number[],
-    cidrs: readonly string[],
-    side: string,
-    tuple: (ip: string) => string,
-  ) => [
-    ...ports.flatMap((port) => pass(`tcp dport ${port}`, tuple)),
-    ...cidrs.flatMap((cidr) => {
-      const ip = cidr.includes(":") ? "ip6" : "ip";
-      return pass(
-        `${ip} ${side} ${cidr.replace(/\/(32|128)$/, (whole) => (ip === "ip" || whole === "/128" ? "" : whole))}`,
-        tuple,
-        ip,
-      );
-    }),
-  ];
-  const dns = [
-    `udp dport 53 ether saddr set ${MAC.dns} goto active`,
-    `tcp dport 53 ether saddr set ${MAC.dns} goto to_proxy`,
-  ];
-  const hook = (direction: string) => `filter hook ${direction} device "${hostName}" priority 0`;
-  return [
-    {
-      name: `from_${uidName(uid)}`,
-      owner: uid,
-      hook: hook("ingress"),
-      rules: [
-        ...(dnsCapture ? [...both((ip, n) => `${ip} daddr @proxies${n} accept`), ...dns] : []),
-        ...excluded(exclusions.outboundPorts, exclusions.outboundCidrs, "daddr", ahead),
-        "goto from_member",
-      ],
-    },
-    {
-      name: `to_${uidName(uid)}`,
-      owner: uid,
-      hook: hook("egress"),
-      rules: [...excluded(exclusions.inboundPorts, exclusions.inboundCidrs, "saddr", back), "goto to_member"],
-    },
-  ];
-}
+export const workloadNames = (uid: string) =>
+  ["from", "to"].map((way) => `${way}_${uid.replace(/[^a-zA-Z0-9]/g, "_")}`);
 
-/** In a proxy's namespace: what a member sent goes to 15001, what is sent to one to 15006 or 15008, DNS to 15053. */
-export const INSIDE: readonly Chain[] = [
-  {
-    name: "prerouting",
-    owner: "",
-    hook: "filter hook prerouting priority -150",
-    rules: [
-      `ether saddr ${MAC.out} meta l4proto 6 tproxy to :15001 meta mark set ${FOR_US} accept`,
-      `ether saddr ${MAC.in} tcp dport 15008 tproxy to :15008 meta mark set ${FOR_US} accept`,
-      `ether saddr ${MAC.in} tcp dport != 15008 tproxy to :15006 meta mark set ${FOR_US} accept`,
-      // Nobody listens: the kernel refuses, as it does for any closed port.
-      `ether saddr { ${MAC.out}, ${MAC.in} } meta mark set ${FOR_US} accept`,
-    ],
-  },
-  {
-    name: "dns",
-    owner: "",
-    hook: "nat hook prerouting priority -100",
-    rules: [`ether saddr ${MAC.dns} meta l4proto { 6, 17 } redirect to :15053`],
-  },
-];
+/** A member's own chains, in both directions of its host interface. */
+export function workloadChains({ uid, interface: pod, dnsCapture, exclusions }: Workload): Chain[] {
+  const { outboundPorts, outboundCidrs, inboundPorts, inboundCidrs } = exclusions;
+  const excluded = (ports: readonly number[], cidrs: readonly string[], side: string, tuple: "AHEAD" | "BACK") => {
+    const network = (cidr: string) => {
+      const [ip, n] = cidr.includes(":") ? ["ip6", "6"] : ["ip", "4"];
+      const printed = cidr.replace(n === "6" ? /\/128$/ : /\/32$/, "");
+      return `${ip} ${side} ${printed} $NEW update @passed_${n} { ${WORDS[tuple]?.replaceAll("$IP", ip)} } accept\n`;
+    };
+    return [
+      ...ports.map((port) => `tcp dport ${port} $NEW update @passed_# { $${tuple} } accept\n`),
+      ...cidrs.map(network),
+    ].join("");
+  };
+  const dns = `
+    $IP daddr @proxies_# accept
+    udp dport 53 ether saddr set $DNS goto active
+    tcp dport 53 ether saddr set $DNS goto to_proxy`;
+  const [from, to] = workloadNames(uid);
+  return chainsOf(`
+    chain ${from} of ${uid}: filter hook ingress device "${pod.hostName}" priority 0
+      ${dnsCapture ? dns : ""}
+      ${excluded(outboundPorts, outboundCidrs, "daddr", "AHEAD")}
+      goto from_member
+    chain ${to} of ${uid}: filter hook egress device "${pod.hostName}" priority 0
+      ${excluded(inboundPorts, inboundCidrs, "saddr", "BACK")}
+      goto to_member`);
+}
