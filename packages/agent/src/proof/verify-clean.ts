@@ -80,9 +80,9 @@ async function ofBackends(
   const found: Trace[] = [];
   for (const plugin of plugins) {
     try {
-      const backend = create(plugin);
-      if (backend.traces === undefined) unseen.push(`backend ${plugin.name}: it cannot tell what is left of it`);
-      else found.push(...(await backend.traces(namespaces)));
+      const traces = await create(plugin).traces?.(namespaces);
+      if (traces === undefined) unseen.push(`backend ${plugin.name}: it cannot tell what is left of it`);
+      else found.push(...traces);
     } catch (error) {
       const { code = "ERR_UNEXPECTED", message } = describeError(error);
       unseen.push(`backend ${plugin.name}: ${code}: ${message}`);

@@ -8,8 +8,8 @@ const NODE = { fd: undefined, name: "node" } as const;
  * what uninstalling cannot take back: empty tables of iptables. Of a backend that cannot tell nothing is known: it may.
  */
 export async function hasTraces(name: string, { traces }: Pick<RedirectionBackend, "traces">): Promise<boolean> {
-  if (traces === undefined) return true;
   // On the node only one backend has rules and routes; in proxies' namespaces all of them do.
   if (name === "iptables" && routingTraces(NODE).length > 0) return true;
-  return (await traces([NODE])).some(({ elsewhere }) => !elsewhere);
+  const found = await traces?.([NODE]);
+  return found === undefined || found.some(({ elsewhere }) => !elsewhere);
 }

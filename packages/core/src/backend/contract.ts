@@ -285,8 +285,8 @@ export interface RedirectionBackend {
   removeShadow?(call?: Call): Promise<readonly string[]>;
   /**
    * Everything in these namespaces and in the BPF file system that carries the backend's marks, whoever knows of it: found without the
-   * journal, without opening anything, and without changing anything. It proves an uninstall; where a backend has none, nothing is known.
+   * journal, without opening anything, and without changing anything. It proves an uninstall; where a backend has no such verb, or resolves to nothing, nothing is known.
    * What the configuration names (tables, links) is looked for by the present one.
    */
-  traces?(namespaces: readonly NamespacePlace[], call?: Call): Promise<readonly Trace[]>;
+  traces?(namespaces: readonly NamespacePlace[], call?: Call): Promise<readonly Trace[] | undefined>;
 }

@@ -1,6 +1,7 @@
 import { appendFileSync, openSync } from "node:fs";
 import { z } from "zod";
 import { definePlugin } from "../backend/define-plugin.ts";
+import type { NamespacePlace } from "../backend/traces.ts";
 import { FakeRedirection } from "./fake-redirection.ts";
 
 /** What a verb does instead of its work, by the verb's name. */
@@ -36,7 +37,11 @@ export default definePlugin({
   name: "naughty",
   description: "for tests",
   apiVersion: 1,
-  config: z.strictObject({ deeds: z.record(z.string(), deed).default({}), diary: z.string() }),
+  config: z.strictObject({
+    deeds: z.record(z.string(), deed).default({}),
+    diary: z.string(),
+    traces: z.boolean().default(true),
+  }),
   create: ({ config, log }) => {
     const write = (what: string) => appendFileSync(config.diary, `${process.pid} ${what}\n`);
     const instead = (verb: string): unknown => {
@@ -77,8 +82,10 @@ export default definePlugin({
         write("open");
         return new Naughty();
       },
-      traces: async (namespaces) =>
-        namespaces.map(({ fd, name }) => ({ kind: typeof fd, where: name, what: "a trace", mark: "none" })),
+      ...(config.traces && {
+        traces: async (namespaces: readonly NamespacePlace[]) =>
+          namespaces.map(({ fd, name }) => ({ kind: typeof fd, where: name, what: "a trace", mark: "none" })),
+      }),
     };
   },
 });

@@ -39,9 +39,14 @@ export class Relay {
     return connections.length;
   }
 
-  /** Ends it with its connections, frozen or not. */
-  async stop(): Promise<void> {
+  /** Ends every connection there is, frozen or not, with what it had not passed on. New ones work. */
+  cut(): void {
     for (const pid of this.connections) process.kill(pid, "SIGKILL");
+  }
+
+  /** Ends it with its connections. */
+  async stop(): Promise<void> {
+    this.cut();
     await this.#program.kill();
   }
 }

@@ -67,7 +67,7 @@ export class IsolatedBackend implements RedirectionBackend {
     const places = namespaces.map(
       ({ fd, name }): PlaceByPath => ({ name, path: fd === undefined ? undefined : `/proc/${process.pid}/fd/${fd}` }),
     );
-    return (await this.#use(call, (process) => process.call("traces", [places], call))) ?? [];
+    return this.#use(call, (process) => process.call("traces", [places], call));
   }
 
   async open(call: Call = ownCall()): Promise<Redirection> {

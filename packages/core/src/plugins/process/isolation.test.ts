@@ -49,17 +49,24 @@ afterEach(async () => {
 });
 
 interface Wish {
+  readonly traces?: boolean;
   readonly deeds?: Record<string, string>;
   readonly bounds?: Bounds;
   readonly silenceMs?: number;
   readonly log?: Logger;
 }
 
-async function backendThat({ deeds = {}, bounds = BOUNDS, silenceMs = 60_000, log = silentLogger }: Wish) {
+async function backendThat({
+  deeds = {},
+  traces = true,
+  bounds = BOUNDS,
+  silenceMs = 60_000,
+  log = silentLogger,
+}: Wish) {
   const ended = (_: string, reason: string) => ends.push(reason);
   const plugin = await isolatedPlugin(NAUGHTY, "./naughty", { log, bounds, silenceMs, ended });
   return createBackend(plugin, {
-    backends: { naughty: { deeds, diary: join(directory, "diary") } },
+    backends: { naughty: { deeds, traces, diary: join(directory, "diary") } },
     policy: { failurePolicy: "closed", localDelivery: "direct" },
     host: { bpffs: "/sys/fs/bpf", journal: "/tmp/journal" },
     log,
@@ -112,6 +119,11 @@ describe("a plugin in a process of its own", () => {
       "naughty: hand over uid-1: not yet",
     );
     expect(pids()).not.toContain(process.pid);
+  });
+
+  test("that cannot tell what is left of it says so, and not that nothing is", async () => {
+    const backend = await backendThat({ traces: false });
+    expect(await backend.traces?.([{ fd: undefined, name: "node" }])).toBeUndefined();
   });
 
   test("says what is wrong with its configuration", async () => {

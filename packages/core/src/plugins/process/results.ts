@@ -93,7 +93,8 @@ const schemas = {
   create: z.array(z.literal("traces")),
   open: z.array(z.enum(optionalVerbs)),
   probe,
-  traces,
+  // Undefined of a backend that has no such verb: whether it has is not known before its process runs.
+  traces: traces.optional(),
   usedProxies,
   observe: observation,
   observeWorkloads: z.array(workload),
