@@ -36,7 +36,7 @@ lint: setup ## Check formatting, lint rules, types and the C style
 
 clean: ## Remove what the build made (not the caches in $(MILLRACE_CACHE))
 	rm -rf node_modules packages/plugin-ebpf/objects artefacts
-	rm -rf $(foreach part,api bench bpf cni deploy release site site/reference packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo) site/generated
+	rm -rf $(foreach part,api bench bpf cni deploy examples/* release site site/reference packages/* test/*,$(part)/node_modules $(part)/dist $(part)/build $(part)/*.tsbuildinfo) site/generated
 
 ##@ Parts
 
