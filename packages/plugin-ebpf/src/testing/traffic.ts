@@ -65,7 +65,7 @@ export async function connectAll(pod: BoxPod, to: readonly string[]): Promise<re
 export async function startProxy(box: NodeBox, pod: BoxPod): Promise<PodProgram> {
   const file = join(box.directory, `${pod.name}.cfg`);
   writeFileSync(file, HAPROXY);
-  const proxy = new PodProgram(pod, "haproxy", "-db", "-f", file);
+  const proxy = new PodProgram(pod, process.env.MILLRACE_HAPROXY || "haproxy", "-db", "-f", file);
   const deadline = performance.now() + 10_000;
   try {
     while (!/^(<>|ECONNRESET)$/.test(await connect(pod, "127.0.0.1", 15_021))) {
