@@ -27,8 +27,12 @@ export class Variant implements Disposable {
     try {
       for (const change of changes) this.#change(change);
       const out = join(this.#directory, "objects");
-      execFileSync("make", ["-s", "-C", this.#directory, `OUT=${out}`], { encoding: "utf8", stdio: "pipe" });
       this.objects = { node: join(out, "node.bpf.o"), proxy: join(out, "proxy.bpf.o") };
+      const targets = Object.values(this.objects);
+      execFileSync("make", ["-s", "-C", this.#directory, `OUT=${out}`, ...targets], {
+        encoding: "utf8",
+        stdio: "pipe",
+      });
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
