@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { addressOf, listPages, placeOf, resolveLink } from "./pages.ts";
+import { addressOf, listPages, placeOf, REFERENCE, ROOT, resolveLink } from "./pages.ts";
 import { sidebar } from "./sidebar.ts";
 
 test("READMEs are the indexes of their directories", () => {
@@ -26,6 +28,22 @@ test.each([
 
 test.each(["nowhere.md", "../packages/nothing/x.ts", "../../elsewhere"])("a link to %s is refused", (href) => {
   expect(() => resolveLink("docs/replay.md", href)).toThrow(/leads nowhere/);
+});
+
+test("every link in a page leads to a page or a file", () => {
+  const dead: string[] = [];
+  for (const page of listPages().filter((path) => !path.startsWith(REFERENCE))) {
+    const text = readFileSync(join(ROOT, page), "utf8").replace(/^```.*?^```/gms, "");
+    for (const [, href = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^([a-z]+:|#)/.test(href)) continue;
+      try {
+        resolveLink(page, href);
+      } catch (error) {
+        dead.push((error as Error).message);
+      }
+    }
+  }
+  expect(dead).toEqual([]);
 });
 
 test("every page has its place in the sidebar", () => {
