@@ -48,6 +48,8 @@ describe("neighbours", () => {
     `);
     const states = (from: readonly [string, string | undefined, string][]) =>
       from
+        // Of groups the kernel makes some whenever it reports its memberships.
+        .filter(([address]) => !address.startsWith("ff"))
         // A state that only time changes.
         .map(([address, mac, state]) => [
           address,
@@ -72,12 +74,15 @@ describe("neighbours", () => {
   it("are forgotten one at a time, in their namespace alone, and learnt again", () => {
     ping();
     const [four, six] = learnt(here) as [Neighbour, Neighbour];
-    const elsewhere = neighbours(there.fd).length;
+    const back = () =>
+      neighbours(there.fd).filter(({ address }) => address === "198.18.0.1" || address === "2001:2::1");
+    const elsewhere = back().length;
+    expect(elsewhere).toBe(2);
     expect(deleteNeighbour(here.fd, four)).toBe(true);
     expect(learnt(here)).toMatchObject([{ family: 6 }]);
     expect(deleteNeighbour(here.fd, six)).toBe(true);
     expect(learnt(here)).toEqual([]);
-    expect(neighbours(there.fd)).toHaveLength(elsewhere);
+    expect(back()).toHaveLength(elsewhere);
     ping();
     expect(learnt(here)).toHaveLength(2);
   });
