@@ -105,6 +105,9 @@ fuzz: setup ## The same until it is interrupted or finds something: SEED=1
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
 
+test-plugins: setup ## What a stranger does: scaffold, build, load and prove a backend from packed packages, in a registry on loopback
+	@node test/plugins/dist/main.js
+
 helm: ## Build the Helm that test/helm pins into the cache (MILLRACE_HELM names another)
 	@scripts/setup-helm.sh
 

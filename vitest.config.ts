@@ -5,7 +5,8 @@ import { defineConfig } from "vitest/config";
 // Whoever waits for something waits long: a machine that is busy with other things must not fail a test.
 const shared = {
   environment: "node",
-  exclude: ["**/dist/**", "**/node_modules/**"],
+  // The template is a project of its own, tested where it is made.
+  exclude: ["**/dist/**", "**/node_modules/**", "**/template/**"],
   expect: { poll: { timeout: 10_000 } },
   testTimeout: 60_000,
   hookTimeout: 60_000,

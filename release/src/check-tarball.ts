@@ -60,12 +60,13 @@ const WANTED = [
 const NEEDED = ["package.json", "README.md", "LICENSE"];
 
 export function fileFaults(paths: readonly string[]): string[] {
+  // A project that is written out has tests; a package has none.
+  const isTest = (path: string) =>
+    !path.startsWith("template/") && /(^|[./])tests?[./-]|\.test\.|(^|\/)testing\//.test(path);
   return [
     ...NEEDED.filter((path) => !paths.includes(path)).map((path) => `no ${path}`),
     ...paths
-      .filter(
-        (path) => /(^|[./])tests?[./-]|\.test\.|(^|\/)testing\//.test(path) || !WANTED.some((one) => one.test(path)),
-      )
+      .filter((path) => isTest(path) || !WANTED.some((one) => one.test(path)))
       .map((path) => `stray file ${path}`),
   ];
 }

@@ -1,0 +1,1 @@
+export { type Created, createProject } from "./create-project.ts";
