@@ -9,8 +9,8 @@ export MILLRACE_CACHE ?= $(HOME)/.cache/millrace
 NODE_PACKAGE := node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 PNPM := $(MILLRACE_CACHE)/pnpm/node_modules/.bin/pnpm
 
-# The pinned Node 24 and the workspace's tools come before the machine's own.
-export PATH := $(CURDIR)/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# The pinned Node 24, the workspace's tools and the pinned pnpm come before the machine's own.
+export PATH := $(CURDIR)/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(dir $(PNPM)):$(PATH)
 export MILLRACE_HAPROXY ?= $(firstword $(wildcard $(MILLRACE_CACHE)/haproxy/usr/sbin/haproxy) haproxy)
 export MILLRACE_UNBOUND ?= $(firstword $(wildcard $(MILLRACE_CACHE)/unbound/usr/sbin/unbound) unbound)
 
