@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
@@ -14,34 +13,35 @@ export interface Bundles {
   readonly runsAt?: string;
 }
 
-/** Writes each program with all its modules in one file. Resolves to the modules' files. */
+/**
+ * Writes each program with its modules in one file, and what it imports only when it needs it, and what several programs share, in files
+ * below `chunks`: most runs of the command never need the Kubernetes client, which is ten times as large as all the rest. Resolves to the
+ * modules' files.
+ */
 export async function writeBundles({ root, entries, directory, runsAt = root }: Bundles): Promise<ReadonlySet<string>> {
-  const modules = new Set<string>();
-  for (const entry of entries) {
-    const input = join(root, entry);
-    await using bundle = await rolldown({
-      input,
-      platform: "node",
-      // Some packages' "main" is UMD, whose require() no bundler can follow (jsonc-parser); their "module" is what is meant for one.
-      resolve: { mainFields: ["module", "main"] },
-      plugins: [keepLocations(root, runsAt)],
-      external: /\.node$/,
-    });
-    const file = join(directory, entry);
-    mkdirSync(dirname(file), { recursive: true });
-    const { output } = await bundle.write({ file, format: "esm", codeSplitting: false });
-    for (const { moduleIds, code } of output.filter((part) => part.type === "chunk")) {
-      refuseUnresolved(entry, code);
-      for (const id of moduleIds) modules.add(id);
-    }
-  }
-  return modules;
+  await using bundle = await rolldown({
+    input: Object.fromEntries(entries.map((entry) => [entry.replace(/\.js$/, ""), join(root, entry)])),
+    platform: "node",
+    // Some packages' "main" is UMD, whose require() no bundler can follow (jsonc-parser); their "module" is what is meant for one.
+    resolve: { mainFields: ["module", "main"] },
+    plugins: [keepLocations(root, runsAt)],
+    external: /\.node$/,
+  });
+  const { output } = await bundle.write({
+    dir: directory,
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "chunks/[name]-[hash].js",
+  });
+  const chunks = output.filter((part) => part.type === "chunk");
+  for (const { fileName, code } of chunks) refuseUnresolved(fileName, code);
+  return new Set(chunks.flatMap(({ moduleIds }) => moduleIds));
 }
 
 /** A file beside a module is not there beside the bundle: what the bundler could not follow would fail on the node. */
-function refuseUnresolved(entry: string, code: string): void {
+function refuseUnresolved(file: string, code: string): void {
   const [call] = /\brequire\w*\(["']\.{1,2}\/[^"']+["']\)/.exec(code) ?? [];
-  if (call !== undefined) throw new Error(`${entry}: the bundle still has ${call}, which nothing will answer`);
+  if (call !== undefined) throw new Error(`${file}: the bundle still has ${call}, which nothing will answer`);
 }
 
 /** A module of a bundle looks for files where it would without one. */

@@ -16,9 +16,9 @@ const ENTRIES = [
 ];
 
 /**
- * Writes each program with all its modules in one file, below `directory` at the path it has in the checkout: laid over the
- * checkout in a guest they take its place. An emulated guest needs some 15 ms per module to find and read it, and the agent
- * has 500; in one file it starts in a quarter of the time.
+ * Writes the programs in few files, below `directory` at the paths that they have in the checkout: laid over the checkout in a guest they
+ * take its place. An emulated guest needs some 15 ms per module to find and read it, and the agent has 500; what a run of it does not
+ * need is in files that are not read.
  */
 export async function writeBundles(directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
