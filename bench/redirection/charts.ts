@@ -49,7 +49,7 @@ export function toSvg({ title, axis, series }: Chart): string {
       backgroundColor: "#ffffff",
       textStyle: { fontFamily: "DejaVu Sans, sans-serif" },
       title: { text: title, left: "center" },
-      legend: { bottom: 0 },
+      legend: { bottom: 0, itemGap: 24 },
       grid: { left: 80, right: 30, top: 60, bottom: 90 },
       xAxis: { type: "log", logBase: 2, name: "connections", nameLocation: "middle", nameGap: 30 },
       yAxis: { type: "value", name: axis, min: 0 },

@@ -12,7 +12,7 @@ test("what it writes", () => {
   const output = JSON.stringify({
     ActualDuration: 2_000_000_000,
     RetCodes: { "200": 15_990, "-1": 10 },
-    BytesReceived: 3_000_000,
+    Sizes: { Count: 16_000, Sum: 3_000_000 },
     DurationHistogram: {
       Count: 16_000,
       Percentiles: [

@@ -21,7 +21,8 @@ export const fortioCommand = ({ connections, qps = 0 }: Load, url: string, secon
 interface Result {
   readonly ActualDuration: number;
   readonly RetCodes: Readonly<Record<string, number>>;
-  readonly BytesReceived: number;
+  /** Of answers, heads and bodies. */
+  readonly Sizes: { readonly Sum: number };
   readonly DurationHistogram: {
     readonly Count: number;
     readonly Percentiles: readonly { readonly Percentile: number; readonly Value: number }[];
@@ -37,7 +38,7 @@ export function readFortio(output: string): Counted {
   return {
     requests,
     seconds: result.ActualDuration / 1e9,
-    bytes: result.BytesReceived,
+    bytes: result.Sizes.Sum,
     failed: requests - (result.RetCodes["200"] ?? 0),
     p50: percentile(50),
     p75: percentile(75),

@@ -14,9 +14,7 @@ export function page(results: Results, charts: readonly Chart[]): string {
   const pictures = charts.map(({ name, title }) => `![${title}](performance/${name}.svg)`).join("\n\n");
   return `# Performance
 
-<!-- Written by \`${plan === "full" ? "make bench" : `make bench-${plan}`}\` from performance/results.json: change bench/redirection/page.ts instead. -->
-
-What it costs a request to be led through the node's proxy, measured by \`${plan === "full" ? "make bench" : "make bench-quick"}\`: anybody can repeat it.
+What it costs a request to be led through the node's proxy: measured, and written here, by \`${plan === "full" ? "make bench" : "make bench-quick"}\`, which anybody can repeat.
 **The ratios are the result**: each compares two ways of one repetition on one machine. The figures they are made of are context; on another machine they are others.
 ${loaded}
 | | |
@@ -59,7 +57,7 @@ take turns. Every run was checked by the kernel's counters of the proxy's namesp
 
 ${pictures === "" ? "" : `## The field's two charts\n\n${pictures}\n\n`}## Figures
 
-The median of the repetitions, with the least and the greatest; below it the client's part of the processor time of client, proxy and server, and how much of it all three
+The median of the repetitions, with the least and the greatest · the client's part of the processor time of client, proxy and server · how much of it all three
 took for a request. With its single repetitions: [results.json](performance/results.json).
 
 ${tables(rows)}

@@ -9,7 +9,7 @@ export type Path = "same-node" | "two-nodes";
 export interface Counted {
   readonly requests: number;
   readonly seconds: number;
-  /** That it read, or more where the tool counts heads too; without heads where it does not. */
+  /** That it read, heads of answers too. */
   readonly bytes: number;
   /** Requests without the answer that was wanted. */
   readonly failed: number;

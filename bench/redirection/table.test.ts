@@ -27,13 +27,13 @@ test("a table for each of the circumstances, a line for each load, a column for 
 
 | load | direct | ebpf-tcx |
 | --- | --- | --- |
-| http, requests/s | 2,000 [1,000 … 3,000]<br>client 25 %, 500 µs | 900 [900 … 900]<br>client 25 %, 1,110 µs |
+| http, requests/s | 2,000 [1,000 … 3,000] · 25 % · 500 µs | 900 [900 … 900] · 25 % · 1,110 µs |
 
 ### One processor, two nodes
 
 | load | direct |
 | --- | --- |
-| http, requests/s | 10.0 [10.0 … 10.0]<br>client 25 %, 100,000 µs |`);
+| http, requests/s | 10.0 [10.0 … 10.0] · 25 % · 100,000 µs |`);
 });
 
 test("a row that is invalid says why", () => {

@@ -38,7 +38,7 @@ export const spreadText = ({ median, min, max }: Spread): string =>
 
 function cellText(cell: RowCell | undefined): string {
   if (cell === undefined) return "–";
-  return `${spreadText(cell.value)}<br>client ${(cell.clientShare * 100).toFixed(0)} %, ${figure(cell.cpuPerRequest)} µs`;
+  return `${spreadText(cell.value)} · ${(cell.clientShare * 100).toFixed(0)} % · ${figure(cell.cpuPerRequest)} µs`;
 }
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
