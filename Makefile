@@ -141,10 +141,10 @@ incident: setup ## Keep a log among the golden incidents: NAME=what-happened FIL
 accept-incidents: setup ## Show where today's decisions differ from the golden incidents, and record them
 	@for log in test/incidents/*.jsonl; do echo "$$log:"; node packages/agent/dist/main.js replay --accept "$$log"; done
 
-bench: setup fortio ## What the way through the proxy costs, in every mode beside the direct one: writes docs/performance.md (most of two hours on a quiet machine)
+bench: setup fortio ## What the way through the proxy costs, in every mode beside the direct one: writes docs/performance.md (about an hour, on a quiet machine): ONLY=direct,ebpf-tcx,…
 	@node --conditions=source bench/redirection.ts --page $(CURDIR)/docs/performance.md $(if $(ONLY),--only $(ONLY))
 
-bench-quick: setup fortio ## The ratios of that alone, in less than three minutes: artefacts/bench/performance.md ONLY=direct,ebpf-tcx,…
+bench-quick: setup fortio ## The ratios of that alone, in less than three minutes: writes artefacts/bench/performance.md ONLY=direct,ebpf-tcx,…
 	@node --conditions=source bench/redirection.ts --plan quick $(if $(ONLY),--only $(ONLY))
 
 bench-replay: setup ## How fast a recorded log is verified, and in how much memory: EVENTS=1000000 (prints; JUDGE=1 fails when it is too slow or too large)

@@ -1,15 +1,11 @@
 import { readFileSync } from "node:fs";
 
-/** USER_HZ, in which the kernel shows processor time on every architecture that Node runs on (proc(5)). */
-const TICKS_PER_SECOND = 100;
-/** Of proc_pid_stat(5), counted from behind the program's name: utime and stime. */
-const [UTIME, STIME] = [11, 12];
-
-/** Seconds of processor time that a process has used. Throws when there is none of that id. */
+/**
+ * Seconds of processor time that a process of one thread has used: the first number of its `schedstat` is nanoseconds
+ * (Documentation/scheduler/sched-stats.rst), where `stat` counts hundredths of a second. Throws when there is none of that id.
+ */
 export function cpuTime(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS_PER_SECOND;
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ", 1)[0]) / 1e9;
 }
 
 /** The same of a command from its start to its end: bash writes it last, in seconds, to standard error. */

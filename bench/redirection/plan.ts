@@ -58,7 +58,7 @@ export const QUICK: Plan = {
       path: "same-node",
       loads: [HTTP, BULK, CONNECT, latency(LATENCY_CONNECTIONS)],
       repetitions: 3,
-      seconds: 1.5,
+      seconds: 1,
     },
   ],
 };
