@@ -20,15 +20,18 @@ export function invalidity(sample: Sample): string | undefined {
   const { load, requests, seconds, failed, mode } = sample;
   if (failed > 0) return `${mode}: ${failed} of ${requests} requests failed`;
   if (requests === 0) return `${mode}: no request was answered`;
+  if (!Number.isFinite(figureOf(sample))) return `${mode}: its figure is no number`;
   const qps = requests / seconds;
   if (load.qps === undefined || qps >= (load.qps * LEAST_QPS) / 8_000) return undefined;
   return `${mode}: ${qps.toFixed(0)} of ${load.qps} requests/s`;
 }
 
-/** The same of all samples that are compared with each other: one that is invalid makes the comparison so. */
+/** The same of all samples that are compared with each other: one that is invalid makes the comparison so. One reason for each mode. */
 export function invalidRow(samples: readonly Sample[]): string | undefined {
-  const reasons = samples.map(invalidity).filter((reason) => reason !== undefined);
-  if (reasons.length > 0) return [...new Set(reasons)].join("; ");
-  const broken = samples.find((sample) => !Number.isFinite(figureOf(sample)));
-  return broken === undefined ? undefined : `${broken.mode}: its figure is no number`;
+  const reasons = new Map<string, string>();
+  for (const sample of samples) {
+    const reason = invalidity(sample);
+    if (reason !== undefined && !reasons.has(sample.mode)) reasons.set(sample.mode, reason);
+  }
+  return reasons.size === 0 ? undefined : [...reasons.values()].join("; ");
 }
