@@ -44,8 +44,8 @@ const began = performance.now();
 const samples: Sample[] = [];
 const all = cells(plan);
 for (const [index, cell] of all.entries()) {
-  const { mode, pinning, path, repetition } = cell;
-  console.log(`${index + 1}/${all.length} ${mode.name}, ${pinning}, ${path}, repetition ${repetition}`);
+  const { rig, mode, pinning, path, repetition } = cell;
+  console.log(`${index + 1}/${all.length} ${mode.name}, ${rig}, ${pinning}, ${path}, repetition ${repetition}`);
   samples.push(...(await measure(cell)));
 }
 const found = results(plan, where, (performance.now() - began) / 1e3, samples);

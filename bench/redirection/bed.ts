@@ -1,7 +1,7 @@
 import { Agent, hostPort, Lab, type LabPod, type Namespace, type Program } from "@millrace/conformance";
 import { pinned } from "./pinned.ts";
 import type { Cell } from "./plan.ts";
-import { explicitRelay, HTTPD, PROXY_PORT, SERVER_PORT, TRANSPARENT_RELAY } from "./rig.ts";
+import { HTTPD, PROXY_PORT, proxyCommand, SERVER_PORT } from "./rig.ts";
 
 /** No socket waits in TIME_WAIT: tens of thousands of connections a second would soon have no ports left. */
 const SYSCTLS = { "net.ipv4.tcp_max_tw_buckets": 0 };
@@ -25,9 +25,9 @@ export class Bed implements AsyncDisposable {
     const server = lab.pod("server");
     const isExplicit = cell.mode.isProxied && cell.mode.backend === undefined;
     this.url = `http://${isExplicit ? hostPort(this.#proxyPod.address(4), PROXY_PORT) : hostPort(server.address(4), SERVER_PORT)}`;
-    const relay = isExplicit ? explicitRelay(server.address(4)) : TRANSPARENT_RELAY;
+    const command = proxyCommand(cell.rig, this.#proxyPod, lab.node(1).paths.root, isExplicit ? server : undefined);
     this.server = start(server, "httpd", pinned(cell.pinning, HTTPD));
-    this.proxy = start(this.#proxyPod, "relay", pinned(cell.pinning, relay));
+    this.proxy = start(this.#proxyPod, "proxy", pinned(cell.pinning, command));
   }
 
   static async create(cell: Cell): Promise<Bed> {
@@ -39,7 +39,8 @@ export class Bed implements AsyncDisposable {
     const lab = starting.use(await Lab.create({ prefix: "mrp", nodes }));
     await Promise.all(lab.nodes.flatMap(({ pods }) => pods.map(({ namespace }) => namespace.setSysctls(SYSCTLS))));
     const bed = new Bed(lab, cell);
-    await Promise.all([bed.server, bed.proxy].map(untilReady));
+    await untilListening(bed.server, lab.pod("server"), SERVER_PORT);
+    await untilListening(bed.proxy, lab.pod("proxy"), PROXY_PORT);
     await bed.#redirect(cell);
     starting.move();
     return bed;
@@ -77,5 +78,7 @@ function start(pod: LabPod, name: string, command: readonly string[]): Program {
   return pod.start(name, file, rest);
 }
 
-const untilReady = (program: Program): Promise<void> =>
-  program.until("it listened", () => program.lines.includes("ready"));
+const untilListening = (program: Program, { namespace }: LabPod, port: number): Promise<void> =>
+  program.until(`it listened on port ${port}`, async () => {
+    return (await namespace.runChecked("ss", ["-Hltn", `sport = :${port}`])) !== "";
+  });

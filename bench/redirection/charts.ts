@@ -18,7 +18,8 @@ const COLOURS = ["#000000", "#999999", "#D55E00", "#E69F00", "#0072B2", "#009E73
 /** The field's two charts: the largest rate, and the latency at a given one, against the number of connections. On one processor and one node. */
 export function charts(rows: readonly Row[]): Chart[] {
   const own = rows.filter(
-    ({ pinning, path, load }) => pinning === "one-cpu" && path === "same-node" && load.tool === "fortio",
+    ({ rig, pinning, path, load }) =>
+      rig === "light" && pinning === "one-cpu" && path === "same-node" && load.tool === "fortio",
   );
   const kinds: readonly [string, Figure, string, string][] = [
     ["max-qps", "rate", "Largest rate (fortio -uniform -qps 0)", "requests/s"],

@@ -25,7 +25,7 @@ export async function measure(cell: Cell): Promise<Sample[]> {
   return samples;
 }
 
-async function run(bed: Bed, { mode, pinning, path, repetition, seconds }: Cell, load: Load): Promise<Sample> {
+async function run(bed: Bed, { rig, mode, pinning, path, repetition, seconds }: Cell, load: Load): Promise<Sample> {
   const before = await look(bed);
   const { command, read } = TOOLS[load.tool];
   const client = timedCommand(pinned(pinning, command(load, `${bed.url}/${load.bytes}`, seconds)));
@@ -49,7 +49,7 @@ async function run(bed: Bed, { mode, pinning, path, repetition, seconds }: Cell,
     proxy: after.proxy - before.proxy,
     server: after.server - before.server,
   };
-  return { ...counted, pinning, path, mode: mode.name, repetition, load, cpu, proxy };
+  return { ...counted, rig, pinning, path, mode: mode.name, repetition, load, cpu, proxy };
 }
 
 async function look({ proxyNamespace, proxy, server }: Bed) {

@@ -10,9 +10,9 @@ export const METHOD = `## What is compared
 | ebpf-tcx, ebpf-clsact | are led to the proxy by the eBPF backend, attached in either way |
 | iptables-nft, iptables-legacy | are led to the proxy by the iptables backend, in either flavour; a first packet travels in Geneve, or in VXLAN where the kernel has no Geneve |
 
-The light rig: wrk or Fortio as the client, and the server and the relay of [bench/rig](../bench/README.md#make-bench), which cost little, so that the way shows. The client is a
-member, the server is not, so a request passes the proxy once. All of it is IPv4, in network namespaces that are made anew for each repetition of each mode; modes
-take turns. Every run was checked by the kernel's counters of the proxy's namespace: all that the client read came there first, and in \`direct\` nothing did.
+The light rig: wrk or Fortio as the client, and the server and the relay of [bench/rig](../bench/README.md#make-bench), which cost little, so that the way shows. The tables of HAProxy
+have that in the relay's place: where users are. The client is a member, the server is not, so a request passes the proxy once. All of it is IPv4, in network namespaces that are made anew for
+each repetition of each mode; modes take turns. Every run was checked by the kernel's counters of the proxy's namespace: all that the client read came there first, and in \`direct\` nothing did.
 
 | load | |
 | --- | --- |

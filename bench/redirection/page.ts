@@ -27,7 +27,7 @@ ${loaded}
 
 ## Ratios
 
-On one processor and one node. Rates: more is better; \`p75\`: less is better. The median of the repetitions' ratios, with the least and the greatest. \`ebpf\` is tcx, \`iptables\` nft.
+On one processor and one node, of the light rig unless \`haproxy\` is said. Rates: more is better; \`p75\`: less is better. The median of the repetitions' ratios, with the least and the greatest. \`ebpf\` is tcx, \`iptables\` nft.
 
 \`\`\`
 ${ratios.map(ratioLine).join("\n")}

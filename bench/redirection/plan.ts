@@ -10,10 +10,11 @@ import {
   ROUND_TRIP,
 } from "./loads.ts";
 import { chosenModes, MODES, type Mode } from "./modes.ts";
-import type { Path, Pinning } from "./sample.ts";
+import type { Path, Pinning, Rig } from "./sample.ts";
 
 /** Loads that are measured in every mode, under the same circumstances. */
 export interface Series {
+  readonly rig: Rig;
   readonly pinning: Pinning;
   readonly path: Path;
   readonly loads: readonly Load[];
@@ -42,10 +43,11 @@ export const FULL: Plan = {
   name: "full",
   modes: MODES,
   series: [
-    { pinning: "one-cpu", path: "same-node", loads: WRK, repetitions: 5, seconds: 4 },
-    { pinning: "any-cpu", path: "same-node", loads: WRK, repetitions: 3, seconds: 4 },
-    { pinning: "one-cpu", path: "same-node", loads: FORTIO, repetitions: 3, seconds: 3 },
-    { pinning: "one-cpu", path: "two-nodes", loads: FORTIO, repetitions: 3, seconds: 3 },
+    { rig: "light", pinning: "one-cpu", path: "same-node", loads: WRK, repetitions: 5, seconds: 4 },
+    { rig: "light", pinning: "any-cpu", path: "same-node", loads: WRK, repetitions: 3, seconds: 4 },
+    { rig: "haproxy", pinning: "one-cpu", path: "same-node", loads: [HTTP, CONNECT], repetitions: 3, seconds: 4 },
+    { rig: "light", pinning: "one-cpu", path: "same-node", loads: FORTIO, repetitions: 3, seconds: 3 },
+    { rig: "light", pinning: "one-cpu", path: "two-nodes", loads: FORTIO, repetitions: 3, seconds: 3 },
   ],
 };
 
@@ -54,6 +56,7 @@ export const QUICK: Plan = {
   modes: chosenModes(["direct", "explicit", "ebpf-tcx", "iptables-nft"]),
   series: [
     {
+      rig: "light",
       pinning: "one-cpu",
       path: "same-node",
       loads: [HTTP, BULK, CONNECT, latency(LATENCY_CONNECTIONS)],
@@ -69,6 +72,7 @@ export const CHECK: Plan = {
   modes: MODES,
   series: [
     {
+      rig: "light",
       pinning: "one-cpu",
       path: "same-node",
       loads: [HTTP, CONNECT, maxQps(1), maxQps(LATENCY_CONNECTIONS), latency(1), latency(LATENCY_CONNECTIONS)],

@@ -17,6 +17,7 @@ test("neither other circumstances nor other loads count", () => {
   const others = (changed: Partial<Sample>) => [...direct, ...ebpf].map((sample) => ({ ...sample, ...changed }));
   expect(ratios(others({ pinning: "any-cpu" }))).toEqual([]);
   expect(ratios(others({ path: "two-nodes" }))).toEqual([]);
+  expect(ratios(others({ rig: "haproxy" })).map(({ name }) => name)).toEqual(["haproxy-http-ebpf/direct"]);
   expect(ratios(others({ load: latency(1), requests: 8_000 }))).toEqual([]);
 });
 

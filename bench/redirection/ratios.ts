@@ -1,5 +1,5 @@
 import { BULK, CONNECT, HTTP, LATENCY_CONNECTIONS, type Load, latency } from "./loads.ts";
-import { figureOf, type Sample } from "./sample.ts";
+import { figureOf, type Rig, type Sample } from "./sample.ts";
 import { type Spread, spread } from "./spread.ts";
 import { invalidRow } from "./validity.ts";
 
@@ -7,6 +7,8 @@ import { invalidRow } from "./validity.ts";
 export interface RatioKind {
   readonly name: string;
   readonly load: Load;
+  /** Default: the light one. */
+  readonly rig?: Rig;
   readonly of: string;
   readonly to: string;
 }
@@ -34,13 +36,17 @@ export const RATIOS: readonly RatioKind[] = [
   { name: "connect-ebpf/explicit", load: CONNECT, of: EBPF, to: "explicit" },
   { name: "p75-ebpf/direct", load: P75, of: EBPF, to: "direct" },
   { name: "p75-ebpf/iptables", load: P75, of: EBPF, to: IPTABLES },
+  { name: "haproxy-http-ebpf/direct", rig: "haproxy", load: HTTP, of: EBPF, to: "direct" },
+  { name: "haproxy-http-ebpf/explicit", rig: "haproxy", load: HTTP, of: EBPF, to: "explicit" },
+  { name: "haproxy-http-iptables/explicit", rig: "haproxy", load: HTTP, of: IPTABLES, to: "explicit" },
+  { name: "haproxy-connect-ebpf/explicit", rig: "haproxy", load: CONNECT, of: EBPF, to: "explicit" },
 ];
 
 /** Those of {@link RATIOS} whose both modes were measured. */
 export function ratios(samples: readonly Sample[]): Ratio[] {
   const own = samples.filter(({ pinning, path }) => pinning === "one-cpu" && path === "same-node");
-  return RATIOS.flatMap(({ name, load, of, to }): Ratio[] => {
-    const row = own.filter((sample) => sample.load.name === load.name);
+  return RATIOS.flatMap(({ name, load, rig = "light", of, to }): Ratio[] => {
+    const row = own.filter((sample) => sample.rig === rig && sample.load.name === load.name);
     const [upper, lower] = [of, to].map((mode) => row.filter((sample) => sample.mode === mode));
     if (upper === undefined || lower === undefined || upper.length === 0 || lower.length === 0) return [];
     // A latency is compared with those of all modes or of none: where one could not keep up, the load was not the same.

@@ -1,11 +1,12 @@
 import type { Load } from "./loads.ts";
-import { clientShare, cpuPerRequest, figureOf, type Path, type Pinning, type Sample } from "./sample.ts";
+import { clientShare, cpuPerRequest, figureOf, type Path, type Pinning, type Rig, type Sample } from "./sample.ts";
 import { type Spread, spread } from "./spread.ts";
 import { invalidRow } from "./validity.ts";
 
 /** One load under the same circumstances, in every mode. */
 export interface Row {
   readonly load: Load;
+  readonly rig: Rig;
   readonly pinning: Pinning;
   readonly path: Path;
   readonly cells: readonly RowCell[];
@@ -26,12 +27,12 @@ export interface RowCell {
 
 /** In the order in which samples came first. */
 export function rows(samples: readonly Sample[]): Row[] {
-  const key = ({ load, pinning, path }: Sample) => `${load.name} ${pinning} ${path}`;
+  const key = ({ load, rig, pinning, path }: Sample) => `${load.name} ${rig} ${pinning} ${path}`;
   return [...Map.groupBy(samples, key).values()].map((own) => {
-    const { load, pinning, path } = own[0] as Sample;
+    const { load, rig, pinning, path } = own[0] as Sample;
     const invalid = invalidRow(own);
     const modes = [...Map.groupBy(own, ({ mode }) => mode)];
-    return { load, pinning, path, cells: modes.map(rowCell), ...(invalid === undefined ? {} : { invalid }) };
+    return { load, rig, pinning, path, cells: modes.map(rowCell), ...(invalid === undefined ? {} : { invalid }) };
   });
 }
 

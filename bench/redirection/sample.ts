@@ -5,6 +5,9 @@ export type Pinning = "one-cpu" | "any-cpu";
 /** Where the server is, seen from the client. */
 export type Path = "same-node" | "two-nodes";
 
+/** Which proxy there is: the relay of `rig/`, behind which the way shows, or one that users have. */
+export type Rig = "light" | "haproxy";
+
 /** What a client counted. Times are in milliseconds. */
 export interface Counted {
   readonly requests: number;
@@ -35,6 +38,7 @@ export interface CpuTimes {
 
 /** One run of one load in one cell. */
 export interface Sample extends Counted {
+  readonly rig: Rig;
   readonly pinning: Pinning;
   readonly path: Path;
   readonly mode: string;

@@ -3,10 +3,12 @@ import type { Row, RowCell } from "./rows.ts";
 import type { Spread } from "./spread.ts";
 
 const WHERE = {
-  "one-cpu same-node": "one processor, one node",
-  "one-cpu two-nodes": "one processor, two nodes",
-  "any-cpu same-node": "any processor, one node",
-  "any-cpu two-nodes": "any processor, two nodes",
+  light: "",
+  haproxy: "HAProxy, ",
+  "one-cpu": "one processor",
+  "any-cpu": "any processor",
+  "same-node": "one node",
+  "two-nodes": "two nodes",
 } as const;
 
 /** A Markdown table of rows under the same circumstances: a line for each load, a column for each mode. */
@@ -22,8 +24,8 @@ export function table(rows: readonly Row[]): string {
 
 /** All rows, a table under a heading for each of their circumstances. */
 export function tables(rows: readonly Row[]): string {
-  return [...Map.groupBy(rows, ({ pinning, path }) => `${pinning} ${path}` as const)]
-    .map(([where, rows]) => `### ${sentence(WHERE[where])}\n\n${table(rows)}`)
+  return [...Map.groupBy(rows, ({ rig, pinning, path }) => `${WHERE[rig]}${WHERE[pinning]}, ${WHERE[path]}`)]
+    .map(([where, rows]) => `### ${sentence(where)}\n\n${table(rows)}`)
     .join("\n\n");
 }
 

@@ -3,7 +3,7 @@
  * httpd PORT
  *
  * Answers `GET /N` (HTTP/1.1) with N bytes, in one thread: what a server costs is the same in every mode, and small. A connection stays
- * open unless the request says `Connection: close`. It prints a line when it listens.
+ * open unless the request says `Connection: close`.
  */
 #define _GNU_SOURCE
 #include "net.h"
@@ -173,8 +173,6 @@ int main(int count, char **arguments)
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, listener, &wanted))
 		die("epoll");
-	puts("ready");
-	fflush(stdout);
 	for (;;) {
 		int events = epoll_wait(poller, happened, EVENTS, -1);
 

@@ -3,8 +3,7 @@
  * relay PORT                  transparent: dials the address that the client meant, from the client's own
  * relay PORT ADDRESS PORT     explicit: dials that server, from its own address
  *
- * The least that a node proxy does, in one thread: it copies. So the data path shows, which a real proxy's own cost would hide. It prints a
- * line when it listens.
+ * The least that a node proxy does, in one thread: it copies. So the data path shows, which a real proxy's own cost would hide.
  */
 #define _GNU_SOURCE
 #include "net.h"
@@ -243,8 +242,6 @@ int main(int count, char **arguments)
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, listener, &wanted))
 		die("epoll");
-	puts("ready");
-	fflush(stdout);
 	for (;;) {
 		int events = epoll_wait(poller, happened, EVENTS, -1);
 		struct pair *dead = NULL;

@@ -5,6 +5,7 @@ import type { Sample } from "../sample.ts";
 export function sampleOf(told: Partial<Sample> = {}): Sample {
   return {
     load: HTTP,
+    rig: "light",
     pinning: "one-cpu",
     path: "same-node",
     mode: "direct",
