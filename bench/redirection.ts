@@ -33,9 +33,9 @@ const known = PLANS[values.plan as keyof typeof PLANS];
 if (known === undefined) throw new RangeError(`--plan ${values.plan} is none of ${Object.keys(PLANS).join(", ")}`);
 const plan = { ...known, modes: values.only === undefined ? known.modes : chosenModes(values.only.split(",")) };
 
-const where = machine();
+const where = await machine();
 console.log(
-  `${where.processor}, ${where.processors} processors, Linux ${where.kernel}, ${where.commit}, load ${where.load.toFixed(2)}`,
+  `${where.processor}, ${where.processors} processors, Linux ${where.kernel}, ${where.commit}, ${(where.busy * 100).toFixed(0)} % busy`,
 );
 if (isLoaded(where)) console.log("The machine is busy with other things: ratios of this run mean little.");
 stepAside();

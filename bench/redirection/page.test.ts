@@ -3,13 +3,13 @@ import { charts } from "./charts.ts";
 import { page } from "./page.ts";
 import { resultsOf } from "./testing/results.ts";
 
-function pageOf(load: number): string {
-  const found = resultsOf(load);
+function pageOf(busy: number): string {
+  const found = resultsOf(busy);
   return page(found, charts(found.rows));
 }
 
 test("it says where and of what, the ratios, the charts and the figures", () => {
-  const text = pageOf(0.1);
+  const text = pageOf(0.02);
   for (const part of ["Some processor, 2 processors, 8 GiB", "Linux 6.18.0", "0123456789", "1.5 minutes"]) {
     expect(text).toContain(part);
   }
@@ -20,6 +20,8 @@ test("it says where and of what, the ratios, the charts and the figures", () => 
 });
 
 test("it warns of a busy machine, and of no other", () => {
-  expect(pageOf(3)).toContain("**The machine was busy with other things** (load 3.0 at the start)");
-  expect(pageOf(0.1)).not.toContain("busy");
+  expect(pageOf(0.9)).toContain(
+    "**The machine was busy with other things** (90 % of its processors' time before the first run)",
+  );
+  expect(pageOf(0.02)).not.toContain("busy");
 });

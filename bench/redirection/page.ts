@@ -9,7 +9,7 @@ import { tables } from "./table.ts";
 export function page(results: Results, charts: readonly Chart[]): string {
   const { machine, plan, seconds, rows, ratios } = results;
   const loaded = isLoaded(machine)
-    ? `\n**The machine was busy with other things** (load ${machine.load.toFixed(1)} at the start): these figures show that the measurement works, and nothing else.\n`
+    ? `\n**The machine was busy with other things** (${percent(machine.busy)} of its processors' time before the first run): these figures show that the measurement works, and nothing else.\n`
     : "";
   const pictures = charts.map(({ name, title }) => `![${title}](performance/${name}.svg)`).join("\n\n");
   return `# Performance
@@ -22,7 +22,7 @@ ${loaded}
 | machine | ${machine.processor}, ${machine.processors} processors, ${machine.memoryGib} GiB |
 | kernel | Linux ${machine.kernel} |
 | commit | ${machine.commit} |
-| begun | ${machine.began}, load ${machine.load.toFixed(2)} |
+| begun | ${machine.began}, when ${percent(machine.busy)} of the processors' time was used by others |
 | took | ${(seconds / 60).toFixed(1)} minutes |
 
 ## Ratios
@@ -43,3 +43,5 @@ took for a request. With its single repetitions: [results.json](performance/resu
 ${tables(rows)}
 `;
 }
+
+const percent = (part: number): string => `${(part * 100).toFixed(0)} %`;
