@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup helm kubernetes chromium ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, the site, other kernels
+test: setup helm kubernetes fortio chromium ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, the site, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style
@@ -46,12 +46,13 @@ build: ## Build native addons, BPF objects, the CNI plugin and TypeScript (after
 	@$(MAKE) -s --no-print-directory -C bpf
 	@$(MAKE) -s --no-print-directory -C packages/conformance
 	@$(MAKE) -s --no-print-directory -C cni
+	@$(MAKE) -s --no-print-directory -C bench
 	@tsc -b
 
 test-unit: setup helm ## Pure tests only, no root needed
 	@vitest run --project unit
 
-test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
+test-root: setup fortio ## Tests that need root and the kernel, in throw-away network namespaces
 	@vitest run --project root
 
 test-kubernetes: setup helm kubernetes ## The agent in a cluster, with a real etcd and kube-apiserver: FILES="outages scale" for some of it
@@ -120,6 +121,9 @@ test-site: site chromium ## Look at the documentation's site in a browser; pictu
 chromium: ## Install the browser that looks at the site
 	@scripts/setup-chromium.sh
 
+fortio: ## Build the Fortio that bench/fortio pins into the cache (MILLRACE_FORTIO names another)
+	@scripts/setup-fortio.sh
+
 kubernetes: ## Build the kube-apiserver that test/kubernetes pins into the cache (KUBEBUILDER_ASSETS names another)
 	@scripts/setup-kubernetes.sh
 
@@ -136,6 +140,12 @@ incident: setup ## Keep a log among the golden incidents: NAME=what-happened FIL
 
 accept-incidents: setup ## Show where today's decisions differ from the golden incidents, and record them
 	@for log in test/incidents/*.jsonl; do echo "$$log:"; node packages/agent/dist/main.js replay --accept "$$log"; done
+
+bench: setup fortio ## What the way through the proxy costs, in every mode beside the direct one: writes docs/performance.md (about an hour, on a quiet machine): ONLY=direct,ebpf-tcx,…
+	@node --conditions=source bench/redirection.ts --page $(CURDIR)/docs/performance.md $(if $(ONLY),--only $(ONLY))
+
+bench-quick: setup fortio ## The ratios of that alone, in less than three minutes: writes artefacts/bench/performance.md ONLY=direct,ebpf-tcx,…
+	@node --conditions=source bench/redirection.ts --plan quick $(if $(ONLY),--only $(ONLY))
 
 bench-replay: setup ## How fast a recorded log is verified, and in how much memory: EVENTS=1000000 (prints; JUDGE=1 fails when it is too slow or too large)
 	@node bench/dist/replay.js $(or $(EVENTS),1000000) $(if $(JUDGE),--judge)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lint rules and types of the TypeScript; style of the C; licence headers of the BPF code and of the CNI plugin.
+# Formatting, lint rules and types of the TypeScript; style of the C; licence headers of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,6 +17,6 @@ licensed() { # by which licence, and the files
 	done < <(git ls-files "$@")
 }
 licensed 'GPL-2.0-only OR BSD-2-Clause' 'bpf/*.c' 'bpf/*.h' '*.bpf.c'
-licensed 'Apache-2.0' 'cni/*.c' 'cni/*.h'
+licensed 'Apache-2.0' 'bench/*.c' 'bench/*.h' 'cni/*.c' 'cni/*.h'
 [ $missing -eq 0 ]
 echo "lint: clean"

@@ -35,6 +35,9 @@ needs=(
 	"setpriv:util-linux"
 	"sysctl:procps"
 	"openssl:openssl"
+	# What measures (bench), and the letters on its charts
+	"wrk:wrk"
+	"/etc/fonts/fonts.conf:fontconfig-config"
 	# The image, built and run (deploy)
 	"buildah:buildah"
 	"mmdebstrap:mmdebstrap"

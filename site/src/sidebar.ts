@@ -17,6 +17,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "docs/node-proxy.md",
     "docs/backends.md",
     "docs/compatibility.md",
+    "docs/performance.md",
     "docs/uninstalling.md",
     "docs/error-codes.md",
   ],
