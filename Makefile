@@ -28,7 +28,7 @@ demo: setup ## Show real packets through the proxy: MODE=ebpf|iptables FLAVOUR=n
 	@node --conditions=source packages/conformance/src/demo/main.ts $(if $(MODE),--mode $(MODE)) \
 		$(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(ONLY),--only $(ONLY)) $(if $(BREAK),--break $(BREAK))
 
-test: setup helm kubernetes fortio chromium ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, the site, other kernels
+test: setup helm kubernetes chromium ## Run every test: unit, kernel, in a cluster, conformance in both attach modes, the site, other kernels
 	@scripts/test.sh
 
 lint: setup ## Check formatting, lint rules, types and the C style
@@ -52,7 +52,7 @@ build: ## Build native addons, BPF objects, the CNI plugin and TypeScript (after
 test-unit: setup helm ## Pure tests only, no root needed
 	@vitest run --project unit
 
-test-root: setup fortio ## Tests that need root and the kernel, in throw-away network namespaces
+test-root: setup ## Tests that need root and the kernel, in throw-away network namespaces
 	@vitest run --project root
 
 test-kubernetes: setup helm kubernetes ## The agent in a cluster, with a real etcd and kube-apiserver: FILES="outages scale" for some of it
