@@ -1,5 +1,6 @@
 import { FAMILIES, Haproxy, Lab, type LabNode } from "@millrace/conformance";
 import type { Proxies, Workload } from "@millrace/core";
+import { conntrackEntries, openNetns } from "linux-ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { flavours } from "./commands/iptables-names.ts";
 import { Driver, proxyOf, workloadOf } from "./testing/driver.ts";
@@ -78,5 +79,52 @@ describe.each(flavours)("iptables-%s beside ebpf", (flavour) => {
 
     await back.uninstall();
     expect(proxy.since(since).length).toBe(16);
+  });
+
+  test("what conntrack took up by the server's packet, before iptables has its rules, goes on", async () => {
+    await using ebpf = await Driver.open(node, { plugin: EBPF });
+    await install(ebpf);
+    const [m1, ext] = [await lab.pod("m1").endpoint(), lab.external("ext")];
+    const handles = await Promise.all(
+      FAMILIES.map(async (family) => {
+        const opened = await m1.ask("open", { host: ext.address(family), port: PORT });
+        if (!opened.ok) throw new Error(`not opened: ${opened.failure}`);
+        return opened.value.handle;
+      }),
+    );
+    const exchange = () => Promise.all(handles.map((handle) => m1.ask("exchange", { handle, rounds: 3 })));
+    const expectOpen = async (when: string) =>
+      expect(await exchange(), when).toMatchObject([{ ok: true }, { ok: true }]);
+
+    using netns = openNetns(node.namespace.path);
+    const tracked = () =>
+      FAMILIES.flatMap((family) => conntrackEntries(netns.fd, { family })).map(({ original }) => original);
+    // Of others, that were open earlier.
+    const before = new Set(tracked().map((tuple) => JSON.stringify(tuple)));
+    // Conntrack begins between a packet of the proxy's and the server's answer to it: made as long as an exchange lasts.
+    await node.namespace.runChecked("nft", ["-f", "-"], {
+      input: `table inet theirs {
+        chain forward { type filter hook forward priority 0; ct state new counter; }
+        chain prerouting { type filter hook prerouting priority -300; iifname "${lab.pod("z1").hostInterface}" notrack; }
+      }`,
+    });
+    await expectOpen("conntrack begins");
+    const taken = tracked().filter((tuple) => !before.has(JSON.stringify(tuple)));
+    expect(taken).toEqual(
+      FAMILIES.map((family) => expect.objectContaining({ source: ext.address(family), sourcePort: PORT })),
+    );
+    await node.namespace.runChecked("nft", ["flush", "chain", "inet", "theirs", "prerouting"]);
+
+    await using iptables = await Driver.open(node, { config: { flavour } });
+    await iptables.useNode({ addresses: Object.values(node.addresses) });
+    await iptables.useProxies(proxies);
+    await expectOpen("iptables has the proxies");
+    await iptables.apply({ ...member, enrolExisting: "reset" });
+    await expectOpen("iptables has the member");
+    await iptables.uninstall();
+    await expectOpen("iptables is gone");
+    for (const handle of handles) await m1.ask("close", { handle });
+    await ebpf.uninstall();
+    await node.namespace.runChecked("nft", ["delete", "table", "inet", "theirs"]);
   });
 });

@@ -105,6 +105,8 @@ export function keptSets(family: Family, slot: number) {
   return {
     /** The proxy has dialled it before its zone was: without a zone for good. */
     plain: `millrace-plain${family}-${slot}`,
+    /** Somebody else's, with an address and ports that are in `plain`, and begun since: this one has the proxy's zone, and is told from it by that. */
+    twin: `millrace-twin${family}-${slot}`,
     /** Between a member, which dialled, and the proxy. Conntrack has seen nothing of it. */
     out: `millrace-kept-out${family}-${slot}`,
     /** Between the proxy, which dialled in a client's name, and a member. The same. */
@@ -112,9 +114,10 @@ export function keptSets(family: Family, slot: number) {
   } as const;
 }
 
-export const isKeptSet = (name: string): boolean => /^millrace-(plain|kept-out|kept-in)[46]-\d+$/.test(name);
+export const isKeptSet = (name: string): boolean => /^millrace-(plain|twin|kept-out|kept-in)[46]-\d+$/.test(name);
 
-export const isPlainSet = (name: string): boolean => name.startsWith("millrace-plain");
+/** One of those that say which packets have a zone: as long as the zone is there. */
+export const isZoneSet = (name: string): boolean => /^millrace-(plain|twin)/.test(name);
 
 /** Connections from members to addresses of the node, of which only the answer was seen yet: member, port, address. */
 export const answeredSet = (family: Family, slot: number): string => `millrace-answered${family}-${slot}`;

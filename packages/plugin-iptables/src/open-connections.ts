@@ -3,7 +3,7 @@ import { requireNetns, translatedConnections } from "@millrace/host";
 import { type Family, type TcpSocket, type TcpState, tcpSockets } from "linux-ts";
 import { ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
-import { FAMILIES, isKeptSet, isPlainSet, keptSets, type Layout } from "./layout.ts";
+import { FAMILIES, isKeptSet, isZoneSet, keptSets, type Layout } from "./layout.ts";
 import { familyOf } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
@@ -125,7 +125,7 @@ export async function forgetKept(
   left: readonly string[] = [],
 ): Promise<void> {
   const kept = [...(await ipsetSave({ signal }))].flatMap(([name, { entries }]) =>
-    isKeptSet(name) && !isPlainSet(name) ? entries.map((entry) => ({ name, element: entry.element })) : [],
+    isKeptSet(name) && !isZoneSet(name) ? entries.map((entry) => ({ name, element: entry.element })) : [],
   );
   if (kept.length === 0) return;
   const open = new Set<string>();

@@ -74,8 +74,8 @@ export async function ensureShared(context: NodeContext, sending: Sending): Prom
 
 /**
  * Slots whose proxies get a zone for what they open, by family, having noted what they have open. Ahead of every rule for which the kernel begins
- * to track connections: it takes up what is open by the packet that comes first, whichever way that goes, and should find at once
- * which of the two ways has a zone.
+ * to track connections: it takes up what is open by the packet that comes first, whichever way that goes, and should find neither
+ * way with a zone from then on.
  */
 async function proxiesToAdmit(context: NodeContext, sending: Sending): Promise<ReadonlyMap<Family, readonly number[]>> {
   const admitted = new Map<Family, readonly number[]>();

@@ -125,7 +125,7 @@ test("the mode was changed while no agent ran, and the log is lost: the former r
   expect(again.output).not.toMatch(/earlier run's backend/);
 });
 
-test("an agent that is stopped before it could take over leaves both as they are", async () => {
+test("an agent that is stopped before it could take over leaves both as they are, and the next one goes on taking over", async () => {
   const { node: on, use, tell, at } = await node();
   await using _node = on;
   await serveOnce(on);
@@ -136,6 +136,13 @@ test("an agent that is stopped before it could take over leaves both as they are
   await agent.logged(/stays until its members are taken over/);
   expect(await agent.stop("SIGTERM")).toEqual({ code: EXIT.ok, signal: null });
   expect(readFileSync(at("scripted.kernel"), "utf8")).toContain("uid-web");
+
+  // Its log says what was asked for since, and nothing of what the former backend has: no switch could lead from there.
+  await using again = on.agent();
+  await again.logged(/stays until its members are taken over/);
+  tell("other.apply-fails");
+  expect(await status(on, enrolled)).toMatchObject({ agent: { backend: "other" }, earlier: [] });
+  expect(existsSync(at("scripted.kernel"))).toBe(false);
 });
 
 test("a former redirection that cannot be taken away ends the start: nothing is laid over it", async () => {

@@ -226,8 +226,11 @@ export class RedirectionPart implements Part {
     const wanted = selection.selected.backend;
     const before = used.names().filter((name) => name !== wanted);
     const [last] = before;
+    // One that dies in taking over leaves both backends in use, and no switch that had led to either. Its log may not have all members of the former one:
+    // a switch, which ends when those of the log are over, would withdraw it with the others in it.
+    const wasTakingOver = used.names().includes(wanted) && switched?.backend !== last;
     // Without its own memory of what is enrolled an agent takes over what it finds, by the other way.
-    if (last === undefined || before.length > 1 || requested.isEmpty()) return { selection };
+    if (last === undefined || before.length > 1 || requested.isEmpty() || wasTakingOver) return { selection };
     try {
       return { selection: await goOn(last, `served with another redirectMode; ${wanted} takes over`), next: wanted };
     } catch (error) {

@@ -41,8 +41,10 @@ function rawChains(input: HostInput): Chain[] {
           return [
             `${NOT_SYN} ${isKept(kept.out, "src,src,dst")} -j CT --notrack`,
             `${NOT_SYN} ${isKept(kept.in, "dst,dst,src")} -j CT --notrack`,
-            // What the proxy has without a zone is not this one, though the addresses and ports may be the same.
-            `-p tcp ${isKept(kept.plain, "src,src,dst")} -j CT --zone-orig ${zone(index)}`,
+            // What the proxy has without a zone is not this one, though the addresses and ports may be the same. Told by its SYN: the set has them
+            // of both ends of what was open, and an answer to the proxy that conntrack has taken up first is no connection of its own.
+            `${SYN} ${isKept(kept.plain, "src,src,dst")} -j SET --add-set ${kept.twin} src,src,dst --exist`,
+            `-p tcp ${isKept(kept.twin, "src,src,dst")} -j CT --zone-orig ${zone(index)}`,
           ];
         }),
         // Others' `NOTRACK` behind, as NodeLocal DNSCache has it for its address, would keep them from being translated.
