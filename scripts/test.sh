@@ -31,6 +31,8 @@ conformance --backend iptables --flavour nft --services iptables-nft --only 2,2b
 conformance --backend iptables --flavour nft --pods bridge --bridge-nf 0 --temperature cold --only 1,2,4,7,8,9,13,14,17,20,22,24,x-unknown-address
 conformance --backend iptables --flavour nft --pods bridge --bridge-nf 1 --temperature warm --only 2b,7,8,11,14,x-icmp-errors
 conformance --backend ebpf --attach clsact --pods bridge --temperature warm --only 1,4,7,8,9,13,22,24
+# What a stranger does with the packed packages: the tutorial, as it stands there. `make test-plugins` goes other ways as well.
+node test/plugins/dist/main.js --tutorial
 # The documentation, as its readers see it.
 scripts/build-site.sh
 vitest run --project site
