@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { type Block, edit, unseen } from "./tutorial.ts";
 
 /** For one block: a machine that is busy with other things is slow, and a loop without an end is to end. */
@@ -53,6 +54,6 @@ export class Reader implements Disposable {
       status = (error as { readonly status: number | null }).status ?? -1;
     }
     this.#directory = readFileSync(place, "utf8").trim();
-    return { status, printed: readFileSync(output, "utf8") };
+    return { status, printed: stripVTControlCharacters(readFileSync(output, "utf8")) };
   }
 }
