@@ -18,7 +18,8 @@ export class Registry implements AsyncDisposable {
   static async start(directory: string, upstream: string): Promise<Registry> {
     const port = await freePort();
     const config = join(directory, "verdaccio.yaml");
-    const ours = "  '{@millrace/*,libbpf-ts,linux-ts,create-millrace-backend}':\n    access: $all\n    publish: $all\n";
+    const ours =
+      "  '{@millrace/*,libbpf-ts,linux-ts,create-millrace-backend,backend-otters}':\n    access: $all\n    publish: $all\n";
     writeFileSync(
       config,
       `storage: ${join(directory, "storage")}

@@ -71,7 +71,8 @@ async function installKilled(trial: Trial): Promise<void> {
     await bed.startAgent({}, async (pid) => {
       killer = stack.use(await KillAtWrite.attach(pid, ordinal(trial) * 4));
     });
-    await untilGone(trial, killer, async () => false);
+    // A backend of few writes has installed all before it comes to that one.
+    await untilGone(trial, killer, installed(trial));
   } catch (error) {
     // An agent that was killed before it served its status did what it was to do.
     if (killer?.at === undefined) throw error;
@@ -120,6 +121,14 @@ async function says({ bed }: Trial, wanted: (status: AgentStatus) => boolean): P
     throw error;
   }
 }
+
+const installed = (trial: Trial) => async () =>
+  (await active(trial, trial.bed.z.uid)()) &&
+  says(trial, ({ workloads }) =>
+    [trial.bed.m1, trial.bed.m2].every((pod) =>
+      workloads.some(({ uid, state }) => uid === pod.uid && state === "enrolled"),
+    ),
+  );
 
 const enrolled = (trial: Trial, wanted: boolean) => () =>
   says(trial, ({ workloads }) => {

@@ -42,3 +42,17 @@ it("makes a plugin's context, and keeps what it logs", async () => {
   expect(context.signal.aborted).toBe(true);
   expect(() => fakeContext(idle, { config: { depth: 3 } })).toThrow(/depth/);
 });
+
+it("runs programs as a backend does that is given `runProgram`", async () => {
+  const { runProgram, calls } = new FakeHost({
+    programs: { ...programs, nft: () => ({ status: 1, stderr: "no such table\n" }) },
+  });
+  expect(await runProgram(["cat"], { input: "table inet mine {}" })).toBe("table inet mine {}");
+  expect(calls).toMatchObject([{ netns: "node", program: "cat", args: [] }]);
+  await expect(runProgram(["nft", "list", "ruleset"])).rejects.toMatchObject({
+    code: "ERR_PROGRAM_FAILED",
+    message: "nft list ruleset: no such table",
+  });
+  await expect(runProgram(["ipset", "list"])).rejects.toMatchObject({ code: "ERR_PROGRAM_MISSING" });
+  await expect(runProgram(["cat"], { netns: PATH })).rejects.toMatchObject({ code: "ERR_PROGRAM_FAILED" });
+});

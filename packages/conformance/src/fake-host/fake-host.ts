@@ -1,3 +1,4 @@
+import { HostError, type runProgram } from "@millrace/core/host";
 import type { HostAccess, HostNetns, ProgramEnd, ProgramInput } from "@millrace/host";
 
 /** Something that a backend did, in order. */
@@ -75,6 +76,25 @@ export class FakeHost implements HostAccess {
       [Symbol.dispose]: () => undefined,
     };
   }
+
+  /**
+   * `runProgram` of `@millrace/core/host` on this host, for a backend that is given it as a value: the same errors, and what the program prints. It is free of
+   * its host, as the real one is.
+   */
+  readonly runProgram: typeof runProgram = async (command, { netns, input, signal } = {}) => {
+    const [program = "", ...args] = command;
+    const failed = (why: string) => new HostError("ERR_PROGRAM_FAILED", `${command.join(" ")}: ${why}`);
+    const place = netns === undefined ? this.#own : this.#namespaces.get(String(netns));
+    if (place === undefined) throw failed(`there is no network namespace ${netns}`);
+    if (this.#options.programs?.[program] === undefined)
+      throw new HostError("ERR_PROGRAM_MISSING", `${program} is not installed: give the fake host one`);
+    const end = await this.#run(place, program, args, {
+      ...(input !== undefined && { input }),
+      ...(signal && { signal }),
+    });
+    if (end.status !== 0) throw failed(end.stderr.trim() || `it ended with exit code ${end.status}`);
+    return end.stdout;
+  };
 
   /** What was run of one program, as words: `["nft", "-f", "-"]`. */
   commands(program: string): readonly (readonly string[])[] {

@@ -7,6 +7,14 @@ export function startTime(pid: number): string | undefined {
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }
 
+/** The pids of the processes that this one has started and that still run (`proc_pid_stat(5)`, field 4). */
+export function childrenOf(pid: number): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    const stat = /^\d+$/.test(name) ? read(() => readFileSync(`/proc/${name}/stat`, "utf8")) : undefined;
+    return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[1] === String(pid) ? [Number(name)] : [];
+  });
+}
+
 /** The pids of all processes that live in one of the network namespaces with these inode numbers. */
 export function processesIn(inodes: ReadonlySet<number>): number[] {
   return readdirSync("/proc").flatMap((name) => {

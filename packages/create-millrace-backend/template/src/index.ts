@@ -22,6 +22,6 @@ export default definePlugin({
       const feature = { name: "nft", description: "nftables' program", required: true, available, detail: summary };
       return { features: [feature], capable: available, summary };
     },
-    open: async () => new MyRedirection(),
+    open: async () => new MyRedirection(runProgram),
   }),
 });

@@ -1,9 +1,12 @@
 import type { Observation, Proxies, Redirection, Workload } from "@millrace/core";
-import { KeyedMutex, runProgram } from "@millrace/core/host";
+import { KeyedMutex, type runProgram } from "@millrace/core/host";
 import { MARK, membersIn, nodeRules, PROXY_RULES, ROUTES, TABLE } from "./rules.ts";
 
-const nft = (rules: string, netns?: string) =>
-  runProgram(["nft", "-f", "-"], { input: rules, ...(netns !== undefined && { netns }) });
+/** How programs are run: `runProgram` of `@millrace/core/host` on a node, that of a `FakeHost` in unit tests. */
+type Run = typeof runProgram;
+
+const nft = (run: Run, rules: string, netns?: string) =>
+  run(["nft", "-f", "-"], { input: rules, ...(netns !== undefined && { netns }) });
 
 /** Level-triggered: each verb is told all that is wanted of its subject, and may be called again at any time. */
 export class MyRedirection implements Redirection {
@@ -11,10 +14,15 @@ export class MyRedirection implements Redirection {
   readonly #mutex = new KeyedMutex();
   #proxies: Proxies = { draining: [] };
   #node: readonly string[] = [];
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
 
   useProxies(proxies: Proxies): Promise<void> {
     return this.#mutex.run("", async () => {
-      if (proxies.active !== undefined) await enter(proxies.active.interface.netns);
+      if (proxies.active !== undefined) await enter(this.#run, proxies.active.interface.netns);
       this.#proxies = proxies;
       await this.#write();
     });
@@ -40,7 +48,7 @@ export class MyRedirection implements Redirection {
   /** Reads from the kernel, never from memory: what is not there is not complete. */
   observe(): Promise<Observation> {
     return this.#mutex.run("", async () => {
-      const printed = await runProgram(["nft", "list", "ruleset"]);
+      const printed = await this.#run(["nft", "list", "ruleset"]);
       const known = [...this.#members.values()];
       const there = new Set(membersIn(printed, known));
       const { active } = this.#proxies;
@@ -76,8 +84,8 @@ export class MyRedirection implements Redirection {
   uninstall(): Promise<void> {
     return this.#mutex.run("", async () => {
       const { active } = this.#proxies;
-      if (active !== undefined) await leave(active.interface.netns);
-      await nft(`add table netdev ${TABLE}\ndelete table netdev ${TABLE}`);
+      if (active !== undefined) await leave(this.#run, active.interface.netns);
+      await nft(this.#run, `add table netdev ${TABLE}\ndelete table netdev ${TABLE}`);
     });
   }
 
@@ -86,7 +94,7 @@ export class MyRedirection implements Redirection {
   }
 
   async #write(): Promise<void> {
-    await nft(nodeRules([...this.#members.values()], this.#proxies.active));
+    await nft(this.#run, nodeRules([...this.#members.values()], this.#proxies.active));
   }
 }
 
@@ -95,19 +103,19 @@ const ROUTING = ["-4", "-6"].flatMap((family) => [
   { family, kind: "route", what: ["local", "default", "dev", "lo", "table", ROUTES] },
 ]);
 
-async function enter(netns: string): Promise<void> {
-  await nft(PROXY_RULES, netns);
+async function enter(run: Run, netns: string): Promise<void> {
+  await nft(run, PROXY_RULES, netns);
   for (const { family, kind, what } of ROUTING) {
-    const there = await runProgram(
+    const there = await run(
       ["ip", family, kind, "show", ...(kind === "rule" ? ["priority", "70"] : ["table", "all"])],
       { netns },
     );
     if (!there.includes(kind === "rule" ? `lookup ${ROUTES}` : `table ${ROUTES}`))
-      await runProgram(["ip", family, kind, "add", ...what], { netns });
+      await run(["ip", family, kind, "add", ...what], { netns });
   }
 }
 
-async function leave(netns: string): Promise<void> {
-  await nft(`add table inet ${TABLE}\ndelete table inet ${TABLE}`, netns);
-  for (const { family, kind, what } of ROUTING) await runProgram(["ip", family, kind, "del", ...what], { netns });
+async function leave(run: Run, netns: string): Promise<void> {
+  await nft(run, `add table inet ${TABLE}\ndelete table inet ${TABLE}`, netns);
+  for (const { family, kind, what } of ROUTING) await run(["ip", family, kind, "del", ...what], { netns });
 }
