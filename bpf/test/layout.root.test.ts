@@ -78,9 +78,10 @@ describe("proxy.bpf.o", () => {
   it("has these maps and programs, and no data sections", () => {
     const { maps, programs } = specs(PROXY_OBJECT);
     expect(programs).toEqual({ ztunnel_tproxy: "tc", ztunnel_lookup: "sk_lookup" });
-    const { flows, listeners, packets, ...shared } = maps;
+    const { flows, listeners, unanswered, packets, ...shared } = maps;
     expect(flows).toEqual({ keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 65536 });
     expect(listeners).toEqual({ ...index, type: "sockmap", valueSize: 8, maxEntries: 6 });
+    expect(unanswered).toEqual({ ...index, type: "array", valueSize: 8, maxEntries: 2 });
     expect(packets).toEqual({ ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 });
     const node = specs(NODE_OBJECT).maps;
     expect(shared).toEqual(Object.fromEntries(SHARED_MAPS.map((name) => [name, node[name]])));
