@@ -157,23 +157,22 @@ enum program {
 
 /* What became of a packet (or of a listener lookup). Index into `counters`: program * VERDICT_COUNT + verdict. */
 enum verdict {
-	VERDICT_PASSED = 0,	      /* not a member's TCP, or not for us */
-	VERDICT_CAPTURED = 1,	      /* to the active proxy; tproxy and lookup: steered to a listener */
-	VERDICT_DRAINED = 2,	      /* to the draining proxy that owns the connection */
-	VERDICT_BYPASSED = 3,	      /* probe of the node, or its answer; or the proxy's own address */
-	VERDICT_DELIVERED = 4,	      /* from a proxy to a local member */
-	VERDICT_ADOPTED = 5,	      /* older than the enrolment, passes while drained; host_in: keeps its ports */
-	VERDICT_OPEN = 6,	      /* no proxy and failurePolicy is open */
-	VERDICT_DROPPED_NO_PROXY = 7, /* no proxy and failurePolicy is closed */
-	VERDICT_DROPPED_NO_LISTENER =
-		8, /* the proxy does not listen on the port of that direction (tproxy: RST), or takes no DNS */
-	VERDICT_DROPPED_UNPARSABLE = 9, /* a member's frame whose header chain cannot be followed */
-	VERDICT_DROPPED_ERROR = 10,	/* a helper failed */
-	VERDICT_REFUSED_COLLISION = 11, /* another proxy has this connection: SYN answered with RST */
-	VERDICT_REFUSED_ORPHAN = 12,	/* of no connection that the proxy knows: answered with RST */
-	VERDICT_COPIED = 13,		/* ICMP error about a proxy's connection: the proxy gets a copy */
-	VERDICT_EXCLUDED = 14,		/* of a connection that exclusions name; host_in: keeps its ports */
-	VERDICT_CAPTURED_DNS = 15,	/* to the active proxy's DNS port */
+	VERDICT_PASSED = 0,		 /* not a member's TCP, or not for us */
+	VERDICT_CAPTURED = 1,		 /* to the active proxy; tproxy and lookup: steered to a listener */
+	VERDICT_DRAINED = 2,		 /* to the draining proxy that owns the connection */
+	VERDICT_BYPASSED = 3,		 /* probe of the node, or its answer; or the proxy's own address */
+	VERDICT_DELIVERED = 4,		 /* from a proxy to a local member */
+	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while drained; host_in: keeps its ports */
+	VERDICT_OPEN = 6,		 /* no proxy and failurePolicy is open */
+	VERDICT_DROPPED_NO_PROXY = 7,	 /* no proxy and failurePolicy is closed */
+	VERDICT_DROPPED_NO_LISTENER = 8, /* nobody listens on the port of that direction (RST), or takes DNS */
+	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
+	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
+	VERDICT_REFUSED_COLLISION = 11,	 /* another proxy has this connection: SYN answered with RST */
+	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: answered with RST */
+	VERDICT_COPIED = 13,		 /* ICMP error about a proxy's connection: the proxy gets a copy */
+	VERDICT_EXCLUDED = 14,		 /* of a connection that exclusions name; host_in: keeps its ports */
+	VERDICT_CAPTURED_DNS = 15,	 /* to the active proxy's DNS port */
 	VERDICT_COUNT = 16,
 };
 
