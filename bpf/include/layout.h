@@ -146,6 +146,28 @@ enum direction {
 #define DIRECTION_MAC_DNS { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x03 }
 /* clang-format on */
 
+/* A record of `events`: a packet that was dropped or refused, or with which a connection was captured. */
+struct event {
+	__u64 at_ns;	  /* CLOCK_MONOTONIC */
+	struct flow flow; /* as far as it was parsed; ports: TCP only */
+	__u32 ifindex;	  /* that of the program's hook; 0: a lookup, in a proxy's namespace */
+	__u32 bytes;	  /* of the frame without padding; 0: it could not be followed */
+	__u8 program;	  /* enum program */
+	__u8 verdict;	  /* enum verdict */
+	__u8 tcp_flags;
+	__u8 reserved;
+};
+
+/* The one value of `events_wanted`, written by whoever reads the events. */
+struct events_wanted {
+	__u64 until_ns; /* CLOCK_MONOTONIC; a reader that dies wants nothing any more a little later */
+	__u32 kinds;	/* EVENTS_* */
+	__u32 reserved;
+};
+
+#define EVENTS_STOPPED 0x1 /* what was dropped or refused */
+#define EVENTS_BEGUN 0x2   /* connections that were captured */
+
 enum program {
 	PROGRAM_APP_OUTBOUND = 0,
 	PROGRAM_APP_INBOUND = 1,

@@ -154,8 +154,9 @@ static __always_inline bool turn_round(struct __sk_buff *skb, const struct packe
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet, enum verdict why)
 {
 	if (!turn_round(skb, packet))
-		return drop(PROGRAM_ZTUNNEL_HOST_IN, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_ZTUNNEL_HOST_IN, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_ZTUNNEL_HOST_IN, why);
+	tell(skb, PROGRAM_ZTUNNEL_HOST_IN, why);
 	return bpf_redirect(skb->ifindex, 0);
 }
 
@@ -166,10 +167,11 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *pa
 static __always_inline int refuse_redirected(struct __sk_buff *skb, const struct packet *packet, enum verdict why)
 {
 	if (!is_answerable(packet))
-		return drop(PROGRAM_ZTUNNEL_TPROXY, why);
+		return drop(skb, PROGRAM_ZTUNNEL_TPROXY, why);
 	if (!turn_round(skb, packet))
-		return drop(PROGRAM_ZTUNNEL_TPROXY, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_ZTUNNEL_TPROXY, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_ZTUNNEL_TPROXY, why);
+	tell(skb, PROGRAM_ZTUNNEL_TPROXY, why);
 	return bpf_redirect_neigh(skb->ifindex, NULL, 0, 0);
 }
 

@@ -109,6 +109,7 @@ int ztunnel_lookup(struct bpf_sk_lookup *ctx)
 		}
 		note_unanswered(ctx->family == FAMILY_IPV6);
 		count(self, VERDICT_DROPPED_NO_LISTENER);
+		tell_lookup(&flow, VERDICT_DROPPED_NO_LISTENER);
 		return SK_DROP;
 	}
 	if (is_own(&flow.destination))
@@ -120,6 +121,7 @@ int ztunnel_lookup(struct bpf_sk_lookup *ctx)
 	 */
 	if (assign(ctx, DIRECTION_INBOUND)) {
 		count(self, VERDICT_REFUSED_ORPHAN);
+		tell_lookup(&flow, VERDICT_REFUSED_ORPHAN);
 		return SK_PASS;
 	}
 	note_unanswered(ctx->family == FAMILY_IPV6);

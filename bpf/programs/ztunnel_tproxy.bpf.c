@@ -62,7 +62,7 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 	if (direction == DIRECTION_COUNT)
 		return pass(self, VERDICT_PASSED);
 	if (!packet)
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	if (by_way_of(packet, parse(skb, packet)) != FRAME_TCP)
 		return pass(self, VERDICT_PASSED);
 	if (!is_syn(packet)) {
@@ -80,7 +80,7 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 	 */
 	if (direction == DIRECTION_DNS) {
 		if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
-			return drop(self, VERDICT_DROPPED_ERROR);
+			return drop(skb, self, VERDICT_DROPPED_ERROR);
 		return pass(self, VERDICT_CAPTURED_DNS);
 	}
 
@@ -91,6 +91,6 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 	if (direction != DIRECTION_INBOUND && !has_listener(DIRECTION_INBOUND, packet->is_ipv6))
 		learn_listener(skb, DIRECTION_INBOUND, packet->is_ipv6);
 	if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	return pass(self, VERDICT_CAPTURED);
 }
