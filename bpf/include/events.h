@@ -24,8 +24,8 @@ static __always_inline bool is_wanted(__u32 kind)
 	return wanted && (wanted->kinds & kind) && bpf_ktime_get_ns() < wanted->until_ns;
 }
 
-/* Does not wait for its reader: what finds no room is counted. */
-static __always_inline void emit(const struct event *told)
+/* Does not wait for its reader: what finds no room is counted. A function of its own: its types are what BTF knows of events. */
+static __noinline int emit(const struct event *told)
 {
 	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	__u32 key = 0;
@@ -34,11 +34,20 @@ static __always_inline void emit(const struct event *told)
 	if (event) {
 		*event = *told;
 		bpf_ringbuf_submit(event, 0);
-		return;
+		return 0;
 	}
 	lost = bpf_map_lookup_elem(&events_lost, &key);
 	if (lost)
 		(*lost)++;
+	return 0;
+}
+
+static __always_inline void copy_ends(struct event *told, const struct flow *flow)
+{
+	told->source = flow->source;
+	told->destination = flow->destination;
+	told->source_port = flow->source_port;
+	told->destination_port = flow->destination_port;
 }
 
 #ifdef MILLRACE_SHADOW /* it has nothing to tell: the packets go on */
@@ -55,7 +64,7 @@ static __noinline int tell_as(struct __sk_buff *skb, __u32 kind, __u32 program, 
 	if (!packet || !is_wanted(kind))
 		return 0;
 	told.at_ns = bpf_ktime_get_ns();
-	told.flow = packet->flow;
+	copy_ends(&told, &packet->flow);
 	told.ifindex = skb->ifindex;
 	told.bytes = packet->end;
 	told.program = program;
@@ -84,7 +93,7 @@ static __always_inline void tell_lookup(const struct flow *flow, enum verdict ve
 	if (!is_wanted(EVENTS_STOPPED))
 		return;
 	told.at_ns = bpf_ktime_get_ns();
-	told.flow = *flow;
+	copy_ends(&told, flow);
 	told.program = PROGRAM_ZTUNNEL_LOOKUP;
 	told.verdict = verdict;
 	emit(&told);

@@ -148,12 +148,16 @@ enum direction {
 
 /* A record of `events`: a packet that was dropped or refused, or with which a connection was captured. */
 struct event {
-	__u64 at_ns;	  /* CLOCK_MONOTONIC */
-	struct flow flow; /* as far as it was parsed; ports: TCP only */
-	__u32 ifindex;	  /* that of the program's hook; 0: a lookup, in a proxy's namespace */
-	__u32 bytes;	  /* of the frame without padding; 0: it could not be followed */
-	__u8 program;	  /* enum program */
-	__u8 verdict;	  /* enum verdict */
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	/* As far as the packet was parsed; ports: TCP only. */
+	struct address source;
+	struct address destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u32 ifindex; /* that of the program's hook; 0: a lookup, in a proxy's namespace */
+	__u32 bytes;   /* of the frame without padding; 0: it could not be followed */
+	__u8 program;  /* enum program */
+	__u8 verdict;  /* enum verdict */
 	__u8 tcp_flags;
 	__u8 reserved;
 };

@@ -56,7 +56,10 @@ export const excludedNetworkCodec = struct(28, {
 /** A record of `events`. */
 export const eventCodec = struct(56, {
   at_ns: u64(0),
-  flow: bytes(8, 36),
+  source: bytes(8, 16),
+  destination: bytes(24, 16),
+  source_port: be16(40),
+  destination_port: be16(42),
   ifindex: u32(44),
   bytes: u32(48),
   program: u8(52),

@@ -1,4 +1,4 @@
-import { ADDRESS_SIZE, decodeAddress } from "../address-codec.ts";
+import { decodeAddress } from "../address-codec.ts";
 import { eventCodec, PROGRAMS, type ProgramName, VERDICTS } from "../layout.ts";
 
 /** A packet that was dropped or refused, or with which a connection was captured. */
@@ -26,16 +26,14 @@ export function decodeEvent(record: Uint8Array): DataPathEvent | undefined {
   const event = eventCodec.decode(record);
   const [program, verdict] = [PROGRAMS[event.program], VERDICTS[event.verdict]];
   if (program === undefined || verdict === undefined) return undefined;
-  const { flow } = event;
-  const ports = new DataView(flow.buffer, flow.byteOffset + 2 * ADDRESS_SIZE);
   return {
     atNs: event.at_ns,
     program,
     verdict,
-    source: decodeAddress(flow.subarray(0, ADDRESS_SIZE)),
-    sourcePort: ports.getUint16(0),
-    destination: decodeAddress(flow.subarray(ADDRESS_SIZE, 2 * ADDRESS_SIZE)),
-    destinationPort: ports.getUint16(2),
+    source: decodeAddress(event.source),
+    sourcePort: event.source_port,
+    destination: decodeAddress(event.destination),
+    destinationPort: event.destination_port,
     ifindex: event.ifindex,
     bytes: event.bytes,
     tcpFlags: event.tcp_flags,
