@@ -57,11 +57,11 @@ static __always_inline bool is_question(struct __sk_buff *skb, const struct pack
 	return udp.source != bpf_htons(PORT_DNS) || !peek(&message, head, sizeof(head)) || !(head[2] & DNS_RESPONSE);
 }
 
-static __always_inline int without_dns(const struct settings *settings)
+static __always_inline int without_dns(struct __sk_buff *skb, const struct settings *settings)
 {
 	if (settings->flags & SETTING_FAIL_OPEN)
 		return pass(PROGRAM_APP_OUTBOUND, VERDICT_OPEN);
-	return drop(PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_NO_LISTENER);
+	return drop(skb, PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_NO_LISTENER);
 }
 
 /* For a frame of a proxy that is not TCP: an answer to a member goes straight there, anything else by the host. */
@@ -85,7 +85,7 @@ static __always_inline int deliver_answer(struct __sk_buff *skb, const struct pa
 	if (!member)
 		return pass(self, VERDICT_PASSED);
 	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	count(self, VERDICT_DELIVERED);
 	return redirect_into(skb, member->ifindex);
 }

@@ -9,11 +9,11 @@
 #include "parse.h"
 #include "verdict.h"
 
-static __always_inline int without_proxy(enum program program, const struct settings *settings)
+static __always_inline int without_proxy(struct __sk_buff *skb, enum program program, const struct settings *settings)
 {
 	if (settings->flags & SETTING_FAIL_OPEN)
 		return pass(program, VERDICT_OPEN);
-	return drop(program, VERDICT_DROPPED_NO_PROXY);
+	return drop(skb, program, VERDICT_DROPPED_NO_PROXY);
 }
 
 /* Whether the member is about to be enrolled or unenrolled, and no proxy has this connection: see WORKLOAD_PASSING. */

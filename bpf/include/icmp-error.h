@@ -90,7 +90,7 @@ static __always_inline int pass_icmp_error(struct __sk_buff *skb, const struct p
 	__u8 macs[2 * ETH_ALEN];
 
 	if (!quoted)
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	if (!parse_quote(skb, packet, quoted))
 		return pass(self, VERDICT_PASSED);
 	proxy = concerned_proxy(skb, quoted);
@@ -98,10 +98,10 @@ static __always_inline int pass_icmp_error(struct __sk_buff *skb, const struct p
 		return pass(self, VERDICT_PASSED);
 
 	if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)) || !set_macs(skb, proxy->mac, mac))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	bpf_clone_redirect(skb, proxy->ifindex, 0);
 	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	return pass(self, VERDICT_COPIED);
 }
 

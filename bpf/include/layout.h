@@ -146,6 +146,32 @@ enum direction {
 #define DIRECTION_MAC_DNS { 0x02, 0x4d, 0x52, 0x00, 0x00, 0x03 }
 /* clang-format on */
 
+/* A record of `events`: a packet that was dropped or refused, or with which a connection was captured. */
+struct event {
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	/* As far as the packet was parsed; ports: TCP only. */
+	struct address source;
+	struct address destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u32 ifindex; /* that of the program's hook; 0: a lookup, in a proxy's namespace */
+	__u32 bytes;   /* of the frame without padding; 0: it could not be followed */
+	__u8 program;  /* enum program */
+	__u8 verdict;  /* enum verdict */
+	__u8 tcp_flags;
+	__u8 reserved;
+};
+
+/* The one value of `events_wanted`, written by whoever reads the events. */
+struct events_wanted {
+	__u64 until_ns; /* CLOCK_MONOTONIC; a reader that dies wants nothing any more a little later */
+	__u32 kinds;	/* EVENTS_* */
+	__u32 reserved;
+};
+
+#define EVENTS_STOPPED 0x1 /* what was dropped or refused */
+#define EVENTS_BEGUN 0x2   /* connections that were captured */
+
 enum program {
 	PROGRAM_APP_OUTBOUND = 0,
 	PROGRAM_APP_INBOUND = 1,
@@ -165,11 +191,11 @@ enum verdict {
 	VERDICT_ADOPTED = 5,		 /* older than the enrolment, passes while drained; host_in: keeps its ports */
 	VERDICT_OPEN = 6,		 /* no proxy and failurePolicy is open */
 	VERDICT_DROPPED_NO_PROXY = 7,	 /* no proxy and failurePolicy is closed */
-	VERDICT_DROPPED_NO_LISTENER = 8, /* the proxy does not listen on the port of that direction, or takes no DNS */
+	VERDICT_DROPPED_NO_LISTENER = 8, /* nobody listens on the port of that direction (RST), or takes DNS */
 	VERDICT_DROPPED_UNPARSABLE = 9,	 /* a member's frame whose header chain cannot be followed */
 	VERDICT_DROPPED_ERROR = 10,	 /* a helper failed */
 	VERDICT_REFUSED_COLLISION = 11,	 /* another proxy has this connection: SYN answered with RST */
-	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: its stack answers with RST */
+	VERDICT_REFUSED_ORPHAN = 12,	 /* of no connection that the proxy knows: answered with RST */
 	VERDICT_COPIED = 13,		 /* ICMP error about a proxy's connection: the proxy gets a copy */
 	VERDICT_EXCLUDED = 14,		 /* of a connection that exclusions name; host_in: keeps its ports */
 	VERDICT_CAPTURED_DNS = 15,	 /* to the active proxy's DNS port */

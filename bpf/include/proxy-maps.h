@@ -28,4 +28,15 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
+/*
+ * Until when (CLOCK_MONOTONIC) redirected packets of no connection are looked for; 0: they are not. By 1 for IPv6, 0 for
+ * IPv4. See unanswered.h.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} unanswered SEC(".maps");
+
 #endif

@@ -41,9 +41,9 @@ static __always_inline int send_from_member(struct __sk_buff *skb, const struct 
 {
 	/* A priority tag would still be on the frame; see member-frame.h. */
 	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
-		return drop(PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
 	if (!set_macs(skb, proxy->mac, mac))
-		return drop(PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_APP_OUTBOUND, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_APP_OUTBOUND, verdict);
 	return redirect_into(skb, proxy->ifindex);
 }
@@ -70,9 +70,9 @@ static __always_inline int send_inbound(struct __sk_buff *skb, const struct prox
 	const __u8 mac[ETH_ALEN] = DIRECTION_MAC_INBOUND;
 
 	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
-		return drop(PROGRAM_APP_INBOUND, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_APP_INBOUND, VERDICT_DROPPED_ERROR);
 	if (!set_macs(skb, proxy->mac, mac))
-		return drop(PROGRAM_APP_INBOUND, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_APP_INBOUND, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_APP_INBOUND, verdict);
 	return bpf_redirect(proxy->ifindex, 0);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Answers a SYN with RST on the veth it came from (RFC 9293 section 3.10.7.1):
- * <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.
+ * Answers TCP with RST (RFC 9293 section 3.10.7.1): <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, or <SEQ=SEG.ACK><CTL=RST>
+ * to what has an ACK.
  *
- * The frame is turned round in place. IP options and extension headers stay, so that offsets do; they came from the
- * proxy's own stack, and go back to it.
+ * The frame is turned round in place. IP options and extension headers stay, so that offsets do.
  */
 #ifndef MILLRACE_REFUSE_H
 #define MILLRACE_REFUSE_H
@@ -25,8 +24,32 @@
 #include "parse.h"
 #include "verdict.h"
 
-/* Checksum over the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) and the TCP header. */
-static __always_inline __u16 tcp_checksum(const struct packet *packet, struct tcphdr *tcp)
+/* What the stack's own answers begin with (RFC 1700). */
+#define HOPS 64
+
+/* Whether an RST may answer it: none answers an RST, and of a fragment nobody has the rest. */
+static __always_inline bool is_answerable(const struct packet *packet)
+{
+	return !(packet->flags & TCP_RST) && !packet->is_fragment;
+}
+
+static __always_inline __u16 fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/*
+ * Writes the header with its checksum, over the pseudo header too (RFC 9293 section 3.1, RFC 8200 section 8.1).
+ *
+ * A packet that has not left this machine may have its checksum left to a device (CHECKSUM_PARTIAL): then the field holds
+ * the pseudo header's sum, and whoever finishes it adds the rest. Only the kernel can tell, and bpf_l4_csum_replace() does:
+ * it leaves such a field as it is. In any other it turns the pseudo header's sum P into ~(difference - P), which is to be
+ * ~(T + P) for a header's sum T.
+ */
+static __always_inline bool store_tcp(struct __sk_buff *skb, const struct packet *packet, struct tcphdr *tcp)
 {
 	struct {
 		struct address source, destination;
@@ -37,87 +60,119 @@ static __always_inline __u16 tcp_checksum(const struct packet *packet, struct tc
 		.length = bpf_htonl(sizeof(*tcp)),
 		.protocol = bpf_htonl(IPPROTO_TCP),
 	};
-	__s64 sum;
+	__u16 sum, difference;
 
 	/* Serves IPv4 as well: the 0xffff of ::ffff:a.b.c.d is zero in this arithmetic. */
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0);
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), sum);
-	sum = (sum & 0xffff) + ((__u32)sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	sum = fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0));
+	tcp->check = 0;
+	difference = fold((__u64)(__u32)bpf_csum_diff(NULL, 0, (__be32 *)tcp, sizeof(*tcp), 0) + sum + sum);
+	tcp->check = sum;
+	return bpf_skb_store_bytes(skb, packet->offset, tcp, sizeof(*tcp), 0) == 0 &&
+	       bpf_l4_csum_replace(skb, packet->offset + offsetof(struct tcphdr, check), 0, difference, 0) == 0;
 }
 
-static __always_inline bool swap(struct __sk_buff *skb, __u32 offset, void *buffer, void *swapped, __u32 bytes)
+static __always_inline bool swap_macs(struct __sk_buff *skb)
 {
-	if (bpf_skb_load_bytes(skb, offset, buffer, 2 * bytes))
+	struct {
+		__u8 destination[ETH_ALEN], source[ETH_ALEN];
+	} before, after;
+
+	if (bpf_skb_load_bytes(skb, 0, &before, sizeof(before)))
 		return false;
-	__builtin_memcpy(swapped, buffer + bytes, bytes);
-	__builtin_memcpy(swapped + bytes, buffer, bytes);
-	return bpf_skb_store_bytes(skb, offset, swapped, 2 * bytes, 0) == 0;
+	__builtin_memcpy(after.destination, before.source, ETH_ALEN);
+	__builtin_memcpy(after.source, before.destination, ETH_ALEN);
+	return bpf_skb_store_bytes(skb, 0, &after, sizeof(after), 0) == 0;
 }
 
-static __always_inline bool set_length_ipv4(struct __sk_buff *skb, __u32 end)
-{
-	const __u32 header = sizeof(struct ethhdr);
-	__be16 length = bpf_htons(end - header), old;
-
-	if (bpf_skb_load_bytes(skb, header + offsetof(struct iphdr, tot_len), &old, sizeof(old)))
-		return false;
-	if (bpf_skb_store_bytes(skb, header + offsetof(struct iphdr, tot_len), &length, sizeof(length), 0))
-		return false;
-	/* Swapped addresses do not change the header's checksum. */
-	return bpf_l3_csum_replace(skb, header + offsetof(struct iphdr, check), old, length, sizeof(length)) == 0;
-}
-
-static __always_inline bool set_length_ipv6(struct __sk_buff *skb, __u32 end)
+static __always_inline bool turn_ipv4(struct __sk_buff *skb, __u32 end)
 {
 	const __u32 header = sizeof(struct ethhdr);
-	__be16 length = bpf_htons(end - header - sizeof(struct ipv6hdr));
+	struct iphdr before, after;
 
-	return bpf_skb_store_bytes(skb, header + offsetof(struct ipv6hdr, payload_len), &length, sizeof(length), 0) ==
-	       0;
+	if (bpf_skb_load_bytes(skb, header, &before, sizeof(before)))
+		return false;
+	after = before;
+	after.saddr = before.daddr;
+	after.daddr = before.saddr;
+	after.tot_len = bpf_htons(end - header);
+	after.ttl = HOPS;
+	/* By the difference: options count too, and stay as they are. Taking a checksum off adds its complement. */
+	after.check = 0;
+	after.check =
+		~fold((__u32)bpf_csum_diff((__be32 *)&before, sizeof(before), (__be32 *)&after, sizeof(after), 0));
+	return bpf_skb_store_bytes(skb, header, &after, sizeof(after), 0) == 0;
 }
 
+static __always_inline bool turn_ipv6(struct __sk_buff *skb, __u32 end)
+{
+	const __u32 header = sizeof(struct ethhdr);
+	struct ipv6hdr before, after;
+
+	if (bpf_skb_load_bytes(skb, header, &before, sizeof(before)))
+		return false;
+	after = before;
+	after.saddr = before.daddr;
+	after.daddr = before.saddr;
+	after.payload_len = bpf_htons(end - header - sizeof(after));
+	after.hop_limit = HOPS;
+	return bpf_skb_store_bytes(skb, header, &after, sizeof(after), 0) == 0;
+}
+
+/* Makes the answer of an answerable packet. Its MACs are swapped as well. */
 static __always_inline bool turn_round(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u32 end = packet->offset + sizeof(struct tcphdr);
-	__u32 length = packet->end - packet->offset - packet->header_bytes + 1; /* the SYN counts as one */
 	struct tcphdr tcp = {
 		.source = packet->flow.destination_port,
 		.dest = packet->flow.source_port,
-		.ack_seq = bpf_htonl(bpf_ntohl(packet->sequence) + length),
 		.doff = sizeof(tcp) / 4,
 		.rst = 1,
-		.ack = 1,
 	};
-	__u8 before[2 * sizeof(struct address)], after[2 * sizeof(struct address)];
 
-	tcp.check = tcp_checksum(packet, &tcp);
-	if (bpf_skb_change_tail(skb, end, 0))
-		return false;
-	if (!swap(skb, 0, before, after, ETH_ALEN))
-		return false;
-	if (packet->is_ipv6) {
-		if (!swap(skb, sizeof(struct ethhdr) + offsetof(struct ipv6hdr, saddr), before, after,
-			  sizeof(struct in6_addr)))
-			return false;
-		if (!set_length_ipv6(skb, end))
+	if (packet->flags & TCP_ACK) {
+		if (bpf_skb_load_bytes(skb, packet->offset + offsetof(struct tcphdr, ack_seq), &tcp.seq,
+				       sizeof(tcp.seq)))
 			return false;
 	} else {
-		if (!swap(skb, sizeof(struct ethhdr) + offsetof(struct iphdr, saddr), before, after, sizeof(__be32)))
-			return false;
-		if (!set_length_ipv4(skb, end))
-			return false;
+		/* SYN and FIN count as one each. */
+		__u32 length = packet->end - packet->offset - packet->header_bytes + !!(packet->flags & TCP_SYN) +
+			       !!(packet->flags & TCP_FIN);
+
+		tcp.ack_seq = bpf_htonl(bpf_ntohl(packet->sequence) + length);
+		tcp.ack = 1;
 	}
-	return bpf_skb_store_bytes(skb, packet->offset, &tcp, sizeof(tcp), 0) == 0;
+	if (bpf_skb_change_tail(skb, end, 0))
+		return false;
+	if (!swap_macs(skb))
+		return false;
+	if (packet->is_ipv6 ? !turn_ipv6(skb, end) : !turn_ipv4(skb, end))
+		return false;
+	return store_tcp(skb, packet, &tcp);
 }
 
+/* For a SYN of a proxy, on its host veth: back where it came from. */
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet, enum verdict why)
 {
 	if (!turn_round(skb, packet))
-		return drop(PROGRAM_ZTUNNEL_HOST_IN, VERDICT_DROPPED_ERROR);
+		return drop(skb, PROGRAM_ZTUNNEL_HOST_IN, VERDICT_DROPPED_ERROR);
 	count(PROGRAM_ZTUNNEL_HOST_IN, why);
+	tell(skb, PROGRAM_ZTUNNEL_HOST_IN, why);
 	return bpf_redirect(skb->ifindex, 0);
+}
+
+/*
+ * For a redirected packet, in the proxy's namespace: by the neighbour that the proxy's own answers go to, since the MAC it
+ * came from is nobody's. The namespace's own routes say which; the source may be any address (FLOWI_FLAG_ANYSRC).
+ */
+static __always_inline int refuse_redirected(struct __sk_buff *skb, const struct packet *packet, enum verdict why)
+{
+	if (!is_answerable(packet))
+		return drop(skb, PROGRAM_ZTUNNEL_TPROXY, why);
+	if (!turn_round(skb, packet))
+		return drop(skb, PROGRAM_ZTUNNEL_TPROXY, VERDICT_DROPPED_ERROR);
+	count(PROGRAM_ZTUNNEL_TPROXY, why);
+	tell(skb, PROGRAM_ZTUNNEL_TPROXY, why);
+	return bpf_redirect_neigh(skb->ifindex, NULL, 0, 0);
 }
 
 #endif

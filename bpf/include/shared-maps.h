@@ -41,6 +41,27 @@ struct {
 	__type(value, struct question);
 } questions SEC(".maps");
 
+/* See events.h. As small as the kernel's page allows on all machines, and room for thousands of events. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct events_wanted);
+} events_wanted SEC(".maps");
+
+/* Events that found no room, since the map was made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} events_lost SEC(".maps");
+
 /* ADDRESS_* flags of an address; 0: neither the node's nor a proxy's. */
 static __always_inline __u32 address_flags(const struct address *address)
 {

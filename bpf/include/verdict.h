@@ -13,6 +13,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "events.h"
 #include "layout.h"
 #include "shared-maps.h"
 
@@ -34,9 +35,10 @@ static __always_inline int pass(enum program program, enum verdict verdict)
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int drop(enum program program, enum verdict verdict)
+static __always_inline int drop(struct __sk_buff *skb, enum program program, enum verdict verdict)
 {
 	count(program, verdict);
+	tell(skb, program, verdict);
 	return TC_ACT_SHOT;
 }
 

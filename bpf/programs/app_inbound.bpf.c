@@ -73,12 +73,12 @@ TC_PROGRAM int app_inbound(struct __sk_buff *skb)
 	enum frame frame;
 
 	if (!packet)
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse_member_frame(skb, packet));
 	if (frame == FRAME_OTHER)
 		return pass_icmp_error(skb, packet);
 	if (frame == FRAME_UNPARSABLE)
-		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+		return drop(skb, self, VERDICT_DROPPED_UNPARSABLE);
 
 	settings = read_settings();
 	active = active_proxy(&settings);
@@ -111,12 +111,14 @@ TC_PROGRAM int app_inbound(struct __sk_buff *skb)
 	if (is_passing(skb, packet, frame, workload, active))
 		return pass(self, VERDICT_PASSED);
 	if (!active)
-		return without_proxy(self, &settings);
+		return without_proxy(skb, self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
 		remember_adopted(&packet->flow, workload, packet, ADOPTED_PEER_ENDED);
 		return pass(self, VERDICT_ADOPTED);
 	}
-	if (frame == FRAME_TCP && is_syn(packet))
+	if (frame == FRAME_TCP && is_syn(packet)) {
 		remember_by_host(packet);
+		tell_begun(skb, self, VERDICT_CAPTURED);
+	}
 	return send_inbound(skb, active, VERDICT_CAPTURED);
 }

@@ -33,12 +33,12 @@ static __always_inline int pass_or_ask(struct __sk_buff *skb, const struct packe
 	if (is_passing(skb, packet, FRAME_OTHER, workload, active))
 		return pass(self, VERDICT_PASSED);
 	if (!active)
-		return without_proxy(self, &settings);
+		return without_proxy(skb, self, &settings);
 	if (!(active->flags & PROXY_DNS))
-		return without_dns(&settings);
+		return without_dns(skb, &settings);
 	/* The rest of it could not be told from any other UDP. */
 	if (packet->is_fragment)
-		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+		return drop(skb, self, VERDICT_DROPPED_UNPARSABLE);
 	return send_dns(skb, active);
 }
 
@@ -54,12 +54,12 @@ TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 	enum frame frame;
 
 	if (!packet)
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse_member_frame(skb, packet));
 	if (frame == FRAME_OTHER)
 		return pass_or_ask(skb, packet);
 	if (frame == FRAME_UNPARSABLE)
-		return drop(self, VERDICT_DROPPED_UNPARSABLE);
+		return drop(skb, self, VERDICT_DROPPED_UNPARSABLE);
 
 	/* A proxy's own ports answer as those of any pod. */
 	destination = address_flags(&packet->flow.destination);
@@ -95,7 +95,7 @@ TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 	if (is_passing(skb, packet, frame, workload, active))
 		return pass(self, VERDICT_PASSED);
 	if (!active)
-		return without_proxy(self, &settings);
+		return without_proxy(skb, self, &settings);
 	if (frame == FRAME_TCP && is_adopted(skb, packet, workload, active)) {
 		reverse(&answer, &packet->flow);
 		remember_adopted(&answer, workload, packet, ADOPTED_MEMBER_ENDED);
@@ -113,8 +113,12 @@ TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 	if (frame == FRAME_TCP && captures_dns(workload) && packet->flow.destination_port == bpf_htons(PORT_DNS) &&
 	    !takes(proxy_owns(skb, &packet->flow, packet->is_ipv6, active), packet)) {
 		if (!(active->flags & PROXY_DNS))
-			return without_dns(&settings);
+			return without_dns(skb, &settings);
+		if (is_syn(packet))
+			tell_begun(skb, self, VERDICT_CAPTURED_DNS);
 		return send_dns(skb, active);
 	}
+	if (frame == FRAME_TCP && is_syn(packet))
+		tell_begun(skb, self, VERDICT_CAPTURED);
 	return send_outbound(skb, active, VERDICT_CAPTURED);
 }

@@ -94,7 +94,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 	enum frame frame;
 
 	if (!packet)
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	frame = by_way_of(packet, parse(skb, packet));
 	if (frame != FRAME_TCP && frame != FRAME_TCP_FRAGMENT)
 		return deliver_answer(skb, packet, frame);
@@ -127,7 +127,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		bpf_map_delete_elem(&via_host, &answer);
 	}
 	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	count(self, VERDICT_DELIVERED);
 	return redirect_into(skb, member->ifindex);
 }

@@ -18,6 +18,7 @@
 #include "proxy-maps.h"
 #include "question.h"
 #include "shared-maps.h"
+#include "unanswered.h"
 #include "verdict.h"
 
 #define FAMILY_IPV4 2 /* AF_INET, AF_INET6: the uapi headers leave them to libc */
@@ -106,20 +107,24 @@ int ztunnel_lookup(struct bpf_sk_lookup *ctx)
 			count(self, VERDICT_CAPTURED);
 			return SK_PASS;
 		}
+		note_unanswered(ctx->family == FAMILY_IPV6);
 		count(self, VERDICT_DROPPED_NO_LISTENER);
+		tell_lookup(&flow, VERDICT_DROPPED_NO_LISTENER);
 		return SK_DROP;
 	}
 	if (is_own(&flow.destination))
 		goto not_ours;
 	/*
 	 * Redirected, but of no connection that this proxy knows. A transparent listener lets the stack answer with RST
-	 * from an address that is not its own (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset()); without one IPv4 would stay
-	 * silent. The inbound one, because there the proxy checks that the destination is a workload of its node.
+	 * from an address that is not its own (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset()); without one see unanswered.h.
+	 * The inbound one, because there the proxy checks that the destination is a workload of its node.
 	 */
 	if (assign(ctx, DIRECTION_INBOUND)) {
 		count(self, VERDICT_REFUSED_ORPHAN);
+		tell_lookup(&flow, VERDICT_REFUSED_ORPHAN);
 		return SK_PASS;
 	}
+	note_unanswered(ctx->family == FAMILY_IPV6);
 not_ours:
 	count(self, VERDICT_PASSED);
 	return SK_PASS;

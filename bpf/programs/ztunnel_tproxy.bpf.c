@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Ingress of eth0 in a proxy's network namespace: prepares ztunnel_lookup's choice for each redirected SYN.
+ * Ingress of eth0 in a proxy's network namespace: prepares ztunnel_lookup's choice for each redirected SYN, and answers what
+ * nobody there would.
  *
  * A redirected frame is known by its source MAC. Only the node's programs put frames with these MACs on a veth that the
  * host routes to. On a bridge, a neighbour of the proxy could forge one; it gains a direction, not an identity: the
@@ -20,6 +21,8 @@
 #include "packet-memory.h"
 #include "parse.h"
 #include "proxy-maps.h"
+#include "refuse.h"
+#include "unanswered.h"
 #include "verdict.h"
 
 static __always_inline bool is_same(const __u8 *a, const __u8 *b)
@@ -59,9 +62,15 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 	if (direction == DIRECTION_COUNT)
 		return pass(self, VERDICT_PASSED);
 	if (!packet)
-		return drop(self, VERDICT_DROPPED_ERROR);
-	if (parse(skb, packet) != FRAME_TCP || !is_syn(packet))
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
+	if (by_way_of(packet, parse(skb, packet)) != FRAME_TCP)
 		return pass(self, VERDICT_PASSED);
+	if (!is_syn(packet)) {
+		/* Connections of DNS have other addresses and ports here (docs/adr/0013). */
+		if (direction != DIRECTION_DNS && is_answerable(packet) && is_unanswered(skb, packet))
+			return refuse_redirected(skb, packet, VERDICT_REFUSED_ORPHAN);
+		return pass(self, VERDICT_PASSED);
+	}
 	if (direction == DIRECTION_INBOUND && packet->flow.destination_port == bpf_htons(PORT_HBONE))
 		direction = DIRECTION_HBONE;
 
@@ -71,17 +80,17 @@ int ztunnel_tproxy(struct __sk_buff *skb)
 	 */
 	if (direction == DIRECTION_DNS) {
 		if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
-			return drop(self, VERDICT_DROPPED_ERROR);
+			return drop(skb, self, VERDICT_DROPPED_ERROR);
 		return pass(self, VERDICT_CAPTURED_DNS);
 	}
 
-	/* Dropped here and not left to the lookup: the SYN is sent again, and finds a proxy that is back by then. */
+	/* Answered here, since in IPv4 the stack would not: the client is told at once, as by any host without a listener. */
 	if (!has_listener(direction, packet->is_ipv6) && !learn_listener(skb, direction, packet->is_ipv6))
-		return drop(self, VERDICT_DROPPED_NO_LISTENER);
+		return refuse_redirected(skb, packet, VERDICT_DROPPED_NO_LISTENER);
 	/* ztunnel_lookup needs the inbound one to refuse what the proxy does not know, and cannot look for it. */
 	if (direction != DIRECTION_INBOUND && !has_listener(DIRECTION_INBOUND, packet->is_ipv6))
 		learn_listener(skb, DIRECTION_INBOUND, packet->is_ipv6);
 	if (bpf_map_update_elem(&flows, &packet->flow, &direction, BPF_ANY))
-		return drop(self, VERDICT_DROPPED_ERROR);
+		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	return pass(self, VERDICT_CAPTURED);
 }

@@ -45,6 +45,24 @@ describe("node.bpf.o", () => {
     ["excluded_port", { size: 8, ifindex: 0, port: 4, way: 6, reserved: 7 }],
     ["excluded_network", { size: 28, prefix_bits: 0, ifindex: 4, way: 8, address: 12 }],
     ["excluded_state", { size: 4, member_ended: 0, peer_ended: 1, is_reset: 2, reserved: 3 }],
+    [
+      "event",
+      {
+        size: 56,
+        at_ns: 0,
+        source: 8,
+        destination: 24,
+        source_port: 40,
+        destination_port: 42,
+        ifindex: 44,
+        bytes: 48,
+        program: 52,
+        verdict: 53,
+        tcp_flags: 54,
+        reserved: 55,
+      },
+    ],
+    ["events_wanted", { size: 16, until_ns: 0, kinds: 8, reserved: 12 }],
     ["flow", { size: 36, source: 0, destination: 16, source_port: 32, destination_port: 34 }],
   ])("lays out struct %s", (name, expected) => {
     expect(structure(NODE_OBJECT, name)).toEqual(expected);
@@ -68,6 +86,9 @@ describe("node.bpf.o", () => {
         counters: { ...index, type: "percpu_array", valueSize: 8, maxEntries: PROGRAMS.length * VERDICTS.length },
         questions: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },
         packets: { ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 },
+        events: { keySize: 0, flags: 0, type: "ringbuf", valueSize: 0, maxEntries: 256 * 1024 },
+        events_wanted: { ...index, type: "array", valueSize: 16, maxEntries: 1 },
+        events_lost: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },
       },
       programs: { app_outbound: "tc", app_inbound: "tc", ztunnel_host_in: "tc" },
     });
@@ -78,9 +99,10 @@ describe("proxy.bpf.o", () => {
   it("has these maps and programs, and no data sections", () => {
     const { maps, programs } = specs(PROXY_OBJECT);
     expect(programs).toEqual({ ztunnel_tproxy: "tc", ztunnel_lookup: "sk_lookup" });
-    const { flows, listeners, packets, ...shared } = maps;
+    const { flows, listeners, unanswered, packets, ...shared } = maps;
     expect(flows).toEqual({ keySize: 36, flags: 0, type: "lru_hash", valueSize: 4, maxEntries: 65536 });
     expect(listeners).toEqual({ ...index, type: "sockmap", valueSize: 8, maxEntries: 6 });
+    expect(unanswered).toEqual({ ...index, type: "array", valueSize: 8, maxEntries: 2 });
     expect(packets).toEqual({ ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 });
     const node = specs(NODE_OBJECT).maps;
     expect(shared).toEqual(Object.fromEntries(SHARED_MAPS.map((name) => [name, node[name]])));

@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NODE_IPV4, NODE_IPV6, type Pod, until } from "./support/box.ts";
 import { DIRECTION, DNS, flow, le32, TAKES_DNS } from "./support/layout.ts";
 import { Mesh } from "./support/mesh.ts";
+import type { Running } from "./support/process.ts";
 import { dial, dialed, listen, listenAsProxy } from "./support/programs.ts";
+import { buildTestPrograms, finishChecksumsBySoftware } from "./support/raw-frames.ts";
 
 let mesh: Mesh;
 let member: Pod;
@@ -80,10 +82,7 @@ describe.each(families)("$family connections", ({ v6, of, node }) => {
     expect(await dialed(member.netns, of(plain), 8000)).toMatchObject({ name: "first" });
 
     await outbound.stop();
-    const verdicts = await mesh.datapath.verdictsOf(async () => {
-      expect(await dial(member.netns, of(plain), 8000, { seconds: 1 })).toMatchObject({ code: 124, stdout: "" });
-    });
-    expect(verdicts["ztunnel_tproxy.dropped_no_listener"]).toBeGreaterThan(0);
+    await expectRefused(member, of(plain), 8000);
     expect(await dialed(plain.netns, of(member), 8000)).toMatchObject({ name: "inbound" });
 
     await listen(mesh, proxy.netns, "second", 15001, v6, "ip-transparent");
@@ -105,7 +104,22 @@ describe.each(families)("$family connections", ({ v6, of, node }) => {
 
   it("find no listener in one that is bound to an address", async () => {
     await listen(mesh, proxy.netns, "bound", 15001, v6, "ip-transparent", `bind=${v6 ? "[::1]" : "127.0.0.1"}`);
-    expect(await dial(member.netns, of(plain), 8000, { seconds: 1 })).toMatchObject({ code: 124 });
+    await expectRefused(member, of(plain), 8000);
+  });
+
+  it("are refused at once by a proxy that is dead, whoever asks", async () => {
+    await expectRefused(member, of(plain), 8000);
+    await expectRefused(member, node, 8000);
+    await expectRefused(plain, of(member), 8000);
+    await expectRefused(plain, of(member), 15008);
+  });
+
+  it("are refused at once whoever finishes the checksums of the packets that say so", async () => {
+    buildTestPrograms();
+    finishChecksumsBySoftware(proxy.netns, "eth0");
+    await expectRefused(member, of(plain), 8000);
+    finishChecksumsBySoftware(member.netns, "eth0");
+    await expectRefused(member, of(plain), 8000);
   });
 
   it("are shared out among listeners with SO_REUSEPORT", async () => {
@@ -136,33 +150,71 @@ describe.each(families)("$family connections", ({ v6, of, node }) => {
     expect(await dialed(plain.netns, of(member), 8000)).toMatchObject({ name: "on-15006" });
   });
 
-  it("that the proxy does not know are reset", async () => {
-    await listenAsProxy(mesh, proxy.netns);
+  /** By the answer to its first SYN, then: each one that is sent again would be counted. */
+  async function expectRefused(from: Pod, address: string, port: number): Promise<void> {
+    const verdicts = await mesh.datapath.verdictsOf(async () => {
+      const { code, stderr } = await dial(from.netns, address, port);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/refused/) });
+    });
+    expect(verdicts["ztunnel_tproxy.dropped_no_listener"]).toBe(1);
+  }
+
+  /** A connection of the member past the proxy, which from then on is captured. */
+  async function unknownToTheProxy(): Promise<Running> {
     mesh.datapath.settings({ flags: 1 });
-    const server = mesh.start(plain.netns, "socat", `TCP${v6 ? 6 : 4}-LISTEN:8000`, "PIPE");
+    mesh.start(plain.netns, "socat", `TCP${v6 ? 6 : 4}-LISTEN:8000`, "PIPE");
     await until("the server", () => tcpSockets(plain.netns.fd, { states: ["listen"] }).length > 0);
-    const client = mesh.start(
-      member.netns,
-      "socat",
-      "-d",
-      "-d",
-      "-",
-      `TCP${v6 ? 6 : 4}:${v6 ? `[${of(plain)}]` : of(plain)}:8000`,
-    );
+    const target = `TCP${v6 ? 6 : 4}:${v6 ? `[${of(plain)}]` : of(plain)}:8000`;
+    const client = mesh.start(member.netns, "socat", "-d", "-d", "-", target);
     client.write("a\n");
     await until("an answer", () => client.stdout === "a\n");
-
     mesh.datapath.settings({ active: 1 });
-    // The first connection of any direction makes the inbound listener known.
-    await dialed(member.netns, of(plain), 9000);
+    return client;
+  }
+
+  async function expectReset(client: Running) {
     const verdicts = await mesh.datapath.verdictsOf(async () => {
       client.write("b\n");
-      await until("the reset", () => !client.running, 3);
+      await until("the reset", () => !client.running, 10);
     });
     expect((await client.ended()).stderr).toMatch(/reset by peer/);
-    expect(verdicts["ztunnel_lookup.refused_orphan"]).toBe(1);
-    server.write("c\n");
-    await server.stop();
+    return verdicts;
+  }
+
+  it("that the proxy does not know are reset", async () => {
+    await listenAsProxy(mesh, proxy.netns);
+    const client = await unknownToTheProxy();
+    // The first connection of any direction makes the inbound listener known.
+    await dialed(member.netns, of(plain), 9000);
+    expect((await expectReset(client))["ztunnel_lookup.refused_orphan"]).toBe(1);
+  });
+
+  it("that the proxy does not know are reset even before its listeners are known", async () => {
+    await listenAsProxy(mesh, proxy.netns);
+    const client = await unknownToTheProxy();
+    const verdicts = await expectReset(client);
+    // In IPv6 the stack itself answers the very first packet.
+    if (!v6) expect(verdicts["ztunnel_lookup.refused_orphan"]).toBe(1);
+  });
+
+  it("are reset by a proxy that is dead", async () => {
+    const client = await unknownToTheProxy();
+    const verdicts = await expectReset(client);
+    if (!v6) expect(verdicts["ztunnel_tproxy.refused_orphan"]).toBe(1);
+  });
+
+  it("go on while the proxy listens no more, and what it does not know is reset", async () => {
+    const listener = mesh.start(proxy.netns, "socat", `TCP${v6 ? 6 : 4}-LISTEN:15001,ip-transparent`, "PIPE");
+    await until("the proxy", () => tcpSockets(proxy.netns.fd, { states: ["listen"] }).length > 0);
+    const unknown = await unknownToTheProxy();
+    const target = `TCP${v6 ? 6 : 4}:${v6 ? `[${of(plain)}]` : of(plain)}:9000`;
+    const known = mesh.start(member.netns, "socat", "-", target);
+    known.write("a\n");
+    await until("an answer", () => known.stdout === "a\n");
+    await expectReset(unknown);
+    known.write("b\n");
+    await until("another answer", () => known.stdout === "a\nb\n");
+    expect(listener.running).toBe(true);
   });
 });
 

@@ -31,6 +31,6 @@ export const REACHABLE: Readonly<Record<ProgramName, readonly Verdict[]>> = {
     "excluded",
   ],
   ztunnel_host_in: ["passed", "delivered", "adopted", "dropped_error", "refused_collision", "excluded"],
-  ztunnel_tproxy: ["passed", "captured", "dropped_no_listener", "dropped_error", "captured_dns"],
+  ztunnel_tproxy: ["passed", "captured", "dropped_no_listener", "dropped_error", "refused_orphan", "captured_dns"],
   ztunnel_lookup: ["passed", "captured", "dropped_no_listener", "refused_orphan"],
 };

@@ -2,6 +2,7 @@ import type { Verdict } from "../support/layout.ts";
 import { Generator } from "./generator.ts";
 import { judge } from "./oracle.ts";
 import { Random } from "./random.ts";
+import { isAnswer } from "./reset-oracle.ts";
 import { type RowId, rowOf } from "./rows.ts";
 import type { Expected, Target, TargetName } from "./target.ts";
 
@@ -55,6 +56,7 @@ export function fuzzBatch(targets: readonly Target[], seed: number, tally: Tally
     const verdicts = expected[which];
     if (!target || !verdicts) throw new RangeError("nothing to fuzz");
     const frame = generator.next(random);
+    target.adapt(frame);
     const judgement = judge(frame);
     const ran = run(target, frame);
     if (!ran) {
@@ -85,8 +87,9 @@ export function fuzzBatch(targets: readonly Target[], seed: number, tally: Tally
 
 const countFindings = ({ kinds }: Tally) => [...kinds.values()].reduce((sum, count) => sum + count, 0);
 
-/** What is wrong with what one target does with one frame. */
+/** What is wrong with what one target does with one frame, whose MACs it makes such as come to it. */
 export function check(target: Target, frame: Uint8Array): { kind: Kind; what: string } | undefined {
+  target.adapt(frame);
   const judgement = judge(frame);
   const ran = run(target, frame);
   if (!ran) throw new Error("the kernel refuses this frame");
@@ -118,12 +121,12 @@ function compare(
     const what = `returned ${ran.retval}, not ${wanted.returned} (${wanted.verdict})`;
     return { kind: kindOf(program, row, ran.retval), what };
   }
-  const { head } = wanted;
-  const isSame =
+  const { head, answer } = wanted;
+  const isUnchanged = () =>
     ran.data.length === frame.length &&
     Buffer.compare(ran.data.subarray(head.length), frame.subarray(head.length)) === 0 &&
     Buffer.compare(ran.data.subarray(0, head.length), head) === 0;
-  return isSame
+  return (answer ? isAnswer(ran.data, answer) : isUnchanged())
     ? undefined
     : { kind: "mistaken", what: `changed the frame to ${Buffer.from(ran.data).toString("hex")}` };
 }
@@ -133,7 +136,7 @@ const KNOWN = [NEXT, 2, 7];
 
 function kindOf(program: TargetName, row: RowId, returned: number): Kind {
   if (!KNOWN.includes(returned)) return "escaped";
-  if (program === "ztunnel_host_in") return "mistaken";
+  if (program === "ztunnel_host_in" || program === "ztunnel_tproxy") return "mistaken";
   const { fate } = rowOf(row);
   if (fate === "passed") return "over-captured";
   return returned === NEXT ? "escaped" : "mistaken";

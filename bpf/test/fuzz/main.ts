@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Fuzzes the programs at the veths of members and proxies. Needs root.
+ * Fuzzes the programs at the veths of members and proxies, and in the namespace of a dead proxy. Needs root.
  * `node --conditions=source bpf/test/fuzz/main.ts [--frames 1000000] [--seed N]`; without a number of frames it goes on until it is interrupted.
  * Exit status 1: a frame became something else than docs/data-path.md says, or a row had too few frames.
  */

@@ -1,8 +1,18 @@
 import type { BpfProgram } from "libbpf-ts";
 import { Datapath, type Objects, SHIPPED } from "../support/datapath.ts";
 import { MAC_INBOUND, MAC_OUTBOUND, mac } from "../support/frames.ts";
-import { addressKey, le32, PROGRAMS, type ProgramName, readLe64, VERDICTS, type Verdict } from "../support/layout.ts";
+import {
+  addressKey,
+  le32,
+  le64,
+  PROGRAMS,
+  type ProgramName,
+  readLe64,
+  VERDICTS,
+  type Verdict,
+} from "../support/layout.ts";
 import type { Judgement } from "./oracle.ts";
+import { type Answer, answerTo, isReset, isSyn } from "./reset-oracle.ts";
 import { rowOf } from "./rows.ts";
 import { DESTINATIONS } from "./shapes.ts";
 
@@ -20,6 +30,8 @@ export interface Expected {
   readonly returned: number;
   /** The first bytes of the frame afterwards; the rest stays as it was. */
   readonly head: Uint8Array;
+  /** What it becomes as a whole, if it is answered. */
+  readonly answer?: Answer;
 }
 
 const expected = (verdict: Verdict, action: Action, ...head: string[]): Expected => ({
@@ -35,7 +47,14 @@ const CAPTURED = {
   app_inbound: expected("captured", "redirect", PROXY_MAC, MAC_INBOUND),
 };
 
-/** A program that is fuzzed, in maps of its own: an active proxy that has no connections, and members. Nothing but a frame's shape decides. */
+const isIpv4 = (frame: Uint8Array): boolean => frame[12] === 0x08 && frame[13] === 0;
+const REDIRECTED = [MAC_OUTBOUND, MAC_INBOUND].map(mac);
+const NEVER = 2n ** 63n;
+
+/**
+ * A program that is fuzzed, in maps of its own: an active proxy that has no connections, and members. To ztunnel_tproxy it is dead, and
+ * ztunnel_lookup has noticed. Nothing but a frame's shape decides.
+ */
 export class Target implements Disposable {
   readonly program: BpfProgram;
   readonly #datapath: Datapath;
@@ -43,18 +62,28 @@ export class Target implements Disposable {
 
   constructor(name: TargetName, objects: Objects = SHIPPED) {
     this.#name = name;
-    this.#datapath = new Datapath(0, objects);
+    this.#datapath = new Datapath(name === "ztunnel_tproxy" ? 1 : 0, objects);
     this.#datapath.proxy(0, { ifindex: 1, netnsid: 9999, mac: PROXY_MAC });
     this.#datapath.settings({ active: 1 });
     for (const address of DESTINATIONS) this.#datapath.member(address, { ifindex: 1, mac: MEMBER_MAC });
-    this.program = this.#datapath.node.program(name);
+    const [proxy] = this.#datapath.proxies;
+    for (const family of [0, 1]) proxy?.map("unanswered").update(le32(family), le64(NEVER));
+    this.program = (proxy ?? this.#datapath.node).program(name);
   }
 
   get name(): TargetName {
     return this.#name;
   }
 
+  /** Makes the frame one that comes to this program: a redirected one, from near or far. */
+  adapt(frame: Uint8Array): void {
+    if (this.#name !== "ztunnel_tproxy") return;
+    frame.set(REDIRECTED[frame.length % 2] ?? [], 6);
+    frame[isIpv4(frame) ? 22 : 21] = 1 + (frame.length % 64);
+  }
+
   expects(frame: Uint8Array, judgement: Judgement): Expected {
+    if (this.#name === "ztunnel_tproxy") return fromDeadProxy(frame, judgement);
     if (this.#name === "ztunnel_host_in") return isDelivered(frame, judgement) ? DELIVERED : PASSED;
     const { fate } = rowOf(judgement.row);
     if (fate === "passed") return PASSED;
@@ -76,8 +105,20 @@ export class Target implements Disposable {
   }
 }
 
-export type TargetName = Extract<ProgramName, "app_outbound" | "app_inbound" | "ztunnel_host_in">;
-export const TARGETS: readonly TargetName[] = ["app_outbound", "app_inbound", "ztunnel_host_in"];
+export type TargetName = Exclude<ProgramName, "ztunnel_lookup">;
+export const TARGETS: readonly TargetName[] = ["app_outbound", "app_inbound", "ztunnel_host_in", "ztunnel_tproxy"];
+
+/** What nobody listens for is answered, but for fragments and RSTs. */
+function fromDeadProxy(frame: Uint8Array, judgement: Judgement): Expected {
+  const { row } = judgement;
+  if (rowOf(row).fate !== "captured" || row.endsWith("-later")) return PASSED;
+  const isAnswered = !row.endsWith("-first") && !isReset(frame, judgement);
+  if (isAnswered) {
+    const verdict = isSyn(frame, judgement) ? "dropped_no_listener" : "refused_orphan";
+    return { ...expected(verdict, "redirect"), answer: answerTo(frame, judgement) };
+  }
+  return isSyn(frame, judgement) ? expected("dropped_no_listener", "drop") : PASSED;
+}
 
 const MEMBERS = new Set(DESTINATIONS.map((address) => Buffer.from(addressKey(address)).toString("hex")));
 const MAPPED = "00000000000000000000ffff";

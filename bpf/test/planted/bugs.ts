@@ -25,6 +25,14 @@ const unfollowed = (name: string, constant: string): PlantedBug => ({
   ),
 });
 
+/** Of a dead proxy's RST. */
+const answered = (name: string, from: string, to: string): PlantedBug => ({
+  name,
+  foundBy: "made-up",
+  kind: "mistaken",
+  change: { file: "include/refuse.h", from, to },
+});
+
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "IP options skipped",
@@ -119,6 +127,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       "cursor.offset = sizeof(struct ethhdr);\n\tif ((void *)(long)skb->data + 34 > (void *)(long)skb->data_end)\n\t\treturn FRAME_OTHER;\n",
     ),
   },
+  answered("a SYN that the answer does not count", "!!(packet->flags & TCP_SYN)", "0"),
+  answered("an answer to an RST", "!(packet->flags & TCP_RST) && ", ""),
+  answered("an answer to a fragment", " && !packet->is_fragment", ""),
+  answered("an answer with the packet's own hops", "after.ttl = HOPS;", ""),
+  answered(
+    "an answer to data with a number that nobody waits for",
+    "offsetof(struct tcphdr, ack_seq)",
+    "offsetof(struct tcphdr, seq)",
+  ),
   {
     name: "OK instead of UNSPEC",
     foundBy: "made-up",

@@ -19,3 +19,8 @@ export function sendFrames(netns: Netns, device: string, shape: MemoryShape, ...
   const input = frames.map((frame) => `${Buffer.from(frame).toString("hex")}\n`).join("");
   execFileSync("nsenter", [`--net=${netns.path}`, `${BPF}build/raw-frames`, device, shape], { input, timeout: 60_000 });
 }
+
+/** Takes checksum offload from a device: what leaves by it has its checksum finished. */
+export function finishChecksumsBySoftware(netns: Netns, device: string): void {
+  execFileSync("nsenter", [`--net=${netns.path}`, `${BPF}build/checksums-by-software`, device]);
+}

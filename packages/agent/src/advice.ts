@@ -44,6 +44,8 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   },
   ERR_BPFFS_READ_ONLY: { exit: EXIT.notCapable },
   ERR_BPF_UNSUPPORTED: { exit: EXIT.notCapable, hint: DOCTOR },
+  ERR_EVENTS_UNAVAILABLE: { exit: EXIT.notCapable, hint: "`millrace status` says which backend redirects." },
+  ERR_EVENTS_IN_USE: { exit: EXIT.conflict },
   ERR_ATTACH_UNSUPPORTED: { exit: EXIT.notCapable, hint: DOCTOR },
   ERR_NO_FLAVOUR: { exit: EXIT.notCapable, hint: DOCTOR },
   ERR_NO_TUNNEL: { exit: EXIT.notCapable, hint: DOCTOR },

@@ -13,7 +13,15 @@ import { type Convert, conversion, conversionProblems, memberOf } from "./map-co
 export const SPOKEN: readonly string[] = ["questions", "flows"];
 
 /** Counted or found anew, or of use for the length of one packet: nothing is lost with what they hold. */
-const RENEWED: readonly string[] = ["counters", "listeners", "packets"];
+const RENEWED: readonly string[] = [
+  "counters",
+  "listeners",
+  "packets",
+  "unanswered",
+  "events",
+  "events_wanted",
+  "events_lost",
+];
 
 /** Of connections: written by programs, of the old version too until the last one is exchanged. */
 const OF_CONNECTIONS: readonly string[] = ["via_host", "begun", "by_host", "adopted", "excluded"];

@@ -6,6 +6,8 @@ import { SPOKEN } from "./carried-maps.ts";
 import * as layout from "./layout.ts";
 import {
   COUNTER_COUNT,
+  eventCodec,
+  eventsWantedCodec,
   excludedNetworkCodec,
   excludedPortCodec,
   memberCodec,
@@ -36,6 +38,8 @@ const CODECS = [
   ["member", memberCodec],
   ["excluded_port", excludedPortCodec],
   ["excluded_network", excludedNetworkCodec],
+  ["event", eventCodec],
+  ["events_wanted", eventsWantedCodec],
 ] as const;
 
 describe.each(CODECS)("struct %s", (name, codec) => {

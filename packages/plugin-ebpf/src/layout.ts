@@ -53,6 +53,24 @@ export const excludedNetworkCodec = struct(28, {
   way: u32(8),
   address: bytes(12, 16),
 });
+/** A record of `events`. */
+export const eventCodec = struct(56, {
+  at_ns: u64(0),
+  source: bytes(8, 16),
+  destination: bytes(24, 16),
+  source_port: be16(40),
+  destination_port: be16(42),
+  ifindex: u32(44),
+  bytes: u32(48),
+  program: u8(52),
+  verdict: u8(53),
+  tcp_flags: u8(54),
+  reserved: pad(55, 1),
+});
+/** The one value of `events_wanted`. */
+export const eventsWantedCodec = struct(16, { until_ns: u64(0), kinds: u32(8), reserved: pad(12, 4) });
+export const EVENTS_STOPPED = 0x1;
+export const EVENTS_BEGUN = 0x2;
 /** Bits of a key of `excluded_networks` before those of the address. */
 export const EXCLUDED_NETWORK_HEAD_BITS = 64;
 /** Key of `flows`, `via_host`. */

@@ -34,6 +34,7 @@ test.each([
   "doctor",
   "status",
   "explain",
+  "events",
   "verify-clean",
   "log",
   "log export",
@@ -53,6 +54,15 @@ test("version", async () => {
   expect((await millrace(["--version"])).stdout).toBe(`${VERSION}\n`);
   expect((await millrace(["version"])).stdout).toMatch(new RegExp(`^millrace ${VERSION} \\(Node.js 24`));
   expect(JSON.parse((await millrace(["version", "--json"])).stdout)).toMatchObject({ millrace: VERSION });
+});
+
+test("events: where nothing tells of any, and with a verdict that is none", async () => {
+  const nowhere = await millrace(["events", "--paths-bpffs", directory]);
+  expect(nowhere).toMatchObject({ code: EXIT.notCapable, stdout: "" });
+  expect(nowhere.stderr).toContain("error ERR_EVENTS_UNAVAILABLE: ");
+  const { code, stderr } = await millrace(["events", "--paths-bpffs", directory, "--verdict", "lost"]);
+  expect(code).toBe(EXIT.usage);
+  expect(stderr).toMatch(/--verdict lost is none. Known: passed, captured,/);
 });
 
 test("an unknown command, with the likely one", async () => {

@@ -3,6 +3,7 @@ import type { ExitCode } from "../exit-codes.ts";
 import { VERSION } from "../version.ts";
 import { agentCommand } from "./commands/agent-command.ts";
 import { doctorCommand } from "./commands/doctor-command.ts";
+import { eventsCommand } from "./commands/events-command.ts";
 import { explainCommand } from "./commands/explain-command.ts";
 import { installCommand } from "./commands/install-command.ts";
 import { logCommand } from "./commands/log-command.ts";
@@ -33,6 +34,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     doctorCommand(io, finish),
     statusCommand(io, finish),
     explainCommand(io, finish),
+    eventsCommand(io, finish),
     logCommand(io, finish),
     replayCommand(io, finish),
     switchCommand(io, finish),

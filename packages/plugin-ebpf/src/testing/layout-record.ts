@@ -47,7 +47,9 @@ export function incompatibilities(recorded: LayoutRecord, compiled: LayoutRecord
 
 function mapsOf(object: string, elf: string): LayoutRecord {
   using opened = BpfObject.open(elf);
-  const maps = opened.mapSpecs.map(({ name, type, flags }): [string, RecordedMap] => {
+  // A ring buffer has neither keys nor values: what is in it goes with whoever reads it.
+  const typed = opened.mapSpecs.filter(({ type }) => type !== "ringbuf");
+  const maps = typed.map(({ name, type, flags }): [string, RecordedMap] => {
     const layout = opened.layout(name);
     if (layout === undefined) throw new Error(`map ${name} of ${elf} is declared by sizes: give it types`);
     return [`${object}/${name}`, { type, flags, ...layout }];
