@@ -19,6 +19,7 @@ export {
   removeDurably,
   removeEmpty,
   removeUnfinished,
+  requireHostLinkAsync,
   writeDurably,
 } from "@millrace/core/internal";
 export { type Capability, hasCapability } from "./capabilities.ts";

@@ -18,7 +18,7 @@ export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./err
 // Addresses as text and bytes
 export { type Family, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from "./ip-address.ts";
 export { ipSets } from "./ip-sets.ts";
-export { type Link, link, links, setLinkUp } from "./links.ts";
+export { type Link, link, linkAsync, links, setLinkUp } from "./links.ts";
 export { tryLockDirectory, tryLockFile } from "./lock-file.ts";
 export { formatMac, parseMac } from "./mac-address.ts";
 // Following changes
