@@ -2,7 +2,7 @@
 
 export { type Address, type AddressSpec, addAddress, addresses } from "./addresses.ts";
 // Reading and changing what a namespace holds
-export { deleteClsact, hasClsact } from "./clsact-qdisc.ts";
+export { deleteClsact, hasClsact, hasClsactAsync } from "./clsact-qdisc.ts";
 export {
   type ConntrackEntry,
   type ConntrackFilter,
@@ -53,5 +53,6 @@ export {
   type TcFilterPlace,
   type TcPlace,
   tcFilters,
+  tcFiltersAsync,
 } from "./tc-filters.ts";
 export { type TcpSocket, type TcpState, tcpSockets } from "./tcp-sockets.ts";

@@ -41,11 +41,7 @@ export function request(spec: NetlinkRequest): Message[] {
 
 /** {@link request} on a thread of libuv's pool: whoever waits for rtnetlink's lock there keeps nobody else waiting. */
 export async function requestAsync(spec: NetlinkRequest): Promise<Message[]> {
-  const answer = await callingAsync(
-    () => `${spec.doing}${whereIs(spec.netns)}`,
-    () => native.netlinkRequestAsync(...argumentsOf(spec, (spec.flags ?? 0) | NLM_F_ACK)),
-  );
-  return readingOf(answer, spec).messages;
+  return (await exchangeAsync(spec, (spec.flags ?? 0) | NLM_F_ACK)).messages;
 }
 
 /**
@@ -55,11 +51,21 @@ export async function requestAsync(spec: NetlinkRequest): Promise<Message[]> {
 export function dump(spec: NetlinkRequest): Message[] {
   const messages = untilConsistent(() => exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP));
   if (messages !== undefined) return messages;
+  throw neverConsistent(spec);
+}
+
+/** {@link dump} on a thread of libuv's pool, as {@link requestAsync}. */
+export async function dumpAsync(spec: NetlinkRequest): Promise<Message[]> {
+  for (let attempt = 0; attempt < dumpAttempts; attempt++) {
+    const { messages, interrupted } = await exchangeAsync(spec, (spec.flags ?? 0) | NLM_F_DUMP);
+    if (!interrupted) return messages;
+  }
+  throw neverConsistent(spec);
+}
+
+function neverConsistent({ doing, netns, name }: NetlinkRequest): LinuxError {
   const reason = `the list changed during each of ${dumpAttempts} readings; try again`;
-  throw new LinuxError("EINTR", `${spec.doing}${whereIs(spec.netns)}: ${reason}`, {
-    errno: -4,
-    syscall: `recvmsg ${spec.name}`,
-  });
+  return new LinuxError("EINTR", `${doing}${whereIs(netns)}: ${reason}`, { errno: -4, syscall: `recvmsg ${name}` });
 }
 
 interface Reading {
@@ -80,6 +86,14 @@ function exchange(spec: NetlinkRequest, flags: number): Reading {
   const answer = calling(
     () => `${spec.doing}${whereIs(spec.netns)}`,
     () => native.netlinkRequest(...argumentsOf(spec, flags)),
+  );
+  return readingOf(answer, spec);
+}
+
+async function exchangeAsync(spec: NetlinkRequest, flags: number): Promise<Reading> {
+  const answer = await callingAsync(
+    () => `${spec.doing}${whereIs(spec.netns)}`,
+    () => native.netlinkRequestAsync(...argumentsOf(spec, flags)),
   );
   return readingOf(answer, spec);
 }
