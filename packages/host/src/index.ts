@@ -6,6 +6,7 @@ export {
   HostError,
   type HostErrorCode,
   isGone,
+  KeyedMutex,
   type NetnsHandle,
   requireHostLink,
   requireNetns,
