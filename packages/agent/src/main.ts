@@ -5,6 +5,10 @@ import { buildProgram } from "./cli/program.ts";
 import { reportError } from "./cli/report-error.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
+// Before anything uses libuv's pool, which has four threads else (docs.libuv.org, threadpool). Most of what is done there waits for rtnetlink's lock: with
+// ten pods at once, each of whose two attachments and three look-ups waits for it, four threads would be a queue before the lock's own.
+process.env.UV_THREADPOOL_SIZE ??= "16";
+
 const interruption = new Interruption();
 const io = {
   out: new Output(process.stdout, process.env, () => interruption.abort("nobody reads the output")),

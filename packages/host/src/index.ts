@@ -6,6 +6,7 @@ export {
   HostError,
   type HostErrorCode,
   isGone,
+  KeyedMutex,
   type NetnsHandle,
   requireHostLink,
   requireNetns,
@@ -19,6 +20,7 @@ export {
   removeDurably,
   removeEmpty,
   removeUnfinished,
+  requireHostLinkAsync,
   writeDurably,
 } from "@millrace/core/internal";
 export { type Capability, hasCapability } from "./capabilities.ts";

@@ -8,6 +8,7 @@ static const struct {
 	napi_callback call;
 } functions[] = {
 	{ "netlinkRequest", netlink_request },
+	{ "netlinkRequestAsync", netlink_request_async },
 	{ "monitorOpen", monitor_open },
 	{ "monitorClose", monitor_close },
 	{ "monitorRef", monitor_ref },

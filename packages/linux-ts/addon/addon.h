@@ -49,6 +49,7 @@ napi_value namespace_type(napi_env env, napi_callback_info info);
 /* netlink.c */
 int netlink_socket(int netns, int protocol, int flags, const char **syscall);
 napi_value netlink_request(napi_env env, napi_callback_info info);
+napi_value netlink_request_async(napi_env env, napi_callback_info info);
 
 /* monitor.c */
 napi_value monitor_open(napi_env env, napi_callback_info info);

@@ -129,6 +129,72 @@ static int receive_datagram(int fd, struct answer *answer, bool *last)
 	return length > 0 ? EBADMSG : 0;
 }
 
+/* One request, and what came back. */
+struct exchange {
+	int fd;
+	uint32_t type;
+	uint32_t flags;
+	uint8_t *payload;
+	size_t length;
+	struct answer answer;
+	int error;
+	const char *syscall; /* the one that failed */
+	napi_async_work work;
+	napi_deferred deferred;
+};
+
+/* Reads the arguments and opens the socket. The payload is JavaScript's. False: an exception is pending. */
+static bool prepare(napi_env env, napi_callback_info info, struct exchange *exchange)
+{
+	const char *syscall = NULL;
+	napi_value arguments[5];
+	uint32_t protocol;
+	int netns;
+
+	if (!get_arguments(env, info, arguments, 5) || !get_int(env, arguments[0], &netns) ||
+	    !get_uint32(env, arguments[1], &protocol) || !get_uint32(env, arguments[2], &exchange->type) ||
+	    !get_uint32(env, arguments[3], &exchange->flags) ||
+	    !get_bytes(env, arguments[4], &exchange->payload, &exchange->length))
+		return false;
+	exchange->fd = netlink_socket(netns, protocol, 0, &syscall);
+	if (exchange->fd < 0)
+		throw_errno(env, -exchange->fd, syscall);
+	return exchange->fd >= 0;
+}
+
+static void perform(struct exchange *exchange)
+{
+	bool last = false;
+	int error;
+
+	exchange->syscall = "setsockopt SO_RCVTIMEO";
+	error = configure(exchange->fd);
+	if (!error) {
+		exchange->syscall = "sendmsg";
+		error = send_request(exchange->fd, exchange->type, exchange->flags, exchange->payload,
+				     exchange->length);
+	}
+	while (!error && !last) {
+		exchange->syscall = "recvmsg";
+		error = receive_datagram(exchange->fd, &exchange->answer, &last);
+	}
+	exchange->error = error;
+	close(exchange->fd);
+}
+
+/* NULL: an exception is pending. */
+static napi_value take_answer(napi_env env, struct exchange *exchange)
+{
+	napi_value result;
+
+	if (exchange->error)
+		result = throw_errno(env, exchange->error, exchange->syscall);
+	else
+		result = new_bytes(env, exchange->answer.data, exchange->answer.length);
+	free(exchange->answer.data);
+	return result;
+}
+
 /*
  * netlinkRequest(netnsFd, protocol, type, flags, payload) → Uint8Array
  *
@@ -137,34 +203,83 @@ static int receive_datagram(int fd, struct answer *answer, bool *last)
  */
 napi_value netlink_request(napi_env env, napi_callback_info info)
 {
-	struct answer answer = { 0 };
-	uint32_t type, flags, protocol;
-	const char *syscall = NULL;
-	napi_value arguments[5], result;
-	uint8_t *payload;
-	size_t length;
-	bool last = false;
-	int netns, fd, error;
+	struct exchange exchange = { 0 };
 
-	if (!get_arguments(env, info, arguments, 5) || !get_int(env, arguments[0], &netns) ||
-	    !get_uint32(env, arguments[1], &protocol) || !get_uint32(env, arguments[2], &type) ||
-	    !get_uint32(env, arguments[3], &flags) || !get_bytes(env, arguments[4], &payload, &length))
+	if (!prepare(env, info, &exchange))
 		return NULL;
-	fd = netlink_socket(netns, protocol, 0, &syscall);
-	if (fd < 0)
-		return throw_errno(env, -fd, syscall);
-	syscall = "setsockopt SO_RCVTIMEO";
-	error = configure(fd);
-	if (!error) {
-		syscall = "sendmsg";
-		error = send_request(fd, type, flags, payload, length);
+	perform(&exchange);
+	return take_answer(env, &exchange);
+}
+
+static void free_exchange(struct exchange *exchange)
+{
+	free(exchange->payload);
+	free(exchange);
+}
+
+static void on_pool_thread(napi_env env, void *data)
+{
+	(void)env;
+	perform(data);
+}
+
+static void on_performed(napi_env env, napi_status status, void *data)
+{
+	struct exchange *exchange = data;
+	napi_value answer, error = NULL;
+
+	if (status == napi_cancelled) {
+		close(exchange->fd);
+		exchange->error = ECANCELED;
+		exchange->syscall = "sendmsg";
 	}
-	while (!error && !last) {
-		syscall = "recvmsg";
-		error = receive_datagram(fd, &answer, &last);
+	answer = take_answer(env, exchange);
+	if (answer) {
+		napi_resolve_deferred(env, exchange->deferred, answer);
+	} else {
+		napi_get_and_clear_last_exception(env, &error);
+		napi_reject_deferred(env, exchange->deferred, error);
 	}
-	close(fd);
-	result = error ? throw_errno(env, error, syscall) : new_bytes(env, answer.data, answer.length);
-	free(answer.data);
-	return result;
+	napi_delete_async_work(env, exchange->work);
+	free_exchange(exchange);
+}
+
+/*
+ * netlinkRequestAsync(netnsFd, protocol, type, flags, payload) → Promise<Uint8Array>
+ *
+ * The same on a thread of libuv's pool, for what waits for rtnetlink's lock. The socket is opened before this returns, so
+ * that the namespace may be closed then.
+ */
+napi_value netlink_request_async(napi_env env, napi_callback_info info)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	napi_value promise, name;
+	uint8_t *payload;
+
+	if (!exchange)
+		return throw_errno(env, ENOMEM, "malloc");
+	if (!prepare(env, info, exchange)) {
+		free(exchange);
+		return NULL;
+	}
+	payload = malloc(exchange->length ? exchange->length : 1);
+	if (payload)
+		memcpy(payload, exchange->payload, exchange->length);
+	exchange->payload = payload;
+	if (!payload) {
+		throw_errno(env, ENOMEM, "malloc");
+	} else if (napi_create_promise(env, &exchange->deferred, &promise) == napi_ok &&
+		   napi_create_string_utf8(env, "netlinkRequest", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+		   napi_create_async_work(env, NULL, name, on_pool_thread, on_performed, exchange, &exchange->work) ==
+			   napi_ok) {
+		if (napi_queue_async_work(env, exchange->work) == napi_ok)
+			return promise;
+		throw_napi(env, "napi_queue_async_work");
+		napi_delete_async_work(env, exchange->work);
+	} else {
+		throw_napi(env, "napi_create_async_work");
+	}
+	close(exchange->fd);
+	free_exchange(exchange);
+	return NULL;
 }

@@ -66,3 +66,12 @@ export function calling<T>(doing: string | (() => string), call: () => T): T {
     throw fromSystemError(error, typeof doing === "string" ? doing : doing());
   }
 }
+
+/** {@link calling} of what happens on another thread. */
+export async function callingAsync<T>(doing: () => string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromSystemError(error, doing());
+  }
+}

@@ -2,7 +2,7 @@
 
 export { type Address, type AddressSpec, addAddress, addresses } from "./addresses.ts";
 // Reading and changing what a namespace holds
-export { deleteClsact, hasClsact } from "./clsact-qdisc.ts";
+export { deleteClsact, hasClsact, hasClsactAsync } from "./clsact-qdisc.ts";
 export {
   type ConntrackEntry,
   type ConntrackFilter,
@@ -18,7 +18,7 @@ export { errnoName, errorCodes, LinuxError, type LinuxErrorDetails } from "./err
 // Addresses as text and bytes
 export { type Family, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from "./ip-address.ts";
 export { ipSets } from "./ip-sets.ts";
-export { type Link, link, links, setLinkUp } from "./links.ts";
+export { type Link, link, linkAsync, links, setLinkUp } from "./links.ts";
 export { tryLockDirectory, tryLockFile } from "./lock-file.ts";
 export { formatMac, parseMac } from "./mac-address.ts";
 // Following changes
@@ -53,5 +53,6 @@ export {
   type TcFilterPlace,
   type TcPlace,
   tcFilters,
+  tcFiltersAsync,
 } from "./tc-filters.ts";
 export { type TcpSocket, type TcpState, tcpSockets } from "./tcp-sockets.ts";

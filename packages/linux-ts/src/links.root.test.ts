@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Link, link, links, setLinkUp } from "./index.ts";
+import { type Link, link, linkAsync, links, openNetns, setLinkUp } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface IpLink {
@@ -89,8 +89,22 @@ describe("links", () => {
     expect(link(near.fd, 999_999)).toBeUndefined();
   });
 
-  it.each([0, -1, Number.NaN, "", "sixteen-letters!", "a/b", "a b"])("refuse %j as a name or index", (wrong) => {
-    expect(() => link(near.fd, wrong)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }));
+  it("can be asked for on another thread, all at once, in namespaces that are closed meanwhile", async () => {
+    const [nearLinks, farLinks] = [links(near.fd), links(far.fd)];
+    const netns = openNetns(near.path);
+    const asked = [...nearLinks.map(({ index }) => linkAsync(netns.fd, index)), linkAsync(netns.fd, "nothere")];
+    netns[Symbol.dispose]();
+    const others = farLinks.map(({ name }) => linkAsync(far.fd, name));
+    expect(await Promise.all(asked)).toEqual([...nearLinks, undefined]);
+    expect(await Promise.all(others)).toEqual(farLinks);
+    expect(await linkAsync(undefined, "lo")).toEqual(link(undefined, "lo"));
+    await expect(linkAsync(1_000_000, "lo")).rejects.toMatchObject({ name: "LinuxError", code: "EBADF" });
+  });
+
+  it.each([0, -1, Number.NaN, "", "sixteen-letters!", "a/b", "a b"])("refuse %j as a name or index", async (wrong) => {
+    const refused = expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" });
+    expect(() => link(near.fd, wrong)).toThrow(refused);
+    await expect(linkAsync(near.fd, wrong)).rejects.toEqual(refused);
   });
 
   it("are those of the thread's own namespace without a descriptor", () => {

@@ -3,7 +3,7 @@ import { LinuxError } from "./errors.ts";
 import { formatMac } from "./mac-address.ts";
 import type { Message } from "./messages.ts";
 import type { NetnsFd } from "./netns.ts";
-import { dump, request } from "./request.ts";
+import { dump, type NetlinkRequest, request, requestAsync } from "./request.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
 export const RTM_NEWLINK = 16;
@@ -87,25 +87,36 @@ export function links(netns?: NetnsFd): Link[] {
 
 /** One link by name or index; undefined when there is none. */
 export function link(netns: NetnsFd, nameOrIndex: string | number): Link | undefined {
+  const spec = oneLink(netns, nameOrIndex);
+  try {
+    return decodeLinks(request(spec))[0];
+  } catch (error) {
+    return unlessAbsent(error);
+  }
+}
+
+/**
+ * {@link link} on a thread of libuv's pool. The kernel looks for a link under rtnetlink's lock, for which many wait where pods are being
+ * made. The namespace may be closed as soon as this returns.
+ */
+export async function linkAsync(netns: NetnsFd, nameOrIndex: string | number): Promise<Link | undefined> {
+  const spec = oneLink(netns, nameOrIndex);
+  return requestAsync(spec).then((messages) => decodeLinks(messages)[0], unlessAbsent);
+}
+
+function oneLink(netns: NetnsFd, nameOrIndex: string | number): NetlinkRequest {
   if (typeof nameOrIndex === "number" ? !(nameOrIndex > 0) : !/^[^\s/:]{1,15}$/.test(nameOrIndex)) {
     // The kernel takes index 0 for "any" and cuts long names: both would answer something else than asked.
     throw new LinuxError("ERR_INVALID_ARGUMENT", `${JSON.stringify(nameOrIndex)} is no link's name or index`);
   }
   const body = typeof nameOrIndex === "number" ? payload(nameOrIndex) : payload().string(IFLA_IFNAME, nameOrIndex);
-  try {
-    return decodeLinks(
-      request({
-        netns,
-        doing: `looking for link ${nameOrIndex}`,
-        type: RTM_GETLINK,
-        name: "RTM_GETLINK",
-        payload: body.finish(),
-      }),
-    )[0];
-  } catch (error) {
-    if (error instanceof LinuxError && error.code === "ENODEV") return undefined;
-    throw error;
-  }
+  const doing = `looking for link ${nameOrIndex}`;
+  return { netns, doing, type: RTM_GETLINK, name: "RTM_GETLINK", payload: body.finish() };
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if (error instanceof LinuxError && error.code === "ENODEV") return undefined;
+  throw error;
 }
 
 /** Sets a link up, as its administrator does. One that is up stays so. Throws `ENODEV` when there is none of this index. */

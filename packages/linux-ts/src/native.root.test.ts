@@ -95,6 +95,20 @@ describe("every call", () => {
     await settled();
     expect(descriptors()).toBe(before);
   });
+
+  it("leaves no descriptor behind of 200 requests on other threads, failed or not", async () => {
+    // The pool's threads, and what the event loop needs for them, are there before.
+    await linux.linkAsync(namespace.fd, "lo");
+    const before = descriptors();
+    const asked = Array.from({ length: 100 }, () => [linux.linkAsync(namespace.fd, "lo"), linux.linkAsync(0, "lo")]);
+    const outcomes = await Promise.allSettled(asked.flat());
+    expect(Object.groupBy(outcomes, ({ status }) => status)).toMatchObject({
+      fulfilled: { length: 100 },
+      rejected: { length: 100 },
+    });
+    expect(descriptors()).toBe(before);
+    expect(whereAmI()).toBe(home);
+  });
 });
 
 describe("without the capabilities", () => {

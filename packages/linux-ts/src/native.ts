@@ -5,6 +5,14 @@ import { LinuxError } from "./errors.ts";
 /** What addon/ exports. Descriptors of namespaces are -1 for "where the thread is". Failures are Errors with errno and syscall. */
 export interface Native {
   netlinkRequest(netns: number, protocol: number, type: number, flags: number, payload: Uint8Array): Uint8Array;
+  /** On a thread of libuv's pool; the namespace may be closed as soon as this returns. */
+  netlinkRequestAsync(
+    netns: number,
+    protocol: number,
+    type: number,
+    flags: number,
+    payload: Uint8Array,
+  ): Promise<Uint8Array>;
   monitorOpen(
     netns: number,
     protocol: number,

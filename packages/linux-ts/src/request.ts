@@ -1,4 +1,4 @@
-import { calling, errnoName, LinuxError } from "./errors.ts";
+import { calling, callingAsync, errnoName, LinuxError } from "./errors.ts";
 import {
   type Message,
   NLM_F_ACK,
@@ -39,6 +39,11 @@ export function request(spec: NetlinkRequest): Message[] {
   return exchange(spec, (spec.flags ?? 0) | NLM_F_ACK).messages;
 }
 
+/** {@link request} on a thread of libuv's pool: whoever waits for rtnetlink's lock there keeps nobody else waiting. */
+export async function requestAsync(spec: NetlinkRequest): Promise<Message[]> {
+  return (await exchangeAsync(spec, (spec.flags ?? 0) | NLM_F_ACK)).messages;
+}
+
 /**
  * Asks for all objects of a kind. A list that changed while the kernel wrote it may miss or repeat objects (NLM_F_DUMP_INTR,
  * Documentation/userspace-api/netlink/intro.rst): it is asked for again, and after 20 times the error is `EINTR`.
@@ -46,11 +51,21 @@ export function request(spec: NetlinkRequest): Message[] {
 export function dump(spec: NetlinkRequest): Message[] {
   const messages = untilConsistent(() => exchange(spec, (spec.flags ?? 0) | NLM_F_DUMP));
   if (messages !== undefined) return messages;
+  throw neverConsistent(spec);
+}
+
+/** {@link dump} on a thread of libuv's pool, as {@link requestAsync}. */
+export async function dumpAsync(spec: NetlinkRequest): Promise<Message[]> {
+  for (let attempt = 0; attempt < dumpAttempts; attempt++) {
+    const { messages, interrupted } = await exchangeAsync(spec, (spec.flags ?? 0) | NLM_F_DUMP);
+    if (!interrupted) return messages;
+  }
+  throw neverConsistent(spec);
+}
+
+function neverConsistent({ doing, netns, name }: NetlinkRequest): LinuxError {
   const reason = `the list changed during each of ${dumpAttempts} readings; try again`;
-  throw new LinuxError("EINTR", `${spec.doing}${whereIs(spec.netns)}: ${reason}`, {
-    errno: -4,
-    syscall: `recvmsg ${spec.name}`,
-  });
+  return new LinuxError("EINTR", `${doing}${whereIs(netns)}: ${reason}`, { errno: -4, syscall: `recvmsg ${name}` });
 }
 
 interface Reading {
@@ -68,11 +83,27 @@ export function untilConsistent(read: () => Reading): Message[] | undefined {
 }
 
 function exchange(spec: NetlinkRequest, flags: number): Reading {
-  const { netns, protocol = NETLINK_ROUTE, type, payload } = spec;
   const answer = calling(
-    () => `${spec.doing}${whereIs(netns)}`,
-    () => native.netlinkRequest(netns ?? -1, protocol, type, flags, payload),
+    () => `${spec.doing}${whereIs(spec.netns)}`,
+    () => native.netlinkRequest(...argumentsOf(spec, flags)),
   );
+  return readingOf(answer, spec);
+}
+
+async function exchangeAsync(spec: NetlinkRequest, flags: number): Promise<Reading> {
+  const answer = await callingAsync(
+    () => `${spec.doing}${whereIs(spec.netns)}`,
+    () => native.netlinkRequestAsync(...argumentsOf(spec, flags)),
+  );
+  return readingOf(answer, spec);
+}
+
+function argumentsOf({ netns, protocol = NETLINK_ROUTE, type, payload }: NetlinkRequest, flags: number) {
+  return [netns ?? -1, protocol, type, flags, payload] as const;
+}
+
+/** Throws the kernel's errno. */
+function readingOf(answer: Uint8Array, spec: NetlinkRequest): Reading {
   const messages: Message[] = [];
   let interrupted = false;
   for (const message of splitMessages(answer)) {

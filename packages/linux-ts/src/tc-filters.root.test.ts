@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasClsact, link, type TcFilter, tcFilters } from "./index.ts";
+import { hasClsact, hasClsactAsync, link, type TcFilter, tcFilters, tcFiltersAsync } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface TcJsonFilter {
@@ -82,10 +82,11 @@ describe("tcFilters", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(["ingress", "egress"] as const)("are what tc(8) lists on %s, in the same order", (direction) => {
+  it.each(["ingress", "egress"] as const)("are what tc(8) lists on %s, in the same order", async (direction) => {
     const expected = fromTc(namespace.tcJson<TcJsonFilter[]>(`filter show dev e0 ${direction}`));
     expect(tcFilters({ netns: namespace.fd, ifindex, direction })).toEqual(expected);
     expect(expected).toHaveLength(direction === "ingress" ? 6 : 1);
+    expect(await tcFiltersAsync({ netns: namespace.fd, ifindex, direction })).toEqual(expected);
   });
 
   it("of kind bpf say which program runs, and whether its result is the verdict", () => {
@@ -101,17 +102,23 @@ describe("tcFilters", () => {
     expect(found[2]).not.toHaveProperty("programId");
   });
 
-  it("are none where there is no clsact, or no such link", () => {
+  it("are none where there is no clsact, or no such link", async () => {
     expect(tcFilters({ netns: namespace.fd, ifindex: 1, direction: "ingress" })).toEqual([]);
     expect(tcFilters({ netns: namespace.fd, ifindex: 987_654, direction: "egress" })).toEqual([]);
+    expect(await tcFiltersAsync({ netns: namespace.fd, ifindex: 987_654, direction: "egress" })).toEqual([]);
+    const gone = tcFiltersAsync({ netns: 1_000_000, ifindex, direction: "ingress" });
+    await expect(gone).rejects.toMatchObject({ name: "LinuxError", code: "EBADF" });
   });
 
-  it("and their qdisc are found, while an ingress qdisc is none of it", () => {
+  it("and their qdisc are found, while an ingress qdisc is none of it", async () => {
     const index = link(namespace.fd, "e1")?.index ?? 0;
     expect(hasClsact({ netns: namespace.fd, ifindex })).toBe(true);
     expect(hasClsact({ netns: namespace.fd, ifindex: index })).toBe(false);
     namespace.tc("qdisc add dev e1 ingress".split(" "));
     expect(hasClsact({ netns: namespace.fd, ifindex: index })).toBe(false);
     expect(hasClsact({ netns: namespace.fd, ifindex: 987_654 })).toBe(false);
+    const asked = [ifindex, index, 987_654].map((each) => hasClsactAsync({ netns: namespace.fd, ifindex: each }));
+    expect(await Promise.all(asked)).toEqual([true, false, false]);
+    await expect(hasClsactAsync({ netns: 1_000_000, ifindex })).rejects.toMatchObject({ code: "EBADF" });
   });
 });

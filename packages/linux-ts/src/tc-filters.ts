@@ -1,6 +1,7 @@
 import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.ts";
+import type { Message } from "./messages.ts";
 import type { NetnsFd } from "./netns.ts";
-import { dump } from "./request.ts";
+import { dump, dumpAsync, type NetlinkRequest } from "./request.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
 export const RTM_NEWQDISC = 36;
@@ -66,19 +67,27 @@ export interface TcFilterPlace {
 }
 
 /** The filters of a link's clsact qdisc in running order. Empty without the qdisc, and for a link that does not exist. */
-export function tcFilters({ netns, ifindex, direction }: TcPlace): TcFilter[] {
+export function tcFilters(place: TcPlace): TcFilter[] {
+  return decodeTcFilters(dump(listing(place)));
+}
+
+/** {@link tcFilters} on a thread of libuv's pool: they are listed under rtnetlink's lock. The namespace stays open until it is settled. */
+export async function tcFiltersAsync(place: TcPlace): Promise<TcFilter[]> {
+  return decodeTcFilters(await dumpAsync(listing(place)));
+}
+
+function listing({ netns, ifindex, direction }: TcPlace): NetlinkRequest {
   const payload = new PayloadWriter().struct(tcmsgLength, (view) => {
     view.setInt32(4, ifindex, littleEndian);
     view.setUint32(12, clsactParent[direction], littleEndian);
   });
   // Dump order is the order of classification: both walk the chain, then the filters of each (tcf_chain_dump, net/sched/cls_api.c).
-  return dump({
-    netns,
-    doing: `listing ${direction} filters of link ${ifindex}`,
-    type: RTM_GETTFILTER,
-    name: "RTM_GETTFILTER",
-    payload: payload.finish(),
-  })
+  const doing = `listing ${direction} filters of link ${ifindex}`;
+  return { netns, doing, type: RTM_GETTFILTER, name: "RTM_GETTFILTER", payload: payload.finish() };
+}
+
+function decodeTcFilters(messages: Message[]): TcFilter[] {
+  return messages
     .filter((message) => message.type === RTM_NEWTFILTER)
     .map((message) => decodeTcFilter(message.payload))
     .filter((filter) => filter !== undefined);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@millrace/core/internal";
 import { attachClsactAsync, type BpfProgram, detachClsact } from "libbpf-ts";
-import { deleteClsact, hasClsact, type TcFilter, tcFilters } from "linux-ts";
+import { deleteClsact, hasClsact, hasClsactAsync, type TcFilter, tcFilters, tcFiltersAsync } from "linux-ts";
 import { z } from "zod";
 import { whatIsAhead } from "./ahead.ts";
 import { tcxProgramsAhead } from "./attach-tcx.ts";
@@ -31,8 +31,8 @@ export class ClsactAttachment implements Attachment {
   readonly mode = "clsact";
   readonly #place: Place;
   readonly #hasTcx: boolean;
-  /** Notes of qdiscs that are being made: whoever comes for the interface's other direction need not look for filters. */
-  readonly #making = new Set<string>();
+  /** Whether there was a qdisc, by our note of it, while one is looked for and made: whoever comes for the interface's other direction need not look. */
+  readonly #looks = new Map<string, Promise<boolean>>();
 
   constructor(place: EbpfConfig["clsact"], hasTcx: boolean) {
     this.#place = place;
@@ -40,11 +40,16 @@ export class ClsactAttachment implements Attachment {
   }
 
   async ensure(hook: Hook, program: BpfProgram): Promise<Attached> {
+    const own = ownQdiscOf(hook);
+    const begun = this.#looks.get(own);
+    const look = begun ?? hasQdisc(hook);
+    if (begun === undefined) this.#looks.set(own, look);
     try {
-      const isBeingMade = this.#making.has(ownQdiscOf(hook));
-      if (isBeingMade) return await this.#attach(hook, program, []);
-      if (!hasQdisc(hook)) return await this.#attachFirst(hook, program);
-      const filters = tcFilters(targetOf(hook));
+      if (!(await look)) {
+        writeNote(own, "clsact");
+        return await this.#attach(hook, program, []);
+      }
+      const filters = await tcFiltersAsync(targetOf(hook));
       const ours = this.#find(hook, filters);
       if (ours?.programId === program.info.id) {
         this.#note(hook, ours);
@@ -59,6 +64,8 @@ export class ClsactAttachment implements Attachment {
       return await this.#attach(hook, program, filters);
     } catch (error) {
       throw explainFailure(`attaching ${hook.program} to ${placeOf(hook)} by clsact`, error);
+    } finally {
+      if (begun === undefined) this.#looks.delete(own);
     }
   }
 
@@ -80,7 +87,14 @@ export class ClsactAttachment implements Attachment {
   }
 
   inspect(hook: Hook): HookState {
-    const filters = tcFilters(targetOf(hook));
+    return this.#stateOf(hook, tcFilters(targetOf(hook)));
+  }
+
+  async inspectAsync(hook: Hook): Promise<HookState> {
+    return this.#stateOf(hook, await tcFiltersAsync(targetOf(hook)));
+  }
+
+  #stateOf(hook: Hook, filters: readonly TcFilter[]): HookState {
     const ours = this.#find(hook, filters);
     if (!ours) return { programId: undefined, ahead: [] };
     const before = whatIsAhead(
@@ -102,17 +116,6 @@ export class ClsactAttachment implements Attachment {
   #find(hook: Hook, filters: readonly TcFilter[]): TcFilter | undefined {
     const handles = [noted(hook)?.handle, this.#place.handle];
     return filters.find((filter) => handles.includes(filter.handle) && isOurs(filter, hook));
-  }
-
-  async #attachFirst(hook: Hook, program: BpfProgram): Promise<Attached> {
-    const own = ownQdiscOf(hook);
-    writeNote(own, "clsact");
-    this.#making.add(own);
-    try {
-      return await this.#attach(hook, program, []);
-    } finally {
-      this.#making.delete(own);
-    }
   }
 
   async #attach(hook: Hook, program: BpfProgram, filters: readonly TcFilter[]): Promise<Attached> {
@@ -165,8 +168,8 @@ export function describeFilter(filter: TcFilter): string {
 }
 
 /** Where the qdisc is ours the kernel need not be asked: should somebody have removed it, it is made again, and ours again. */
-function hasQdisc(hook: Hook): boolean {
-  return readNote(ownQdiscOf(hook)) !== undefined || hasClsact(targetOf(hook));
+async function hasQdisc(hook: Hook): Promise<boolean> {
+  return readNote(ownQdiscOf(hook)) !== undefined || hasClsactAsync(targetOf(hook));
 }
 
 /** Present when the interface had no clsact qdisc before us. Written before the qdisc is made. */

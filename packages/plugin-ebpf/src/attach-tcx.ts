@@ -65,6 +65,10 @@ export class TcxAttachment implements Attachment {
     if (ours < 0) return { programId: undefined, ahead: [] };
     return { programId: info.programId, ...aheadByTcx(hook, programs.slice(0, ours)) };
   }
+
+  async inspectAsync(hook: Hook): Promise<HookState> {
+    return this.inspect(hook);
+  }
 }
 
 /** Whoever removes a pin ends the link behind it, but the kernel only gets round to that a moment later. */

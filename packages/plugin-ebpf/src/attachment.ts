@@ -39,6 +39,8 @@ export interface Attachment {
   /** Ends what `ensure` did. Success when it, or the whole interface, is gone. */
   detach(hook: Hook): Promise<void>;
   inspect(hook: Hook): HookState;
+  /** The same for what is read while pods are being made: whoever has to wait for rtnetlink's lock there waits on a pool thread, where the mode can. */
+  inspectAsync(hook: Hook): Promise<HookState>;
   /** Whether this mode has been used at the hook, by its pin or note. */
   isNoted(hook: Hook): boolean;
 }

@@ -35,6 +35,10 @@ export class Hooks {
   inspect(hook: Hook): HookState {
     return this.#chosen.inspect(hook);
   }
+
+  inspectAsync(hook: Hook): Promise<HookState> {
+    return this.#chosen.inspectAsync(hook);
+  }
 }
 
 /** Throws `ERR_ATTACH_UNSUPPORTED` when tcx is asked for and the kernel has none. */

@@ -1,7 +1,14 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { ForeignObject, Observation, ProxyObservation, Workload, WorkloadObservation } from "@millrace/core";
+import type {
+  ForeignObject,
+  Observation,
+  ProxyObservation,
+  Workload,
+  WorkloadObservation,
+  WorkloadUid,
+} from "@millrace/core";
 import { sortedUnique } from "@millrace/core/internal";
-import { type Link, link, links } from "linux-ts";
+import { type Link, link, linkAsync, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
 import { compareExclusions, describeExclusion, type ExclusionKey } from "./exclusions.ts";
@@ -18,8 +25,13 @@ import { workloadHooks } from "./workload-hooks.ts";
 /** So many workloads are read at a time. Between, the event loop turns and other verbs have theirs: a pod is not kept waiting by this. */
 const WORKLOADS_AT_A_TIME = 4;
 
-/** Does a part of a reading while no other verb runs. */
-export type Section = <T>(read: () => T | Promise<T>) => Promise<T>;
+/** How the parts of a reading are done. */
+export interface Sections {
+  /** While no other verb runs. */
+  alone<T>(read: () => T | Promise<T>): Promise<T>;
+  /** While none of these workloads changes. Others may be applied meanwhile: that waits for the kernel most of its time, and would have to be over first. */
+  beside<T>(uids: Iterable<WorkloadUid>, read: () => T | Promise<T>): Promise<T>;
+}
 
 /** What concerns several workloads, read once: what is done for each of them must not grow with their number. By interface. */
 interface Tables {
@@ -42,16 +54,16 @@ export async function observe(
   kernel: NodeKernel,
   slots: ProxySlots,
   wanted: ReadonlyMap<string, Workload>,
-  section: Section,
+  sections: Sections,
 ): Promise<Observation> {
   const { maps, pins } = kernel;
-  const { byUid, tables } = await section(() => ({
+  const { byUid, tables } = await sections.alone(() => ({
     byUid: Map.groupBy(pins.workloads(), ({ uid }) => uid),
     tables: readTables(maps, links()),
   }));
-  const workloads = await readWorkloads(kernel, tables, [...byUid], wanted, section);
+  const workloads = await readWorkloads(kernel, tables, [...byUid], wanted, sections);
   for (const workload of wanted.values()) if (!byUid.has(workload.uid)) workloads.push(vanished(workload));
-  const node = await section(() => observeNode(kernel, slots));
+  const node = await sections.alone(() => observeNode(kernel, slots));
   return { ...node, workloads: workloads.sort((a, b) => (a.uid < b.uid ? -1 : 1)) };
 }
 
@@ -60,18 +72,17 @@ export async function observeWorkloads(
   kernel: NodeKernel,
   wanted: ReadonlyMap<string, Workload>,
   uids: ReadonlySet<string>,
-  section: Section,
+  sections: Sections,
 ): Promise<WorkloadObservation[]> {
   const { maps, pins } = kernel;
-  const { pinned, tables } = await section(() => {
+  const { pinned, tables } = await sections.beside(uids, async () => {
     const pinned = [...uids].map((uid) => [uid, pins.workloadsOf(uid)] as const);
-    const interfaces = pinned.flatMap(([, enrolled]) =>
-      enrolled.flatMap(({ ifindex }) => link(undefined, ifindex) ?? []),
-    );
+    const asked = pinned.flatMap(([, enrolled]) => enrolled.map(({ ifindex }) => linkAsync(undefined, ifindex)));
+    const interfaces = (await Promise.all(asked)).filter((found) => found !== undefined);
     return { pinned, tables: readTables(maps, interfaces) };
   });
   const present = pinned.filter(([, enrolled]) => enrolled.length > 0);
-  const workloads = await readWorkloads(kernel, tables, present, wanted, section);
+  const workloads = await readWorkloads(kernel, tables, present, wanted, sections);
   const missing = pinned.filter(([, enrolled]) => enrolled.length === 0);
   return [...workloads, ...missing.flatMap(([uid]) => wanted.get(uid) ?? []).map(vanished)];
 }
@@ -81,14 +92,15 @@ async function readWorkloads(
   tables: Tables,
   pinned: readonly (readonly [uid: string, enrolled: readonly WorkloadPin[]])[],
   wanted: ReadonlyMap<string, Workload>,
-  section: Section,
+  sections: Sections,
 ): Promise<WorkloadObservation[]> {
   const workloads: WorkloadObservation[] = [];
   for (const some of chunks(pinned, WORKLOADS_AT_A_TIME)) {
     await turn();
-    await section(() => {
+    const uids = some.map(([uid]) => uid);
+    await sections.beside(uids, async () => {
       for (const [uid, enrolled] of some)
-        workloads.push(observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
+        workloads.push(await observeWorkload(kernel, tables, uid, enrolled, wanted.get(uid)));
     });
   }
   await turn();
@@ -122,13 +134,13 @@ async function observeNode(kernel: NodeKernel, slots: ProxySlots): Promise<Omit<
   };
 }
 
-function observeWorkload(
+async function observeWorkload(
   kernel: NodeKernel,
   tables: Tables,
   uid: string,
   enrolled: readonly WorkloadPin[],
   wanted: Workload | undefined,
-): WorkloadObservation {
+): Promise<WorkloadObservation> {
   const { maps } = kernel;
   const pin = enrolled.find(({ ifindex }) => ifindex === wanted?.interface.hostIndex) ?? enrolled.at(-1);
   if (!pin) throw new RangeError(`workload ${uid} has no interface`);
@@ -139,7 +151,7 @@ function observeWorkload(
     problems.push(`interface ${pin.ifindex} is gone`);
   } else {
     for (const hook of workloadHooks(kernel, pin, hostName)) {
-      const state = kernel.hooks.inspect(hook);
+      const state = await kernel.hooks.inspectAsync(hook);
       problems.push(...hookProblems(hook, state, kernel.object.program(hook.program).info.id));
       foreign.push(...state.ahead);
     }

@@ -68,6 +68,22 @@ describe.each(["tcx", "clsact"] as const)("redirection attached by %s", (attach)
     expect(snapshot(box)).toEqual(clean);
   });
 
+  it("reads nothing half made: a workload that is being applied is read when it is done", async () => {
+    const members = [member, ...["b", "c", "d", "e"].map((name) => box.addPod(name))];
+    await using agent = await Agent.open(box, { config: { attach } });
+    await agent.useProxies({ active: proxyOf(proxy), draining: [] });
+    const found = await agent.applyAndRead(members.map((pod) => workloadOf(pod)));
+    const shown = found.map(({ uid, state, problems, addresses }) => ({ uid, state, problems, addresses }));
+    expect(shown).toEqual(
+      members.map(({ name, addresses }) => {
+        return { uid: `uid-${name}`, state: "complete", problems: [], addresses: [...addresses].sort() };
+      }),
+    );
+    await agent.uninstall();
+    for (const pod of members.slice(1)) box.removePod(pod);
+    expect(snapshot(box)).toEqual(clean);
+  });
+
   it("takes the proxy away again, with its rules, routes and sysctls", async () => {
     await using agent = await Agent.open(box, { config: { attach } });
     await agent.useProxies({ active: proxyOf(proxy), draining: [] });

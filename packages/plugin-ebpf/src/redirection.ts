@@ -12,13 +12,14 @@ import type {
   WorkloadObservation,
   WorkloadUid,
 } from "@millrace/core";
-import { Mutex, type Translated, translatedConnections, untilReleased } from "@millrace/host";
+import { KeyedMutex, Mutex, type Translated, translatedConnections, untilReleased } from "@millrace/host";
 import { setFlag } from "./address-flags.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { explain } from "./explain.ts";
+import { holdingAll } from "./holding-all.ts";
 import { ADDRESS_NODE } from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
-import { observe, observeWorkloads, type Section } from "./observe.ts";
+import { observe, observeWorkloads, type Sections } from "./observe.ts";
 import { removePins } from "./pins.ts";
 import { settingFlags, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
@@ -39,6 +40,8 @@ export class EbpfRedirection implements Redirection {
   readonly #workloads: Workloads;
   readonly #slots: ProxySlots;
   readonly #mutex = new Mutex();
+  /** By workload: what is read of one beside others that are applied is not read while it is itself. */
+  readonly #members = new KeyedMutex();
   /** For what workloads that are applied side by side may want of the same proxy. */
   readonly #dns = new Mutex();
   /** What was asked for since this process started, to compare with what the kernel holds. */
@@ -85,13 +88,14 @@ export class EbpfRedirection implements Redirection {
   }
 
   useNode({ addresses }: NodeFacts, call?: Call): Promise<void> {
-    return this.#run("noting the node's addresses", call, async () =>
+    // Beside workloads that are applied: pods that start bring addresses, and this would wait for the slowest of them, with all that come behind.
+    return this.#runShared("noting the node's addresses", call, async () =>
       setFlag(this.#kernel.maps, ADDRESS_NODE, addresses),
     );
   }
 
   apply(workload: Workload, call?: Call): Promise<void> {
-    return this.#runShared(`redirecting ${workload.namespace}/${workload.name}`, call, async () => {
+    return this.#runMember(`redirecting ${workload.namespace}/${workload.name}`, [workload.uid], call, async () => {
       this.#wanted.set(workload.uid, workload);
       this.#kernel.object.repin();
       // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
@@ -138,13 +142,11 @@ export class EbpfRedirection implements Redirection {
   }
 
   observe(call?: Call): Promise<Observation> {
-    const section: Section = (read) => this.#run("observing", call, async () => read());
-    return observe(this.#kernel, this.#slots, this.#wanted, section);
+    return observe(this.#kernel, this.#slots, this.#wanted, this.#sections("observing", call));
   }
 
   observeWorkloads(uids: ReadonlySet<WorkloadUid>, call?: Call): Promise<readonly WorkloadObservation[]> {
-    const section: Section = (read) => this.#run("observing workloads", call, async () => read());
-    return observeWorkloads(this.#kernel, this.#wanted, uids, section);
+    return observeWorkloads(this.#kernel, this.#wanted, uids, this.#sections("observing workloads", call));
   }
 
   explain(flow: Flow, call?: Call): Promise<Explanation> {
@@ -197,6 +199,23 @@ export class EbpfRedirection implements Redirection {
 
   #run<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
     return this.#mutex.run(() => this.#attempt(doing, call, work));
+  }
+
+  #sections(doing: string, call: Call | undefined): Sections {
+    return {
+      alone: (read) => this.#run(doing, call, async () => read()),
+      beside: (uids, read) => this.#runMember(doing, uids, call, async () => read()),
+    };
+  }
+
+  /** Beside others of its kind that concern other workloads. */
+  #runMember<T>(
+    doing: string,
+    uids: Iterable<WorkloadUid>,
+    call: Call | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    return this.#runShared(doing, call, () => holdingAll(this.#members, uids, work));
   }
 
   #runShared<T>(doing: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { Workload } from "@millrace/core";
-import { removeEmpty, requireHostLink, requireNetns, type Translated } from "@millrace/host";
+import { removeEmpty, requireHostLinkAsync, requireNetns, type Translated } from "@millrace/host";
 import { link, links } from "linux-ts";
 import type { Hook } from "./attachment.ts";
 import { addressesInUse, type Claim, claimAddresses, requireFree } from "./claims.ts";
@@ -38,7 +38,7 @@ export class Workloads {
     const { pins, maps } = this.#kernel;
     const { hostIndex, hostName } = workload.interface;
     requireNetns(workload.interface)[Symbol.dispose]();
-    requireHostLink(workload.interface);
+    await requireHostLinkAsync(workload.interface);
 
     const pin = { uid: workload.uid, ifindex: hostIndex, directory: pins.workload(workload.uid, hostIndex) };
     const own = pins.workloadsOf(workload.uid);

@@ -43,6 +43,15 @@ async function programs(node: PrivateNode): Promise<string[]> {
   return (await attached(node)).map((program) => `${program.interface} ${program.name}`).sort();
 }
 
+/** By their names. */
+function threadsOf(pid: string): Map<string, string[]> {
+  const names = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/comm`, "utf8"));
+  return Map.groupBy(
+    names.map((name) => name.trim()),
+    (name) => name,
+  );
+}
+
 const ATTACHED = ["h-proxy ztunnel_host_in", "h-web app_inbound", "h-web app_outbound"];
 
 test("start, status, log, stop, start again, uninstall: a node's whole life", async () => {
@@ -88,6 +97,8 @@ test("start, status, log, stop, start again, uninstall: a node's whole life", as
     expect(second.stderr).toMatch(
       /^error ERR_AGENT_RUNNING: single instance did not start: process \d+ holds .*agent\.lock/,
     );
+    // What waits for the kernel waits side by side.
+    expect(threadsOf(/process (\d+) holds/.exec(second.stderr)?.[1] ?? "").get("libuv-worker")).toHaveLength(16);
     const uninstall = await node.millrace(["uninstall"]);
     expect(uninstall.code).toBe(EXIT.conflict);
     expect(uninstall.stderr).toMatch(/^error ERR_AGENT_RUNNING: process \d+ holds /);

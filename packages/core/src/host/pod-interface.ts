@@ -1,4 +1,4 @@
-import { type Link, link, type Netns, openNetnsIfThere } from "linux-ts";
+import { type Link, link, linkAsync, type Netns, openNetnsIfThere } from "linux-ts";
 import type { PodInterface } from "../backend/contract.ts";
 import { errorCode } from "../errors.ts";
 import { HostError } from "./errors.ts";
@@ -20,7 +20,15 @@ export function requireNetns(pod: PodInterface): Netns {
 
 /** The outer end of a pod's veth. Throws `ERR_INTERFACE_GONE` when no such interface is there, or another one under its index. */
 export function requireHostLink(pod: PodInterface): Link {
-  const found = link(undefined, pod.hostIndex);
+  return ofPod(pod, link(undefined, pod.hostIndex));
+}
+
+/** {@link requireHostLink} that waits for rtnetlink's lock on another thread, as many do while pods are being made. Rejects as that throws. */
+export async function requireHostLinkAsync(pod: PodInterface): Promise<Link> {
+  return ofPod(pod, await linkAsync(undefined, pod.hostIndex));
+}
+
+function ofPod(pod: PodInterface, found: Link | undefined): Link {
   if (found?.name === pod.hostName) return found;
   throw new HostError(
     "ERR_INTERFACE_GONE",

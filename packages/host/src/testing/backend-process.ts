@@ -17,6 +17,7 @@ import type {
   UsedProxy,
   WantedRedirection,
   Workload,
+  WorkloadObservation,
 } from "@millrace/core";
 
 const PROGRAM = fileURLToPath(new URL("./backend-program.ts", import.meta.url));
@@ -106,6 +107,9 @@ export class BackendProcess implements AsyncDisposable {
   /** All at once, as an agent may ask; what became of each, in their order: null when it was done. All else is asked for one by one. */
   together = (asks: readonly Ask[]): Promise<readonly (Refusal | null)[]> => this.#ask("together", asks);
   observe = (): Promise<Observation> => this.#ask("observe");
+  /** Applies these all at once, and reads them back in the same turn: how they were found. */
+  applyAndRead = (workloads: readonly Workload[]): Promise<readonly WorkloadObservation[]> =>
+    this.#ask("applyAndRead", workloads);
   usedProxies = (): Promise<readonly UsedProxy[]> => this.#ask("usedProxies");
   explain = (flow: Flow): Promise<Explanation> => this.#ask("explain", flow);
   plan = (wanted: WantedRedirection): Promise<RedirectionPlan> => this.#ask("plan", wanted);

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
-import type { Plugin, Redirection, Shadow } from "@millrace/core";
+import type { Plugin, Redirection, Shadow, Workload } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
 import { openNetns } from "linux-ts";
 import type { Ask, ProgramSettings, Refusal } from "./backend-process.ts";
@@ -42,7 +42,17 @@ async function perform(verb: string, argument: never): Promise<unknown> {
   if (redirection === undefined) throw new Error("not open");
   if (verb === "close") return redirection[Symbol.asyncDispose]();
   if (verb === "together") return together(argument);
+  if (verb === "applyAndRead") return applyAndRead(redirection, argument);
   return redirection[verb as "apply"](argument);
+}
+
+async function applyAndRead(redirection: Redirection, workloads: readonly Workload[]): Promise<unknown> {
+  const applied = Promise.all(workloads.map((workload) => redirection.apply(workload)));
+  const [, found] = await Promise.all([
+    applied,
+    redirection.observeWorkloads?.(new Set(workloads.map(({ uid }) => uid))),
+  ]);
+  return found;
 }
 
 /** Asked for in one turn of the event loop. */

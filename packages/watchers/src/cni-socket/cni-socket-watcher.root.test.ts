@@ -5,13 +5,14 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CniReply, cniReply, type Enrolment } from "@millrace/core/internal";
+import { type CniReply, cniReply, type Enrolment, parseCniRequest } from "@millrace/core/internal";
 import { links, openNetns } from "linux-ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestNode } from "../testing/node.test.kit.ts";
 import { Recorder, recordingLog } from "../testing/recorder.test.kit.ts";
 import { type CniSocketOptions, cniSocketWatcher } from "./cni-socket-watcher.ts";
-import type { CniEngine } from "./handle-request.ts";
+import { type CniEngine, handleRequest } from "./handle-request.ts";
+import { RemovedContainers } from "./removed-containers.ts";
 
 const pod = { namespace: "shop", name: "a", uid: "0b8d3e5c-1a2f-4c3d-9e8f-001122334455" };
 
@@ -95,6 +96,27 @@ const add = (netns: string, more: object = {}) => ({
   ...more,
 });
 const del = { version: 1, command: "DEL", containerId: "c1", ifName: "eth0", pod };
+
+test("a DEL while the interface of its ADD is still being read: nothing is told to have come, and the next ADD is as any", async () => {
+  const a = node.addPod("a", { addresses: ["198.18.250.11"] });
+  using nodeNetns = openNetns(node.path);
+  const signal = new AbortController().signal;
+  const removed = new RemovedContainers();
+  const context = { engine, node: nodeNetns, sink: recorder.sink, log: log.log, deadlineMs: 5000, signal, removed };
+  const handle = (request: object) => handleRequest(parseCniRequest(JSON.stringify(request)), context);
+  // What an ADD waits for comes in a later turn of the event loop.
+  const adding = handle(add(a.path));
+  expect(await handle(del)).toEqual({ ok: true });
+  expect(await adding).toMatchObject({ ok: false, code: 11 });
+  expect(recorder.events.map(({ type }) => type)).toEqual(["interface.removed"]);
+  expect(await handle(add(a.path))).toEqual({ ok: true });
+  expect(await handle(del)).toEqual({ ok: true });
+  expect(recorder.events.map(({ type }) => type)).toEqual([
+    "interface.removed",
+    "interface.added",
+    "interface.removed",
+  ]);
+});
 
 test("ADD tells the interface as the kernel has it, and answers once it is redirected", async () => {
   const a = node.addPod("a", { addresses: ["198.18.250.11", "2001:2:0:fa::b"] });

@@ -63,12 +63,16 @@ type Request<Command> = Extract<CniRequest, { command: Command }>;
 
 async function add(request: Request<"ADD">, context: RequestContext): Promise<CniReply> {
   const { containerId, pod } = request;
+  const what = `pod ${pod.namespace}/${pod.name} (${pod.uid})`;
+  const first = otherInterface(request, context);
+  if (first === undefined) context.removed.forget(containerId);
   let refusal: CniReply | undefined;
   try {
-    const facts = inspectInterface(request, context.node);
-    const first = otherInterface(request, context);
+    const facts = await inspectInterface(request, context.node);
     if (first === undefined) {
-      context.removed.forget(containerId);
+      // A runtime that gave up asks for a DEL while its ADD is here yet: what goes is not told to have come.
+      if (context.removed.has(containerId))
+        return tooLate(`${what} was not enrolled, for it was deleted meanwhile,`, context);
       context.sink(inputs.interfaceAdded({ containerId, ...pod, ...facts, source: "cni" }));
     } else {
       const fields = { containerId, ...pod, ifName: request.ifName, redirected: first };
@@ -82,7 +86,6 @@ async function add(request: Request<"ADD">, context: RequestContext): Promise<Cn
     if (matters) return refusal;
   }
   const enrolment = await withDeadline(context, (signal) => context.engine.enrolment(pod.uid, signal));
-  const what = `pod ${pod.namespace}/${pod.name} (${pod.uid})`;
   switch (enrolment?.kind) {
     case "applied":
     case "not-member":

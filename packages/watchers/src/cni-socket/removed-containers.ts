@@ -16,6 +16,10 @@ export class RemovedContainers {
     return true;
   }
 
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
   forget(id: string): void {
     this.#ids.delete(id);
   }

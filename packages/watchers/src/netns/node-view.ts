@@ -1,4 +1,4 @@
-import { currentNetns, type Link, link, links, type Netns, openNetns, type Route, routes } from "linux-ts";
+import { currentNetns, type Link, link, linkAsync, links, type Netns, openNetns, type Route, routes } from "linux-ts";
 
 /** `RT_TABLE_MAIN`, include/uapi/linux/rtnetlink.h. */
 const MAIN_TABLE = 254;
@@ -21,6 +21,12 @@ export interface NodeLinks {
 
 /** Asks the kernel for each link that is asked for: for one pod, when a list would be one of all pods' links. */
 export const askNode = (netns: Netns): NodeLinks => ({ netns, link: (index) => link(netns.fd, index) });
+
+/** One of the node's links, asked for on a thread of libuv's pool: see `readPodLink`. */
+export async function readNodeLink(netns: Netns, index: number | undefined): Promise<NodeLinks> {
+  const found = index === undefined ? undefined : await linkAsync(netns.fd, index);
+  return { netns, link: (wanted) => (wanted === index ? found : undefined) };
+}
 
 /** The node's side of every veth pair, as the kernel had it at one moment. */
 export interface NodeView extends NodeLinks {

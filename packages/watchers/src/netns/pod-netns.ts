@@ -1,5 +1,5 @@
-import { errorMessage } from "@millrace/core/internal";
-import { type Address, addresses, type Link, links, netnsId, openNetns } from "linux-ts";
+import { errorCode, errorMessage } from "@millrace/core/internal";
+import { type Address, addresses, type Link, linkAsync, links, type Netns, netnsId, openNetns } from "linux-ts";
 import { WatcherError } from "../errors.ts";
 import type { NodeLinks } from "./node-view.ts";
 
@@ -19,21 +19,47 @@ export interface PodNetns {
  */
 export function readPodNetns(path: string, node: Pick<NodeLinks, "netns">): PodNetns {
   try {
-    using netns = openNetns(path);
-    if (netns.inode === node.netns.inode)
-      throw new WatcherError("ERR_NETNS_IS_NODE", `${path} is the node's own network namespace, not a pod's`);
-    return {
-      path,
-      inode: netns.inode,
-      idInNode: netnsId(netns.fd, { from: node.netns.fd }),
-      links: links(netns.fd),
-      addresses: addresses(netns.fd),
-    };
+    using netns = openPodNetns(path, node);
+    return { path, ...factsOf(netns, node), links: links(netns.fd) };
   } catch (cause) {
-    if (cause instanceof WatcherError) throw cause;
-    const message = `cannot read the network namespace ${path}: ${errorMessage(cause)}; it may have ended, see that the sandbox still runs`;
-    throw new WatcherError("ERR_NETNS_GONE", message, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+/**
+ * The same with one link alone, if it is there: asked for on a thread of libuv's pool, because while pods are being made many wait for
+ * rtnetlink's lock, and whoever waits here keeps nobody else waiting.
+ */
+export async function readPodLink(path: string, ifName: string, node: Pick<NodeLinks, "netns">): Promise<PodNetns> {
+  try {
+    using netns = openPodNetns(path, node);
+    const found = await linkAsync(netns.fd, ifName).catch((error: unknown) => {
+      // Nor can any link have a name like that.
+      if (errorCode(error) === "ERR_INVALID_ARGUMENT") return undefined;
+      throw error;
+    });
+    return { path, ...factsOf(netns, node), links: found === undefined ? [] : [found] };
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function openPodNetns(path: string, node: Pick<NodeLinks, "netns">): Netns {
+  const netns = openNetns(path);
+  if (netns.inode !== node.netns.inode) return netns;
+  netns[Symbol.dispose]();
+  throw new WatcherError("ERR_NETNS_IS_NODE", `${path} is the node's own network namespace, not a pod's`);
+}
+
+function factsOf(netns: Netns, node: Pick<NodeLinks, "netns">): Omit<PodNetns, "path" | "links"> {
+  const { fd, inode } = netns;
+  return { inode, idInNode: netnsId(fd, { from: node.netns.fd }), addresses: addresses(fd) };
+}
+
+function unreadable(path: string, cause: unknown): WatcherError {
+  if (cause instanceof WatcherError) return cause;
+  const message = `cannot read the network namespace ${path}: ${errorMessage(cause)}; it may have ended, see that the sandbox still runs`;
+  return new WatcherError("ERR_NETNS_GONE", message, { cause });
 }
 
 /** The addresses of one interface that other hosts can reach: link-local and loopback ones are left out. */
