@@ -221,6 +221,7 @@ napi_value enable_statistics(napi_env env, napi_callback_info info);
 napi_value program_test_run(napi_env env, napi_callback_info info);
 
 napi_value link_info(napi_env env, napi_callback_info info);
+napi_value link_info_async(napi_env env, napi_callback_info info);
 napi_value link_update(napi_env env, napi_callback_info info);
 napi_value link_detach(napi_env env, napi_callback_info info);
 napi_value link_detach_async(napi_env env, napi_callback_info info);
@@ -229,6 +230,7 @@ napi_value link_create_async(napi_env env, napi_callback_info info);
 napi_value program_attach(napi_env env, napi_callback_info info);
 napi_value program_detach(napi_env env, napi_callback_info info);
 napi_value tcx_query(napi_env env, napi_callback_info info);
+napi_value tcx_query_async(napi_env env, napi_callback_info info);
 napi_value target_query(napi_env env, napi_callback_info info);
 
 napi_value clsact_attach(napi_env env, napi_callback_info info);

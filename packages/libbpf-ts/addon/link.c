@@ -78,24 +78,67 @@ static void set_details(napi_env env, napi_value out, const struct link_info *li
 	}
 }
 
+/* A question and its answer, so that it can be asked on this thread or on a pool thread. */
+struct info_job {
+	struct job job;
+	struct link_info link;
+};
+
+static void ask_info(struct job *job)
+{
+	struct info_job *a = (struct info_job *)job;
+	uint32_t len = sizeof(a->link);
+
+	job->step = "bpf_obj_get_info_by_fd";
+	job->result = bpf_obj_get_info_by_fd(job->fds[0], &a->link, &len) ? -errno : 0;
+}
+
+static napi_value info_result(napi_env env, const struct job *job)
+{
+	const struct link_info *link = &((const struct info_job *)job)->link;
+	napi_value out;
+
+	napi_create_object(env, &out);
+	set_num(env, out, "id", link->id);
+	set_num(env, out, "type", link->type);
+	set_num(env, out, "programId", link->prog_id);
+	set_details(env, out, link);
+	return out;
+}
+
+static bool read_info(napi_env env, napi_callback_info info, struct info_job *a)
+{
+	struct handle *h;
+
+	*a = (struct info_job){ .job = { .run = ask_info, .value = info_result, .fds = { -1, -1, -1, -1 } } };
+	if (!get_args(env, info, "l", &h))
+		return false;
+	a->job.fds[0] = h->fd;
+	return true;
+}
+
 /* linkInfo(link) */
 napi_value link_info(napi_env env, napi_callback_info info)
 {
-	struct link_info link = {};
-	uint32_t len = sizeof(link);
-	struct handle *h;
-	napi_value out;
+	struct info_job a;
 
-	if (!get_args(env, info, "l", &h))
+	if (!read_info(env, info, &a))
 		return NULL;
-	if (bpf_obj_get_info_by_fd(h->fd, &link, &len))
-		return fail(env, "bpf_obj_get_info_by_fd", errno);
-	napi_create_object(env, &out);
-	set_num(env, out, "id", link.id);
-	set_num(env, out, "type", link.type);
-	set_num(env, out, "programId", link.prog_id);
-	set_details(env, out, &link);
-	return out;
+	ask_info(&a.job);
+	return a.job.result < 0 ? fail(env, a.job.step, a.job.result) : info_result(env, &a.job);
+}
+
+/* linkInfoAsync(link): a promise of the same */
+napi_value link_info_async(napi_env env, napi_callback_info info)
+{
+	struct info_job *a = malloc(sizeof(*a));
+
+	if (!a)
+		return fail(env, "malloc", ENOMEM);
+	if (read_info(env, info, a))
+		return job_start(env, &a->job, "libbpf-ts.info");
+	free(a);
+	return NULL;
 }
 
 /* linkUpdate(link, program, expectedFd or -1): with a descriptor only if it is of the program that is there */

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdlib.h>
 
 struct prog_query {
 	uint32_t target_ifindex;
@@ -28,8 +29,18 @@ _Static_assert(sizeof(struct prog_query) == 64 && offsetof(struct prog_query, re
 /* One hook holds at most this many: BPF_MPROG_MAX of include/linux/bpf_mprog.h is 64. More is ENOSPC. */
 #define MAX_PROGRAMS 256
 
-static napi_value query_result(napi_env env, const struct prog_query *q, const uint32_t *progs, const uint32_t *links)
+/* A question and its answer, so that it can be asked on this thread or on a pool thread. */
+struct query_job {
+	struct job job;
+	struct prog_query q;
+	uint32_t progs[MAX_PROGRAMS];
+	uint32_t links[MAX_PROGRAMS];
+};
+
+static napi_value query_result(napi_env env, const struct job *job)
 {
+	const struct query_job *a = (const struct query_job *)job;
+	const struct prog_query *q = &a->q;
 	napi_value out, list, revision;
 
 	napi_create_object(env, &out);
@@ -39,8 +50,8 @@ static napi_value query_result(napi_env env, const struct prog_query *q, const u
 		napi_value item;
 
 		napi_create_object(env, &item);
-		set_num(env, item, "programId", progs[i]);
-		set_num(env, item, "linkId", links[i]);
+		set_num(env, item, "programId", a->progs[i]);
+		set_num(env, item, "linkId", a->links[i]);
 		napi_set_element(env, list, i, item);
 	}
 	set(env, out, "revision", revision);
@@ -48,27 +59,57 @@ static napi_value query_result(napi_env env, const struct prog_query *q, const u
 	return out;
 }
 
+static void query(struct job *job)
+{
+	struct query_job *a = (struct query_job *)job;
+	int home, err;
+
+	job->step = "setns";
+	job->result = netns_enter(job->fds[0], &home);
+	if (job->result < 0)
+		return;
+	job->step = "bpf(BPF_PROG_QUERY)";
+	a->q.prog_ids = (uintptr_t)a->progs;
+	a->q.link_ids = (uintptr_t)a->links;
+	err = sys_bpf(BPF_PROG_QUERY, &a->q, sizeof(a->q)) ? errno : 0;
+	netns_leave(home);
+	if (err == ENOENT) /* early 6.6: a hook that never had a program */
+		a->q.count = 0;
+	else
+		job->result = -err;
+}
+
+static bool read_query(napi_env env, napi_callback_info info, struct query_job *a)
+{
+	*a = (struct query_job){
+		.job = { .run = query, .value = query_result, .fds = { -1, -1, -1, -1 } },
+		.q = { .count = MAX_PROGRAMS },
+	};
+	return get_args(env, info, "uui", &a->q.target_ifindex, &a->q.attach_type, &a->job.fds[0]);
+}
+
 /* tcxQuery(ifindex, attachType, netnsFd or -1): programs in running order */
 napi_value tcx_query(napi_env env, napi_callback_info info)
 {
-	uint32_t progs[MAX_PROGRAMS] = {}, links[MAX_PROGRAMS] = {};
-	struct prog_query q = { .count = MAX_PROGRAMS };
-	int netns, home, err;
+	struct query_job a;
 
-	if (!get_args(env, info, "uui", &q.target_ifindex, &q.attach_type, &netns))
+	if (!read_query(env, info, &a))
 		return NULL;
-	q.prog_ids = (uintptr_t)progs;
-	q.link_ids = (uintptr_t)links;
-	err = netns_enter(netns, &home);
-	if (err)
-		return fail(env, "setns", err);
-	err = sys_bpf(BPF_PROG_QUERY, &q, sizeof(q)) ? errno : 0;
-	netns_leave(home);
-	if (err == ENOENT) /* early 6.6: a hook that never had a program */
-		q.count = 0;
-	else if (err)
-		return fail(env, "bpf(BPF_PROG_QUERY)", err);
-	return query_result(env, &q, progs, links);
+	query(&a.job);
+	return a.job.result < 0 ? fail(env, a.job.step, a.job.result) : query_result(env, &a.job);
+}
+
+/* tcxQueryAsync(…as tcxQuery): a promise of the same */
+napi_value tcx_query_async(napi_env env, napi_callback_info info)
+{
+	struct query_job *a = malloc(sizeof(*a));
+
+	if (!a)
+		return fail(env, "malloc", ENOMEM);
+	if (read_query(env, info, a))
+		return job_start(env, &a->job, "libbpf-ts.query");
+	free(a);
+	return NULL;
 }
 
 /*

@@ -73,6 +73,7 @@ export {
   attachTcx,
   attachTcxAsync,
   queryTcx,
+  queryTcxAsync,
   type TcxAttachment,
   type TcxHook,
   type TcxNeighbour,

@@ -1,6 +1,6 @@
 import { FdOwner, HANDLE } from "./fd-owner.ts";
 import { ATTACH_TYPES, type AttachType, LINK_TYPES, type LinkType, nameOf, type UnknownType } from "./kernel-names.ts";
-import { KIND, type LinkHandle, native } from "./native.ts";
+import { KIND, type LinkHandle, type NativeLinkInfo, native } from "./native.ts";
 import { NETFILTER_FAMILIES, NETFILTER_HOOKS, type NetfilterFamily, type NetfilterHook } from "./netfilter-names.ts";
 import type { BpfProgram } from "./program.ts";
 
@@ -49,14 +49,12 @@ export class BpfLink extends FdOwner<LinkHandle> {
    * @throws {LibbpfError} ERR_CLOSED
    */
   info(): LinkInfo {
-    const { attachType, type, family, hook, ...rest } = native.linkInfo(this[HANDLE]);
-    return {
-      ...rest,
-      type: nameOf(LINK_TYPES, type),
-      ...(attachType === undefined ? {} : { attachType: nameOf(ATTACH_TYPES, attachType) }),
-      ...(family === undefined ? {} : { family: nameOf(NETFILTER_FAMILIES, family) }),
-      ...(hook === undefined ? {} : { hook: nameOf(NETFILTER_HOOKS, hook) }),
-    };
+    return named(native.linkInfo(this[HANDLE]));
+  }
+
+  /** {@link info} on a thread of libuv's pool: of a tcx link the kernel tells it under rtnetlink's lock (kernel/bpf/tcx.c, tcx_link_fill_info()). */
+  async infoAsync(): Promise<LinkInfo> {
+    return named(await native.linkInfoAsync(this[HANDLE]));
   }
 
   /**
@@ -82,4 +80,14 @@ export class BpfLink extends FdOwner<LinkHandle> {
   async detachAsync(): Promise<void> {
     await native.linkDetachAsync(this[HANDLE]);
   }
+}
+
+function named({ attachType, type, family, hook, ...rest }: NativeLinkInfo): LinkInfo {
+  return {
+    ...rest,
+    type: nameOf(LINK_TYPES, type),
+    ...(attachType === undefined ? {} : { attachType: nameOf(ATTACH_TYPES, attachType) }),
+    ...(family === undefined ? {} : { family: nameOf(NETFILTER_FAMILIES, family) }),
+    ...(hook === undefined ? {} : { hook: nameOf(NETFILTER_HOOKS, hook) }),
+  };
 }

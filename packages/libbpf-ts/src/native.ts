@@ -73,6 +73,27 @@ export interface ClsactAttached {
   readonly programId: number;
 }
 
+/** Only what the kind of link has. */
+export interface NativeLinkInfo {
+  readonly id: number;
+  readonly type: number;
+  readonly programId: number;
+  readonly ifindex?: number;
+  readonly attachType?: number;
+  readonly netnsInode?: number;
+  readonly cgroupId?: bigint;
+  readonly family?: number;
+  readonly hook?: number;
+  readonly priority?: number;
+}
+
+export type TcxQueryArguments = readonly [ifindex: number, attachType: number, netns: number];
+
+export interface NativeTcxPrograms {
+  readonly revision: bigint;
+  readonly programs: { readonly programId: number; readonly linkId: number }[];
+}
+
 export interface NativeBatch {
   readonly keys: Uint8Array;
   readonly values: Uint8Array;
@@ -154,18 +175,8 @@ export interface Native {
     repeat: number,
   ): { retval: number; data: Uint8Array; context: Uint8Array; durationNs: number };
 
-  linkInfo(link: LinkHandle): {
-    id: number;
-    type: number;
-    programId: number;
-    ifindex?: number;
-    attachType?: number;
-    netnsInode?: number;
-    cgroupId?: bigint;
-    family?: number;
-    hook?: number;
-    priority?: number;
-  };
+  linkInfo(link: LinkHandle): NativeLinkInfo;
+  linkInfoAsync(link: LinkHandle): Promise<NativeLinkInfo>;
   linkUpdate(link: LinkHandle, program: ProgramHandle, expectedFd: number): void;
   linkDetach(link: LinkHandle): void;
   linkDetachAsync(link: LinkHandle): Promise<void>;
@@ -174,11 +185,8 @@ export interface Native {
   programAttach(program: ProgramHandle, targetFd: number, attachType: number): void;
   programDetach(program: ProgramHandle, targetFd: number, attachType: number): void;
   targetQuery(targetFd: number, attachType: number, flags: number): number[];
-  tcxQuery(
-    ifindex: number,
-    attachType: number,
-    netns: number,
-  ): { revision: bigint; programs: { programId: number; linkId: number }[] };
+  tcxQuery(...args: TcxQueryArguments): NativeTcxPrograms;
+  tcxQueryAsync(...args: TcxQueryArguments): Promise<NativeTcxPrograms>;
 
   clsactAttach(...args: ClsactArguments): ClsactAttached;
   clsactAttachAsync(...args: ClsactArguments): Promise<ClsactAttached>;

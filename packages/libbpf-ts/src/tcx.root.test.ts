@@ -2,7 +2,7 @@ import { afterEach, beforeAll, expect, test } from "vitest";
 import { BpfLink } from "./link.ts";
 import { BpfObject } from "./object.ts";
 import type { BpfProgram } from "./program.ts";
-import { attachTcx, attachTcxAsync, queryTcx, type TcxAttachment } from "./tcx.ts";
+import { attachTcx, attachTcxAsync, queryTcx, queryTcxAsync, type TcxAttachment } from "./tcx.ts";
 import { currentNetns, readU64, testObject, u32 } from "./testing/kernel.ts";
 import { TestBpffs } from "./testing/test-bpffs.ts";
 import { TestNetns } from "./testing/test-netns.ts";
@@ -111,6 +111,25 @@ test("update puts another program in the same link and place", () => {
   const before = packets();
   ping(netns);
   expect(packets()).toBeGreaterThan(before);
+});
+
+test("links and hooks are asked on a pool thread, and answer the same; what is closed meanwhile is still asked", async () => {
+  using netns = new TestNetns();
+  const hook = hookIn(netns);
+  const asked = () => Promise.all([queryTcxAsync(hook), queryTcxAsync({ ...hook, direction: "egress" })]);
+  expect(await asked()).toEqual([
+    { revision: 1n, programs: [] },
+    { revision: 1n, programs: [] },
+  ]);
+  const link = attachTcx({ ...hook, program: count });
+  const info = link.info();
+  expect(await asked()).toEqual([queryTcx(hook), { revision: 1n, programs: [] }]);
+  expect(await link.infoAsync()).toEqual(info);
+  const late = link.infoAsync();
+  link[Symbol.dispose]();
+  expect(await late).toMatchObject({ id: info.id });
+  await expect(link.infoAsync()).rejects.toMatchObject({ code: "ERR_CLOSED" });
+  await expect(queryTcxAsync({ ...hook, ifindex: 9999 })).rejects.toMatchObject({ code: "ENODEV", errno: -19 });
 });
 
 test("a pinned link outlives its process's handle, is reopened by path and by id, and ends with detach", () => {

@@ -1,7 +1,7 @@
 import { createLink, createLinkAsync, type LinkRequest } from "./attach.ts";
 import { ATTACH_TYPES } from "./kernel-names.ts";
 import { BpfLink } from "./link.ts";
-import { native } from "./native.ts";
+import { native, type TcxQueryArguments } from "./native.ts";
 import { type Direction, type NetnsFd, netnsArgument } from "./netns.ts";
 import type { BpfProgram } from "./program.ts";
 
@@ -55,9 +55,20 @@ export async function attachTcxAsync(attachment: TcxAttachment): Promise<BpfLink
  * Lists the programs at a tcx hook.
  * @throws {LibbpfError} ENODEV, EINVAL (no tcx in this kernel), EPERM
  */
-export function queryTcx({ ifindex, direction, netns }: TcxHook): TcxPrograms {
-  return native.tcxQuery(ifindex, ATTACH_TYPES[`tcx_${direction}`], netnsArgument(netns));
+export function queryTcx(hook: TcxHook): TcxPrograms {
+  return native.tcxQuery(...question(hook));
 }
+
+/** {@link queryTcx} on a thread of libuv's pool: the kernel takes rtnetlink's lock for it (kernel/bpf/tcx.c, tcx_prog_query()). */
+export async function queryTcxAsync(hook: TcxHook): Promise<TcxPrograms> {
+  return native.tcxQueryAsync(...question(hook));
+}
+
+const question = ({ ifindex, direction, netns }: TcxHook): TcxQueryArguments => [
+  ifindex,
+  ATTACH_TYPES[`tcx_${direction}`],
+  netnsArgument(netns),
+];
 
 function request({ program, ifindex, direction, netns, position, expectedRevision = 0n }: TcxAttachment): LinkRequest {
   // link_create.tcx: relative_fd, a gap, expected_revision

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@millrace/core/internal";
-import { attachClsactAsync, type BpfProgram, detachClsact } from "libbpf-ts";
+import { attachClsactAsync, type BpfProgram, detachClsact, queryTcx, queryTcxAsync, type TcxPrograms } from "libbpf-ts";
 import { deleteClsact, hasClsact, hasClsactAsync, type TcFilter, tcFilters, tcFiltersAsync } from "linux-ts";
 import { z } from "zod";
 import { whatIsAhead } from "./ahead.ts";
-import { tcxProgramsAhead } from "./attach-tcx.ts";
+import { aheadByTcx } from "./attach-tcx.ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import type { EbpfConfig } from "./config.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
@@ -14,6 +14,9 @@ import { readJson, readNote, removePins, writeNote } from "./pins.ts";
 
 /** How many priorities behind the configured one are tried when it belongs to a filter of another protocol or kind. */
 const PRIORITY_TRIES = 32;
+
+/** What a kernel before Linux 6.6 has. */
+const NO_TCX = { programs: [] };
 
 const DIRECTIONS = ["ingress", "egress"] as const;
 const OWN_QDISC = "own-qdisc";
@@ -87,14 +90,15 @@ export class ClsactAttachment implements Attachment {
   }
 
   inspect(hook: Hook): HookState {
-    return this.#stateOf(hook, tcFilters(targetOf(hook)));
+    return this.#stateOf(hook, tcFilters(targetOf(hook)), this.#hasTcx ? queryTcx(targetOf(hook)) : NO_TCX);
   }
 
   async inspectAsync(hook: Hook): Promise<HookState> {
-    return this.#stateOf(hook, await tcFiltersAsync(targetOf(hook)));
+    const filters = await tcFiltersAsync(targetOf(hook));
+    return this.#stateOf(hook, filters, this.#hasTcx ? await queryTcxAsync(targetOf(hook)) : NO_TCX);
   }
 
-  #stateOf(hook: Hook, filters: readonly TcFilter[]): HookState {
+  #stateOf(hook: Hook, filters: readonly TcFilter[], { programs }: Pick<TcxPrograms, "programs">): HookState {
     const ours = this.#find(hook, filters);
     if (!ours) return { programId: undefined, ahead: [] };
     const before = whatIsAhead(
@@ -104,7 +108,8 @@ export class ClsactAttachment implements Attachment {
         return { programId: filter.programId, foreign };
       }),
     );
-    const byTcx = this.#hasTcx ? tcxProgramsAhead(hook) : whatIsAhead([]);
+    // tcx runs first (net/core/dev.c, sch_handle_ingress()).
+    const byTcx = aheadByTcx(hook, programs);
     return {
       programId: ours.programId,
       ahead: [...byTcx.ahead, ...before.ahead],

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ForeignObject } from "@millrace/core";
 import { errorCode } from "@millrace/core/internal";
-import { attachTcxAsync, BpfLink, BpfProgram, queryTcx } from "libbpf-ts";
+import {
+  attachTcxAsync,
+  BpfLink,
+  BpfProgram,
+  type LinkInfo,
+  queryTcx,
+  queryTcxAsync,
+  type TcxPrograms,
+} from "libbpf-ts";
 import { type Ahead, whatIsAhead } from "./ahead.ts";
 import { type Attached, type Attachment, type Hook, type HookState, placeOf, shadow, targetOf } from "./attachment.ts";
 import { explainFailure } from "./errors.ts";
@@ -59,16 +67,21 @@ export class TcxAttachment implements Attachment {
   inspect(hook: Hook): HookState {
     using link = openLink(pinOf(hook));
     const info = link?.info();
-    if (!info || info.ifindex !== hook.ifindex) return { programId: undefined, ahead: [] };
-    const { programs } = queryTcx(targetOf(hook));
-    const ours = programs.findIndex((program) => program.linkId === info.id);
-    if (ours < 0) return { programId: undefined, ahead: [] };
-    return { programId: info.programId, ...aheadByTcx(hook, programs.slice(0, ours)) };
+    return info?.ifindex === hook.ifindex ? stateOf(hook, info, queryTcx(targetOf(hook))) : NOTHING_OF_OURS;
   }
 
   async inspectAsync(hook: Hook): Promise<HookState> {
-    return this.inspect(hook);
+    using link = openLink(pinOf(hook));
+    const info = await link?.infoAsync();
+    return info?.ifindex === hook.ifindex ? stateOf(hook, info, await queryTcxAsync(targetOf(hook))) : NOTHING_OF_OURS;
   }
+}
+
+const NOTHING_OF_OURS: HookState = { programId: undefined, ahead: [] };
+
+function stateOf(hook: Hook, { id, programId }: LinkInfo, { programs }: TcxPrograms): HookState {
+  const ours = programs.findIndex(({ linkId }) => linkId === id);
+  return ours < 0 ? NOTHING_OF_OURS : { programId, ...aheadByTcx(hook, programs.slice(0, ours)) };
 }
 
 /** Whoever removes a pin ends the link behind it, but the kernel only gets round to that a moment later. */
@@ -100,12 +113,8 @@ function linkById(id: number): BpfLink | undefined {
   }
 }
 
-/** All tcx programs of a hook, as what stands before a clsact filter: tcx runs first (net/core/dev.c, sch_handle_ingress()). */
-export function tcxProgramsAhead(hook: Hook): Ahead {
-  return aheadByTcx(hook, queryTcx(targetOf(hook)).programs);
-}
-
-function aheadByTcx(hook: Hook, programs: readonly { readonly programId: number }[]): Ahead {
+/** These tcx programs of a hook, as what stands before ours. */
+export function aheadByTcx(hook: Hook, programs: readonly { readonly programId: number }[]): Ahead {
   return whatIsAhead(programs.map(({ programId }) => ({ programId, foreign: () => describe(programId, hook) })));
 }
 
