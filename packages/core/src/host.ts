@@ -4,7 +4,7 @@
 export { HOST_ERRORS, HostError, type HostErrorCode } from "./host/errors.ts";
 export { KeyedMutex } from "./host/keyed-mutex.ts";
 // Pods' interfaces and network namespaces
-export { bridgeOf, isGone, requireHostLink, requireNetns } from "./host/pod-interface.ts";
+export { bridgeOf, isGone, requireHostLink, requireHostLinkAsync, requireNetns } from "./host/pod-interface.ts";
 // Programs
 export { type ProgramOptions, runProgram } from "./host/run-program.ts";
 // Sysctls, and what stood there before

@@ -59,7 +59,6 @@ export { currentBootId } from "./host/boot-id.ts";
 export { DIES_WITH_US } from "./host/dies-with-us.ts";
 // Files that survive a power cut
 export { readAll, removeDurably, removeUnfinished, writeDurably } from "./host/journal-file.ts";
-export { requireHostLinkAsync } from "./host/pod-interface.ts";
 export { removeEmpty } from "./host/remove-empty.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";

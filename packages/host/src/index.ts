@@ -9,6 +9,7 @@ export {
   KeyedMutex,
   type NetnsHandle,
   requireHostLink,
+  requireHostLinkAsync,
   requireNetns,
   type SysctlChange,
   SysctlJournal,
@@ -20,7 +21,6 @@ export {
   removeDurably,
   removeEmpty,
   removeUnfinished,
-  requireHostLinkAsync,
   writeDurably,
 } from "@millrace/core/internal";
 export { type Capability, hasCapability } from "./capabilities.ts";
