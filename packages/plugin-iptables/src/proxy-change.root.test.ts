@@ -27,7 +27,7 @@ test("another proxy touches only what is the proxies'", async () => {
   // Not in the words of nftables, which are the same rules once more, and no notes.
   const changed = compareSnapshots(before, draining).filter((line) => /^n1: (?!nftables|journal)/.test(line));
   const isOfProxies =
-    /h-z[12]|:?MILLRACE-|millrace-(?:answered|plain|kept)|millrace-(in|out): .* vxlan|15103|198\.18\.1\.1[23]|2001:2:0:1::[cd]/;
+    /h-z[12]|:?MILLRACE-|millrace-(?:answered|plain|twin|kept)|millrace-(in|out): .* vxlan|15103|198\.18\.1\.1[23]|2001:2:0:1::[cd]/;
   expect(changed.filter((line) => !isOfProxies.test(line))).toEqual([]);
   // Each chooses its source ports from a half of the range.
   expect(await sourcePorts()).toEqual({ z1: "32768\t46883", z2: "46884\t60999" });

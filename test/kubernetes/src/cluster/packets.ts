@@ -6,8 +6,10 @@ import { type Cluster, SERVER_PORT } from "./cluster.ts";
 export async function expectCaptured(cluster: Cluster, pod: LabPod, port = SERVER_PORT): Promise<void> {
   for (const family of FAMILIES) {
     const before = cluster.proxy.mark();
-    await dial(cluster, pod, family, port, "captured");
-    const taken = await cluster.proxy.awaitRecords({ frontend: "outbound", source: pod.address(family) }, before);
+    const sourcePort = await dial(cluster, pod, family, port, "captured");
+    // By its port: others of the pod's may be made at the same time.
+    const one = { frontend: "outbound", source: pod.address(family), sourcePort } as const;
+    const taken = await cluster.proxy.awaitRecords(one, before);
     expect(taken, `of ${pod.name} by IPv${family}`).toMatchObject([{ destinationPort: port }]);
   }
 }
@@ -39,18 +41,22 @@ export async function expectCapturedInbound(cluster: Cluster, pod: LabPod): Prom
   }
 }
 
-/** The proxy speaks in the pod's name, but from a port of its own: that is how the world's view tells which way a connection came. */
+/**
+ * The proxy speaks in the pod's name, but from a port of its own: that is how the world's view tells which way a connection came. Resolves
+ * to the pod's own port.
+ */
 async function dial(
   { world }: { readonly world: LabHost },
   pod: LabPod,
   family: Family,
   port: number,
   way: "captured" | "direct",
-): Promise<void> {
+): Promise<number> {
   const client = await pod.endpoint();
   const outcome = await client.ask("report", { host: world.address(family), port });
   expect(outcome, `of ${pod.name} by IPv${family}`).toMatchObject({ ok: true, value: { peer: pod.address(family) } });
-  if (!outcome.ok) return;
+  if (!outcome.ok) throw new Error(outcome.failure);
   const came = outcome.value.peerPort === outcome.localPort ? "direct" : "captured";
   expect(came, `connection of ${pod.name} by IPv${family}`).toBe(way);
+  return outcome.localPort;
 }
