@@ -102,6 +102,11 @@ const drifts: readonly Drift[] = [
     phrase: "map flows has lost its pin",
   },
   {
+    name: "the map of what a dead proxy is asked about loses its pin",
+    strike: ({ pin }) => unlinkSync(pin("proxies/0/maps/unanswered")),
+    phrase: "map unanswered has lost its pin",
+  },
+  {
     name: "a member's address is deleted",
     strike: (setting) => inMap(setting, "members", (map) => map.delete(encodeAddress(setting.member.ipv6))),
     phrase: "address 2001:2:0:1::b is missing",

@@ -136,7 +136,7 @@ function pinnedProgramId({ directory }: NamedSlot, name: ProgramName): number | 
 }
 
 /** Of the proxy's own object (bpf/include/proxy-maps.h). By their pins the next run finds what its programs know. */
-const PROXY_MAPS: readonly string[] = ["flows", "listeners"];
+const PROXY_MAPS: readonly string[] = ["flows", "listeners", "unanswered"];
 
 const missingMaps = ({ directory }: NamedSlot): string[] =>
   PROXY_MAPS.filter((name) => !existsSync(join(directory, "maps", name)));

@@ -19,7 +19,7 @@ async function attempt(lab: Lab, seconds: number, timeoutMs = 1_000) {
     [lab.pod("m1"), lab.external("world")],
     [lab.external("world"), lab.pod("m1")],
   ];
-  const counters = await Promise.all(ways.map(([from, to]) => EscapeCounter.start(to, from)));
+  const counters = await Promise.all(ways.map(([from, to]) => EscapeCounter.start(to, from, PORT)));
   const results = await Promise.all(
     ways.map(async ([from, to]) => {
       const targets = FAMILIES.map((family) => ({ host: to.address(family), port: PORT }));

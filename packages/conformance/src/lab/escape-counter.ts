@@ -18,7 +18,8 @@ export interface Escaped {
 /**
  * Counts, in a server's own namespace, TCP that came from `from` itself and not from a node proxy that spoke for it: a proxy keeps the source
  * address, but what it sends is stamped, once `stampProxy` was called. Its source ports would not do: the node's conntrack may choose
- * another where two connections would be told apart by nothing else (net/netfilter/nf_nat_core.c, get_unique_tuple()).
+ * another where two connections would be told apart by nothing else (net/netfilter/nf_nat_core.c, get_unique_tuple()). With `port` only what
+ * is sent to that one: where the server dials, too, it may be refused in the other's name, and such a RST is no escape.
  */
 export class EscapeCounter {
   readonly #server: LabHost;
@@ -27,15 +28,16 @@ export class EscapeCounter {
     this.#server = server;
   }
 
-  static async start(server: LabHost, from: LabHost): Promise<EscapeCounter> {
+  static async start(server: LabHost, from: LabHost, port?: number): Promise<EscapeCounter> {
+    const tcp = port === undefined ? "meta l4proto tcp" : `tcp dport ${port}`;
     await server.namespace.nft(`table inet ${TABLE} {}
 delete table inet ${TABLE}
 table inet ${TABLE} {
   counter escaped {}
   chain input {
     type filter hook prerouting priority -300
-    meta l4proto tcp ip saddr ${from.address(4)} ip dscp != ${STAMP} counter name escaped
-    meta l4proto tcp ip6 saddr ${from.address(6)} ip6 dscp != ${STAMP} counter name escaped
+    ${tcp} ip saddr ${from.address(4)} ip dscp != ${STAMP} counter name escaped
+    ${tcp} ip6 saddr ${from.address(6)} ip6 dscp != ${STAMP} counter name escaped
   }
 }
 `);
