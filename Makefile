@@ -11,6 +11,8 @@ PNPM := $(MILLRACE_CACHE)/pnpm/node_modules/.bin/pnpm
 
 # The pinned Node 24, the workspace's tools and the pinned pnpm come before the machine's own.
 export PATH := $(CURDIR)/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(dir $(PNPM)):$(PATH)
+# Node trusts whom the system trusts: a network may have an authority of its own.
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 export MILLRACE_HAPROXY ?= $(firstword $(wildcard $(MILLRACE_CACHE)/haproxy/usr/sbin/haproxy) haproxy)
 export MILLRACE_UNBOUND ?= $(firstword $(wildcard $(MILLRACE_CACHE)/unbound/usr/sbin/unbound) unbound)
 

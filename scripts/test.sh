@@ -32,8 +32,6 @@ xargs --max-procs=2 --max-lines=1 scripts/conformance-part.sh <<'RUNS'
 --backend iptables --flavour nft --pods bridge --bridge-nf 1 --temperature warm --only 2b,7,8,11,14,x-icmp-errors
 --backend ebpf --attach clsact --pods bridge --temperature warm --only 1,4,7,8,9,13,22,24
 RUNS
-# What a stranger does with the packed packages: the tutorial, as it stands there. `make test-plugins` goes other ways as well.
-node test/plugins/dist/main.js --tutorial
 # The documentation, as its readers see it.
 scripts/build-site.sh
 vitest run --project site
