@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Half of the machine is another run's: bounds on what must come soon are those of a machine half as fast.
+export MILLRACE_SLOW=${MILLRACE_SLOW:-2}
+
 printed=$(mktemp)
 trap 'rm -f "$printed"' EXIT
 began=$SECONDS
