@@ -31,7 +31,9 @@ const [load = 0] = loadavg();
 console.log(
   `${count} pods, ptp and millrace, Linux ${release()}, ${availableParallelism()} cores, load ${load.toFixed(1)}, ${new Date().toISOString()}`,
 );
-console.log("Milliseconds. Targets are for our ADD's p99 with 250 pods.\n");
+console.log(
+  "Milliseconds. Targets are for our ADD's p99 with 250 pods. Agent CPU: of all its threads, for each ADD.\n",
+);
 const row = (...cells: readonly (string | number)[]) =>
   console.log(
     cells
@@ -39,7 +41,7 @@ const row = (...cells: readonly (string | number)[]) =>
       .join("")
       .trimEnd(),
   );
-row("", "at once", "round", "our p50", "p99", "max", "target", "chain p50", "p99", "max");
+row("", "at once", "round", "our p50", "p99", "max", "target", "chain p50", "p99", "max", "agent CPU");
 
 for (const [name, command, target] of [
   ["VERSION", "VERSION", ""],
@@ -60,10 +62,10 @@ for (const [name, command, target] of [
 for (const { name, cniAddTargets, ...variant } of variants) {
   await using node = await BenchNode.create({ name, ...variant });
   await eachRound(async (round, atOnce) => {
-    const times = await node.startPods(count, atOnce);
+    const { times, agentCpuMs } = await node.startPods(count, atOnce);
     const target = (atOnce === 1 ? cniAddTargets?.alone : cniAddTargets?.together) ?? "";
     const own = figures(times.map(({ own }) => own));
-    row(name, atOnce, round, ...own, target, ...figures(times.map(({ chain }) => chain)));
+    row(name, atOnce, round, ...own, target, ...figures(times.map(({ chain }) => chain)), agentCpuMs.toFixed(1));
   });
 }
 

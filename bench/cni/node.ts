@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Agent, Lab, type LabNode, Namespace, podManifest, runChecked } from "@millrace/conformance";
+import { cpuTimeMs } from "linux-ts";
 import type { Variant } from "../variants.ts";
 import type { Attachment, NetworkList, Times } from "./chain.ts";
 import { CpuGroups } from "./cpu-groups.ts";
@@ -47,8 +48,8 @@ export class BenchNode implements AsyncDisposable {
     return this.#resources.disposeAsync();
   }
 
-  /** Starts `count` members, `atOnce` at a time, ends them again, and tells how long each took to start. */
-  async startPods(count: number, atOnce: number): Promise<Times[]> {
+  /** Starts `count` members, `atOnce` at a time, ends them again, and tells how long each took to start, and what the agent spent on one of them. */
+  async startPods(count: number, atOnce: number): Promise<{ times: Times[]; agentCpuMs: number }> {
     const node = this.#lab.node(1);
     await using pods = await Pods.publish(node, this.#agent, count);
     await using runtime = await Runtime.start((...args) => node.start(...args), atOnce, {
@@ -56,9 +57,11 @@ export class BenchNode implements AsyncDisposable {
       cniPath: CNI_PATH,
     });
     for (const pid of runtime.pids) this.#groups.add("runtime", pid);
+    const before = cpuTimeMs(this.#agent.pid);
     const times = await runtime.run("ADD", pods.attachments);
+    const agentCpuMs = (cpuTimeMs(this.#agent.pid) - before) / count;
     await runtime.run("DEL", pods.attachments);
-    return times;
+    return { times, agentCpuMs };
   }
 
   #network({ paths }: LabNode): NetworkList {

@@ -22,22 +22,35 @@ export function viewOf(bytes: Uint8Array): DataView {
 /** The first `length` bytes, as a struct to read fields from; shorter is ERR_MALFORMED. */
 export function structOf(bytes: Uint8Array, length: number, name: string): DataView {
   if (bytes.length < length) {
-    throw new LinuxError("ERR_MALFORMED", `${name} has ${bytes.length} bytes, ${length} were expected`);
+    throw tooShort(name, bytes.length, length);
   }
-  return viewOf(bytes.subarray(0, length));
+  return new DataView(bytes.buffer, bytes.byteOffset, length);
 }
 
-/** Attributes by type. The last of a type wins, as in the kernel's nla_parse (lib/nlattr.c). */
-export class Attributes {
-  readonly #values: ReadonlyMap<number, Uint8Array>;
+function tooShort(name: string, length: number, expected: number): LinuxError {
+  return new LinuxError("ERR_MALFORMED", `${name} has ${length} bytes, ${expected} were expected`);
+}
 
-  private constructor(values: ReadonlyMap<number, Uint8Array>) {
-    this.#values = values;
+/** One for all: making a decoder costs more than what it decodes here. */
+const decoder = new TextDecoder();
+
+/**
+ * Attributes by type. The last of a type wins, as in the kernel's nla_parse (lib/nlattr.c). Where they are is noted, and each is cut out when it is asked
+ * for: a link has some fifty, of which a reader wants seven, and a node on which pods start hears of links all the time.
+ */
+export class Attributes {
+  readonly #view: DataView;
+  /** Where each begins, its header included. */
+  readonly #offsets: ReadonlyMap<number, number>;
+
+  private constructor(view: DataView, offsets: ReadonlyMap<number, number>) {
+    this.#view = view;
+    this.#offsets = offsets;
   }
 
   /** Throws `ERR_MALFORMED` for an attribute that is shorter than its header or longer than what is left. */
   static parse(bytes: Uint8Array): Attributes {
-    const values = new Map<number, Uint8Array>();
+    const offsets = new Map<number, number>();
     const view = viewOf(bytes);
     for (let offset = 0; offset < bytes.length; ) {
       const left = bytes.length - offset;
@@ -46,56 +59,72 @@ export class Attributes {
         throw new LinuxError("ERR_MALFORMED", `netlink attribute at ${offset} claims ${length} of ${left} bytes`);
       }
       const type = view.getUint16(offset + 2, littleEndian) & typeMask;
-      values.set(type, bytes.subarray(offset + headerLength, offset + length));
+      offsets.set(type, offset);
       offset += align4(length);
     }
-    return new Attributes(values);
+    return new Attributes(view, offsets);
   }
 
   types(): number[] {
-    return [...this.#values.keys()];
+    return [...this.#offsets.keys()];
   }
 
   bytes(type: number): Uint8Array | undefined {
-    return this.#values.get(type);
+    const offset = this.#offsets.get(type);
+    if (offset === undefined) return undefined;
+    const { buffer, byteOffset } = this.#view;
+    return new Uint8Array(buffer, byteOffset + offset + headerLength, this.#lengthAt(offset));
   }
 
   u8(type: number): number | undefined {
-    return this.#struct(type, 1)?.getUint8(0);
+    const at = this.#valueOf(type, 1);
+    return at === undefined ? undefined : this.#view.getUint8(at);
   }
 
   u16(type: number): number | undefined {
-    return this.#struct(type, 2)?.getUint16(0, littleEndian);
+    const at = this.#valueOf(type, 2);
+    return at === undefined ? undefined : this.#view.getUint16(at, littleEndian);
   }
 
   u32(type: number): number | undefined {
-    return this.#struct(type, 4)?.getUint32(0, littleEndian);
+    const at = this.#valueOf(type, 4);
+    return at === undefined ? undefined : this.#view.getUint32(at, littleEndian);
   }
 
   s32(type: number): number | undefined {
-    return this.#struct(type, 4)?.getInt32(0, littleEndian);
+    const at = this.#valueOf(type, 4);
+    return at === undefined ? undefined : this.#view.getInt32(at, littleEndian);
   }
 
   u64be(type: number): bigint | undefined {
-    return this.#struct(type, 8)?.getBigUint64(0, false);
+    const at = this.#valueOf(type, 8);
+    return at === undefined ? undefined : this.#view.getBigUint64(at, false);
   }
 
   /** NUL-terminated or not: both are in use. */
   string(type: number): string | undefined {
-    const bytes = this.#values.get(type);
+    const bytes = this.bytes(type);
     if (bytes === undefined) return undefined;
     const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   nested(type: number): Attributes | undefined {
-    const bytes = this.#values.get(type);
+    const bytes = this.bytes(type);
     return bytes === undefined ? undefined : Attributes.parse(bytes);
   }
 
-  #struct(type: number, length: number): DataView | undefined {
-    const bytes = this.#values.get(type);
-    return bytes === undefined ? undefined : structOf(bytes, length, `netlink attribute ${type}`);
+  /** Where a value of at least `length` bytes is; shorter is ERR_MALFORMED. */
+  #valueOf(type: number, length: number): number | undefined {
+    const offset = this.#offsets.get(type);
+    if (offset === undefined) return undefined;
+    const present = this.#lengthAt(offset);
+    if (present < length) throw tooShort(`netlink attribute ${type}`, present, length);
+    return offset + headerLength;
+  }
+
+  #lengthAt(offset: number): number {
+    return this.#view.getUint16(offset, littleEndian) - headerLength;
   }
 }
 

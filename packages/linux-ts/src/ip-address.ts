@@ -39,28 +39,40 @@ function groupsOf(text: string): number[] {
   });
 }
 
-/** Canonical text of 4 or 16 bytes: dotted decimal, or RFC 5952, with the IPv4 part of ::ffff:0:0/96 dotted (its section 5). */
+/**
+ * Canonical text of 4 or 16 bytes: dotted decimal, or RFC 5952, with the IPv4 part of ::ffff:0:0/96 dotted (its section 5). Written
+ * without lists in between: whole maps of addresses are read while a pod waits.
+ */
 export function formatAddress(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
+  if (bytes.length === 4) return dotted(bytes, 0);
   if (bytes.length !== 16) {
     throw new LinuxError("ERR_MALFORMED", `an IP address has 4 or 16 bytes, not ${bytes.length}`);
   }
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `::ffff:${bytes.subarray(12).join(".")}`;
+  const { start, length } = longestZeroRun(bytes);
+  if (start === 0 && length === 5 && groupAt(bytes, 5) === 0xffff) return `::ffff:${dotted(bytes, 12)}`;
+  // RFC 5952 section 4.2.2: one group alone is not shortened.
+  const end = length < 2 ? 0 : start + length;
+  let text = "";
+  for (let i = 0; i < 8; i++) {
+    if (i === start && end > 0) text += "::";
+    if (i >= start && i < end) continue;
+    if (i > 0 && i !== end) text += ":";
+    text += groupAt(bytes, i).toString(16);
   }
-  const { start, length } = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  // RFC 5952 section 4.2.2: one group alone is not shortened; 4.2.3: of equal runs the first is.
-  if (length < 2) return hex.join(":");
-  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+  return text;
 }
 
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+const dotted = (bytes: Uint8Array, at: number): string =>
+  `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+
+const groupAt = (bytes: Uint8Array, i: number): number => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0);
+
+/** RFC 5952 section 4.2.3: of equal runs the first. */
+function longestZeroRun(bytes: Uint8Array): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let length = 0;
-  for (const [i, group] of groups.entries()) {
-    length = group === 0 ? length + 1 : 0;
+  for (let i = 0; i < 8; i++) {
+    length = groupAt(bytes, i) === 0 ? length + 1 : 0;
     if (length > best.length) best = { start: i + 1 - length, length };
   }
   return best;

@@ -2,7 +2,9 @@ import { LinuxError } from "./errors.ts";
 
 /** Lower-case hexadecimal with colons, of whatever length the device's hardware addresses have; empty for none. */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    .toString("hex")
+    .replace(/..(?=.)/g, "$&:");
 }
 
 /** The six bytes of an Ethernet address. Throws `ERR_INVALID_ARGUMENT`. */

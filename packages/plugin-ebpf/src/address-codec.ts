@@ -13,5 +13,7 @@ export function encodeAddress(text: string): Uint8Array {
 
 /** The one text form that the address has everywhere in Millrace: dotted for mapped IPv4, RFC 5952 for IPv6. */
 export function decodeAddress(bytes: Uint8Array): string {
-  return formatAddress(MAPPED.every((byte, index) => byte === bytes[index]) ? bytes.subarray(MAPPED.length) : bytes);
+  const text = formatAddress(bytes);
+  // RFC 5952 section 5: of what we write, only ::ffff:0:0/96 has dots.
+  return text.includes(".") ? text.slice("::ffff:".length) : text;
 }

@@ -180,8 +180,17 @@ export function isBpffs(path: string): boolean {
 
 /** What is in a directory, by name; nothing when it is not there, or is none. */
 function entries(directory: string): Dirent[] {
+  return unlessAbsent(() => readdirSync(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The names of what is in a directory; none when it is not there, or is none. */
+export function namesIn(directory: string): ReadonlySet<string> {
+  return new Set(unlessAbsent(() => readdirSync(directory)));
+}
+
+function unlessAbsent<T>(read: () => T[]): T[] {
   try {
-    return readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return read();
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return [];
     throw error;

@@ -169,7 +169,8 @@ async function withDeadline<T>(
   try {
     return await Promise.race([answer, silenceAfter(expiry, answered.signal)]);
   } finally {
-    answered.abort();
+    // With a reason of its own: the default one is an error with a stack, for nobody to read.
+    answered.abort("answered");
   }
 }
 
