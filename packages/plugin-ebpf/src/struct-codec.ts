@@ -1,4 +1,5 @@
 import { endianness } from "node:os";
+import { formatMac } from "linux-ts";
 
 const LITTLE = endianness() === "LE";
 
@@ -71,13 +72,7 @@ export const bytes = (offset: number, size: number): Field<Uint8Array> => ({
 export const macAddress = (offset: number): Field<string> => ({
   offset,
   size: 6,
-  read: (view) =>
-    Array.from({ length: 6 }, (_, i) =>
-      view
-        .getUint8(offset + i)
-        .toString(16)
-        .padStart(2, "0"),
-    ).join(":"),
+  read: (view) => formatMac(new Uint8Array(view.buffer, view.byteOffset + offset, 6)),
   write: (view, value) => {
     for (const [i, pair] of value.split(":").entries()) view.setUint8(offset + i, Number.parseInt(pair, 16));
   },
@@ -110,7 +105,9 @@ export function struct<const F extends { readonly [K in keyof F]: Field<never> |
       if (bytes.byteLength !== size)
         throw new RangeError(`a struct of ${size} bytes cannot be read from ${bytes.byteLength}`);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      return Object.fromEntries(members.map(([name, field]) => [name, field.read(view)])) as Decoded<F>;
+      const value: Record<string, unknown> = {};
+      for (const [name, field] of members) value[name] = field.read(view);
+      return value as Decoded<F>;
     },
   };
 }

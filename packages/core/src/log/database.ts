@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { LOG_SCHEMA_VERSION } from "../events/upgrade.ts";
 import { removeDamaged } from "./damaged-files.ts";
 import { type LogLimits, sharesOf } from "./limits.ts";
+import { prepared } from "./prepared.ts";
 import { giveBack, prune, pruneForRoom } from "./pruning.ts";
 import { giveUpReserve, isCrowded, takeReserve } from "./reserve.ts";
 import {
@@ -87,7 +88,8 @@ export class LogDatabase implements Disposable {
     }
     this.#db.exec("BEGIN IMMEDIATE");
     try {
-      const statement = this.#db.prepare(
+      const statement = prepared(
+        this.#db,
         "INSERT INTO event (seq, time, type, subject, data, schema) VALUES (?, ?, ?, ?, ?, ?)",
       );
       for (const row of rows) statement.run(...row, LOG_SCHEMA_VERSION);

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DAY_MS, type LogLimits, sharesOf } from "./limits.ts";
+import { prepared } from "./prepared.ts";
 
 /** Pages that are given back to the file system at once: little enough not to keep the writer for long. */
 const VACUUM_PAGES = 500;
@@ -47,15 +48,14 @@ interface Snapshot {
 
 /** Where the log could begin instead. */
 function secondSnapshot(db: DatabaseSync): Snapshot | undefined {
-  return db
-    .prepare(
-      `SELECT seq, time FROM event WHERE type = 'state.snapshot' AND seq > (SELECT min(seq) FROM event) ORDER BY seq LIMIT 1`,
-    )
-    .get() as Snapshot | undefined;
+  return prepared(
+    db,
+    `SELECT seq, time FROM event WHERE type = 'state.snapshot' AND seq > (SELECT min(seq) FROM event) ORDER BY seq LIMIT 1`,
+  ).get() as Snapshot | undefined;
 }
 
 function isBeyond(db: DatabaseSync, { seq, time }: Snapshot, limits: LogLimits, now: Date): boolean {
-  const { last } = db.prepare("SELECT max(seq) AS last FROM event").get() as { last: number };
+  const { last } = prepared(db, "SELECT max(seq) AS last FROM event").get() as { last: number };
   if (last - seq >= limits.keepEvents) return true;
   // All before it is older still: where the clock was put back, it is what rows say that counts.
   if (now.getTime() - Date.parse(time) > limits.maxAgeDays * DAY_MS) return true;
@@ -64,10 +64,10 @@ function isBeyond(db: DatabaseSync, { seq, time }: Snapshot, limits: LogLimits, 
 }
 
 function deleteBefore(db: DatabaseSync, seq: number): number {
-  return Number(db.prepare("DELETE FROM event WHERE seq < ?").run(seq).changes);
+  return Number(prepared(db, "DELETE FROM event WHERE seq < ?").run(seq).changes);
 }
 
 function pagesOf(db: DatabaseSync): Pages {
-  const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number;
+  const pragma = (name: string) => Object.values(prepared(db, `PRAGMA ${name}`).get() ?? {})[0] as number;
   return { size: pragma("page_size"), all: pragma("page_count"), free: pragma("freelist_count") };
 }
