@@ -39,19 +39,45 @@ static __always_inline __u32 enrolment_of(const struct workload *workload)
 	return workload->adopt_until_ns;
 }
 
+/* Whether a connection is noted as begun in this enrolment. */
+static __always_inline bool is_noted(const struct flow *flow, const struct workload *workload)
+{
+	__u32 *enrolment = bpf_map_lookup_elem(&begun, flow);
+
+	return enrolment && *enrolment == enrolment_of(workload);
+}
+
 /* Whether the packet may be of a connection that began without a proxy: before this enrolment, or around it. */
 static __always_inline bool is_maybe_older(const struct packet *packet, const struct workload *workload)
 {
-	__u32 *enrolment;
-
 	if (!workload)
 		return false;
 	if (workload->flags & WORKLOAD_PASSING)
 		return true;
 	if (!is_adopting(workload) || is_syn(packet))
 		return false;
-	enrolment = bpf_map_lookup_elem(&begun, &packet->flow);
-	return !enrolment || *enrolment != enrolment_of(workload);
+	return !is_noted(&packet->flow, workload);
+}
+
+/* Whether a connection that begins now is to be told from what another redirection has of this member. */
+static __always_inline bool is_noting(const struct workload *workload)
+{
+	return workload && (workload->flags & (WORKLOAD_JOINING | WORKLOAD_LEAVING)) &&
+	       !(workload->flags & WORKLOAD_PASSING);
+}
+
+/* Whether a member's packet, `flow` as its packets show it, is of a connection that another redirection has while we join it. */
+static __always_inline bool is_of_other(bool is_first, const struct flow *flow, const struct workload *workload)
+{
+	if (!workload || !(workload->flags & WORKLOAD_JOINING))
+		return false;
+	return is_first ? workload->flags & WORKLOAD_PASSING : !is_noted(flow, workload);
+}
+
+/* Whether what the member begins is another redirection's from now on. */
+static __always_inline bool is_released_to_other(const struct workload *workload)
+{
+	return workload && (workload->flags & WORKLOAD_LEAVING) && (workload->flags & WORKLOAD_PASSING);
 }
 
 /* What follows on this flow is not from before the enrolment. Without the entry the connection may still work: only a cookie's would not. */
@@ -59,7 +85,7 @@ static __always_inline void remember_begun(const struct flow *flow, const struct
 {
 	__u32 enrolment;
 
-	if (!is_adopting(workload))
+	if (!is_adopting(workload) && !is_noting(workload))
 		return;
 	enrolment = enrolment_of(workload);
 	bpf_map_update_elem(&begun, flow, &enrolment, BPF_ANY);

@@ -68,6 +68,13 @@ struct workload {
 #define WORKLOAD_EXCLUDES 0x2
 /* What it sends to port 53 goes to the proxy's DNS port. */
 #define WORKLOAD_DNS 0x4
+/*
+ * Another redirection on this node has the member too, and a connection stays with the one that has seen its SYN: the node
+ * may translate what it has begun by the other one. What begins here is noted in `begun`, under this value of
+ * adopt_until_ns, which is over.
+ */
+#define WORKLOAD_JOINING 0x8  /* what is not noted is the other's; with WORKLOAD_PASSING all is */
+#define WORKLOAD_LEAVING 0x10 /* with WORKLOAD_PASSING: what a proxy accepts and is not noted is the other's */
 
 /* Key: address of a member. Where a proxy's packet for it goes when delivered directly. */
 struct member {

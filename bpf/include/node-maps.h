@@ -71,7 +71,7 @@ static __always_inline bool goes_via_host(const struct flow *answer)
 /*
  * Connections whose SYN went to a proxy, or came from one, while their member still had some from before its enrolment.
  * A proxy that answers with a SYN cookie keeps nothing (net/ipv4/syncookies.c), nor does one that has closed, so what
- * follows would pass for such an older one.
+ * follows would pass for such an older one. And those that began here while another redirection had the member as well.
  * Value: in which enrolment of the member, see enrolment_of(); a later one may find the same ports in use without a proxy.
  */
 struct {

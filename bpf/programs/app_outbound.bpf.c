@@ -42,6 +42,19 @@ static __always_inline int pass_or_ask(struct __sk_buff *skb, const struct packe
 	return send_dns(skb, active);
 }
 
+/* Whether another redirection has this connection, and its packets take their way through the host's stack, both ways. */
+static __always_inline bool is_sent_by_other(const struct packet *packet, const struct workload *workload)
+{
+	struct flow answer;
+
+	if (is_of_other(is_syn(packet), &packet->flow, workload))
+		return true;
+	if (is_syn(packet) || !is_released_to_other(workload))
+		return false;
+	reverse(&answer, &packet->flow);
+	return bpf_map_lookup_elem(&by_host, &answer);
+}
+
 TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 {
 	const enum program self = PROGRAM_APP_OUTBOUND;
@@ -73,6 +86,8 @@ TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 	if (frame == FRAME_TCP) {
 		/* The answer to what a proxy sent through the host, which may have to undo an address translation. */
 		if (!is_syn(packet) && workload && workload->via_host && goes_via_host(&packet->flow))
+			return pass(self, VERDICT_PASSED);
+		if (is_sent_by_other(packet, workload))
 			return pass(self, VERDICT_PASSED);
 
 		/* A SYN to the node is a new connection of the member, captured like any other. */
@@ -108,6 +123,8 @@ TC_PROGRAM int app_outbound(struct __sk_buff *skb)
 		/* Nor may this one go on by the host, as an earlier one of these ports that the node translated. */
 		if (workload && workload->via_host)
 			bpf_map_delete_elem(&via_host, &packet->flow);
+		if (is_noting(workload))
+			remember_begun(&packet->flow, workload);
 	}
 	/* A connection that the proxy took as any other, before the member's DNS was captured, stays one. */
 	if (frame == FRAME_TCP && captures_dns(workload) && packet->flow.destination_port == bpf_htons(PORT_DNS) &&

@@ -84,6 +84,28 @@ static __always_inline bool goes_by_host(const struct packet *packet, enum frame
 	return true;
 }
 
+/*
+ * Whether another redirection has this connection of a member that joins or leaves, so that the host delivers the packet: it may
+ * have to undo an address translation. Of a member that leaves only what a proxy accepts now can be such a one.
+ */
+static __always_inline bool is_delivered_by_other(const struct packet *packet, const struct member *member)
+{
+	__u32 ifindex = member->ifindex, one = 1;
+	struct workload *workload = bpf_map_lookup_elem(&workloads, &ifindex);
+	struct flow answer;
+
+	if (!workload || !(workload->flags & (WORKLOAD_JOINING | WORKLOAD_LEAVING)))
+		return false;
+	reverse(&answer, &packet->flow);
+	if (is_of_other(is_syn(packet), &answer, workload))
+		return true;
+	if (!(packet->flags & TCP_SYN) || is_syn(packet) || !is_released_to_other(workload) ||
+	    is_noted(&answer, workload))
+		return false;
+	bpf_map_update_elem(&by_host, &packet->flow, &one, BPF_ANY);
+	return true;
+}
+
 SEC("tc")
 int ztunnel_host_in(struct __sk_buff *skb)
 {
@@ -116,6 +138,8 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		return pass(self, VERDICT_PASSED);
 	/* The answer of a connection that came by the host, which may have to undo an address translation. */
 	if (frame == FRAME_TCP && !is_syn(packet) && bpf_map_lookup_elem(&by_host, &packet->flow))
+		return pass(self, VERDICT_PASSED);
+	if (frame == FRAME_TCP && is_delivered_by_other(packet, member))
 		return pass(self, VERDICT_PASSED);
 	if ((settings.flags & SETTING_ROUTED) && goes_by_host(packet, frame))
 		return pass(self, VERDICT_PASSED);

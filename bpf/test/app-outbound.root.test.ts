@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Connection } from "./support/connection.ts";
 import { Datapath } from "./support/datapath.ts";
 import { ACK, MAC_OUTBOUND, mac, RST, SYN, type TcpSpec, tcpFrame } from "./support/frames.ts";
-import { FAIL_OPEN, flow, le32, NODE, PASSING, PROXY } from "./support/layout.ts";
+import { FAIL_OPEN, flow, JOINING, LEAVING, le32, NODE, PASSING, PROXY } from "./support/layout.ts";
 import { testRun } from "./support/test-run.ts";
 import { MAC_ACTIVE, MAC_DRAINING, monotonic, resetBeforeEach, SECOND, setProxies } from "./support/two-proxies.ts";
 
@@ -227,6 +227,46 @@ describe.each([
       datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
       datapath.settings({});
       expect(run({ ...ends, flags: ACK })).toMatchObject({ verdict: "dropped_no_proxy" });
+    });
+  });
+
+  describe("while another redirection has the member too", () => {
+    const passed = { verdict: "passed", action: "next" };
+    const MOMENT = 5n;
+
+    it("passes all while it joins, whatever the proxy has, until new ones are its own", async () => {
+      await using connection = await Connection.open(loopback);
+      setProxies(datapath, "active");
+      datapath.workload(LO, { flags: JOINING | PASSING, adoptUntilNs: MOMENT });
+      for (const flags of [SYN, ACK]) expect(run({ ...connection.toServer, flags })).toMatchObject(passed);
+      expect([...datapath.map("begun").keys()]).toEqual([]);
+
+      datapath.workload(LO, { flags: JOINING, adoptUntilNs: MOMENT });
+      expect(run({ ...ends, flags: ACK })).toMatchObject(passed);
+      expect(run(ends)).toMatchObject(captured);
+      expect(run({ ...ends, flags: ACK })).toMatchObject(captured);
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(passed);
+
+      // Begun when it joined an earlier time.
+      datapath.workload(LO, { flags: JOINING, adoptUntilNs: MOMENT + 1n });
+      expect(run({ ...ends, flags: ACK })).toMatchObject(passed);
+      datapath.workload(LO, {});
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(captured);
+    });
+
+    it("notes what begins before it is released, and then sends on what the other one has begun", async () => {
+      await using connection = await Connection.open(loopback);
+      const { toServer: to } = connection;
+      setProxies(datapath, "active");
+      datapath.workload(LO, { flags: LEAVING, adoptUntilNs: MOMENT });
+      expect(run(ends)).toMatchObject(captured);
+      expect(datapath.map("begun").lookup(flow(source, 40000, destination, 80))).toEqual(le32(Number(MOMENT)));
+
+      datapath.workload(LO, { flags: LEAVING | PASSING, adoptUntilNs: MOMENT });
+      expect(run({ ...ends, sourcePort: 40001 })).toMatchObject(passed);
+      expect(run({ ...to, flags: ACK })).toMatchObject(captured);
+      datapath.map("by_host").update(flow(to.destination, to.destinationPort, to.source, to.sourcePort), le32(1));
+      expect(run({ ...to, flags: ACK })).toMatchObject(passed);
     });
   });
 

@@ -19,7 +19,7 @@ import {
   tcpSegment,
   zeros,
 } from "./support/frames.ts";
-import { flow, le32, PROXY, type ProgramName, ROUTED } from "./support/layout.ts";
+import { flow, JOINING, LEAVING, le32, PASSING, PROXY, type ProgramName, ROUTED } from "./support/layout.ts";
 import { expectReset } from "./support/reset.ts";
 import { testRun } from "./support/test-run.ts";
 import { HERE, MAC_ACTIVE, monotonic, NOWHERE, resetBeforeEach, SECOND } from "./support/two-proxies.ts";
@@ -130,6 +130,41 @@ describe.each([
       datapath.workload(LO, { adoptUntilNs: monotonic() + 60n * SECOND });
       expect(stray("app_inbound")).toMatchObject({ verdict: "adopted" });
       expect(run(ends)).toMatchObject(refused);
+    });
+  });
+
+  describe("while another redirection has the member too", () => {
+    const MOMENT = 5n;
+    beforeEach(() => datapath.member(destination, { ifindex: LO, mac: MAC_MEMBER }));
+
+    it("leaves to the host what the other one has begun, while it joins", () => {
+      datapath.workload(LO, { flags: JOINING | PASSING, adoptUntilNs: MOMENT });
+      for (const flags of [SYN, SYN | ACK, ACK]) expect(run({ ...ends, flags })).toMatchObject(passed);
+      expect([...datapath.map("begun").keys()]).toEqual([]);
+
+      datapath.workload(LO, { flags: JOINING, adoptUntilNs: MOMENT });
+      for (const flags of [SYN | ACK, ACK]) expect(run({ ...ends, flags })).toMatchObject(passed);
+      expect(run(ends)).toMatchObject(delivered);
+      expect(run({ ...ends, flags: ACK })).toMatchObject(delivered);
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(passed);
+      // As app_outbound has noted what the member began.
+      datapath.map("begun").update(flow(destination, 80, source, 40001), le32(Number(MOMENT)));
+      expect(run({ ...ends, sourcePort: 40001, flags: SYN | ACK })).toMatchObject(delivered);
+      datapath.workload(LO, {});
+      expect(run({ ...ends, sourcePort: 40002, flags: ACK })).toMatchObject(delivered);
+    });
+
+    it("leaves to the host what a proxy accepts from now on, once it is released", () => {
+      datapath.map("begun").update(answer, le32(Number(MOMENT)));
+      datapath.workload(LO, { flags: LEAVING, adoptUntilNs: MOMENT });
+      expect(run({ ...ends, sourcePort: 40001, flags: SYN | ACK })).toMatchObject(delivered);
+
+      datapath.workload(LO, { flags: LEAVING | PASSING, adoptUntilNs: MOMENT });
+      expect(run({ ...ends, flags: SYN | ACK })).toMatchObject(delivered);
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(delivered);
+      expect(run({ ...ends, sourcePort: 40001, flags: SYN | ACK })).toMatchObject(passed);
+      expect(run({ ...ends, sourcePort: 40001, flags: ACK })).toMatchObject(passed);
+      expect(run({ ...ends, sourcePort: 40002 })).toMatchObject(delivered);
     });
   });
 

@@ -16,6 +16,8 @@ export const PROXY_DNS = 0x1;
 export const WORKLOAD_PASSING = 0x1;
 export const WORKLOAD_EXCLUDES = 0x2;
 export const WORKLOAD_DNS = 0x4;
+export const WORKLOAD_JOINING = 0x8;
+export const WORKLOAD_LEAVING = 0x10;
 
 /** Value of `excluded_way` in keys: who begins the connection. */
 export const EXCLUDED_WAY = { outbound: 0, inbound: 1 } as const;

@@ -12,7 +12,14 @@ import { type Link, link, linkAsync, links } from "linux-ts";
 import { flagged } from "./address-flags.ts";
 import type { Hook, HookState } from "./attachment.ts";
 import { compareExclusions, describeExclusion, type ExclusionKey } from "./exclusions.ts";
-import { ADDRESS_NODE, MAX_PROXIES, WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
+import {
+  ADDRESS_NODE,
+  MAX_PROXIES,
+  WORKLOAD_DNS,
+  WORKLOAD_EXCLUDES,
+  WORKLOAD_JOINING,
+  WORKLOAD_PASSING,
+} from "./layout.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { observeProxy } from "./observe-proxy.ts";
 import type { WorkloadPin } from "./pins.ts";
@@ -159,6 +166,8 @@ async function observeWorkload(
   const entry = maps.workloads.get(pin.ifindex);
   if (!entry) problems.push("entry in workloads is missing");
   else if (entry.flags & WORKLOAD_PASSING) problems.push("new connections pass: enrolment or removal is not finished");
+  else if (entry.flags & WORKLOAD_JOINING)
+    problems.push("what another redirection has begun stays with it: enrolment is not finished");
   const members = tables.members.get(pin.ifindex) ?? [];
   const addresses = sortedUnique(members.map(([address]) => address));
   if (wanted) {

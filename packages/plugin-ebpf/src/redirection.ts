@@ -26,10 +26,7 @@ import { ProxySlots } from "./proxy-slots.ts";
 import { removeStrayFilters } from "./stray-filters.ts";
 import { uninstall } from "./uninstall.ts";
 import { usedProxies } from "./used-proxies.ts";
-import { Workloads } from "./workloads.ts";
-
-/** Longer than a packet is in a queue between two veths. */
-const SETTLE_MS = 20;
+import { SETTLE_MS, Workloads } from "./workloads.ts";
 
 /**
  * The open eBPF redirection. Its verbs run one at a time, but workloads are applied side by side: each has an interface of its own, and
@@ -126,6 +123,8 @@ export class EbpfRedirection implements Redirection {
   async handOver(uid: WorkloadUid, carryOn: () => Promise<void>): Promise<void> {
     const doing = `handing over workload ${uid}`;
     const step = (work: () => void | Promise<void>) => this.#run(doing, undefined, async () => work());
+    await step(() => this.#workloads.leave(uid));
+    await sleep(SETTLE_MS);
     const addresses = await this.#run(doing, undefined, async () => {
       this.#wanted.delete(uid);
       return this.#workloads.has(uid) ? this.#workloads.release(uid) : undefined;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Workload } from "@millrace/core";
 import { removeEmpty, requireHostLinkAsync, requireNetns, type Translated } from "@millrace/host";
 import { link, links } from "linux-ts";
@@ -5,10 +6,23 @@ import type { Hook } from "./attachment.ts";
 import { addressesInUse, type Claim, claimAddresses, requireFree } from "./claims.ts";
 import { hasExclusions } from "./exclusions.ts";
 import { InterfaceHolders } from "./interface-holders.ts";
-import { WORKLOAD_DNS, WORKLOAD_EXCLUDES, WORKLOAD_PASSING } from "./layout.ts";
+import {
+  WORKLOAD_DNS,
+  WORKLOAD_EXCLUDES,
+  WORKLOAD_JOINING,
+  WORKLOAD_LEAVING,
+  WORKLOAD_PASSING,
+  type WorkloadEntry,
+} from "./layout.ts";
 import type { MemberKernel } from "./node-kernel.ts";
 import { makeDirectory, removePins, type WorkloadPin } from "./pins.ts";
 import { workloadHooks } from "./workload-hooks.ts";
+
+/** Longer than a packet is in a queue between two veths. */
+export const SETTLE_MS = 20;
+
+/** process.hrtime is CLOCK_MONOTONIC (libuv uv_hrtime()), which bpf_ktime_get_ns() reads too. */
+const now = (): bigint => process.hrtime.bigint();
 
 /**
  * The members of the node. The kernel's state of one consists of a directory that names the interface, an entry in `workloads`, one
@@ -49,23 +63,28 @@ export class Workloads {
     try {
       makeDirectory(pin.directory);
       this.#holders.note(pin);
-      const begins = isNew || this.isPassing(pin);
-      if (begins) this.#setPassing(pin);
-      // Another redirection may have it: what the node translates must be known before proxies send to it directly, and before it is captured.
+      const begins = isNew || this.#has(pin, WORKLOAD_PASSING | WORKLOAD_JOINING);
+      // Another redirection may have it: then each connection stays with the one where it began, until it is known what the node translates of them.
       const joins = begins && workload.enrolExisting === "reset" ? translated : undefined;
+      // Not where proxies may have what it began here earlier, as after a release: nobody has noted that.
+      if (isNew && joins !== undefined) this.#setFlags(pin, WORKLOAD_JOINING | WORKLOAD_PASSING);
+      else if (isNew) this.#setFlags(pin, WORKLOAD_PASSING);
       if (joins === undefined) this.#writeMembers(workload, free, isNew);
       await this.#attach(workloadHooks(this.#kernel, pin, hostName));
       // Without room for its exclusions it is captured all the more, and the error told at the end.
       excludes = this.#exclude(workload);
       if (joins !== undefined) {
-        this.carryOn(pin, free, joins());
+        // Without notes this much is to be known before.
+        if (!this.#has(pin, WORKLOAD_JOINING)) this.carryOn(pin, free, joins());
         this.#writeMembers(workload, free, isNew);
+        // From here on nothing begins by the other one any more: what is read then is all.
+        this.#captureNew(workload);
+        await sleep(SETTLE_MS);
         // Begun by a proxy through the node in the meantime, and not translated: from now on straight back to the proxy.
         maps.forgetViaHost(new Set(free));
         this.carryOn(pin, free, joins());
       }
       this.#capture(workload, begins);
-      if (joins !== undefined) this.carryOn(pin, free, joins());
     } catch (error) {
       if (isNew) await this.#removeInterface(pin);
       throw error;
@@ -80,9 +99,23 @@ export class Workloads {
    * addresses, none if it has no interface any more that connections could go on over.
    */
   release(uid: string): string[] {
-    const leaving = this.#kernel.pins.workloadsOf(uid).filter(({ ifindex }) => link(undefined, ifindex) !== undefined);
-    for (const pin of leaving) this.#setPassing(pin);
+    const leaving = this.#present(uid);
+    for (const pin of leaving) this.#setFlags(pin, WORKLOAD_PASSING);
     return leaving.flatMap((pin) => this.#addressesOf(pin));
+  }
+
+  /**
+   * Before a release to another redirection: what begins from now on is noted, so that what a proxy accepts after the release is told from it. Connections that
+   * are on their way when this is written are not: `release` comes when they have been answered.
+   */
+  leave(uid: string): void {
+    for (const pin of this.#present(uid)) {
+      if (!this.#has(pin, WORKLOAD_PASSING)) this.#setFlags(pin, WORKLOAD_LEAVING);
+    }
+  }
+
+  #present(uid: string): WorkloadPin[] {
+    return this.#kernel.pins.workloadsOf(uid).filter(({ ifindex }) => link(undefined, ifindex) !== undefined);
   }
 
   /** Of a workload that is being handed over: what proxies send it goes by the node from now on. */
@@ -177,17 +210,21 @@ export class Workloads {
     });
   }
 
-  isPassing({ ifindex }: WorkloadPin): boolean {
-    return ((this.#kernel.maps.workloads.get(ifindex)?.flags ?? 0) & WORKLOAD_PASSING) !== 0;
+  /** Has any of these flags. */
+  #has({ ifindex }: WorkloadPin, flags: number): boolean {
+    return ((this.#kernel.maps.workloads.get(ifindex)?.flags ?? 0) & flags) !== 0;
   }
 
-  #setPassing({ ifindex }: WorkloadPin): void {
+  #setFlags({ ifindex }: WorkloadPin, flags: number): void {
     const { workloads } = this.#kernel.maps;
     const present = workloads.get(ifindex);
+    const until = present?.adopt_until_ns ?? 0n;
+    // What is noted is told from what an earlier time has noted by this moment.
+    const moment = flags & (WORKLOAD_JOINING | WORKLOAD_LEAVING) ? now() : 0n;
     workloads.set(ifindex, {
-      flags: (present?.flags ?? 0) | WORKLOAD_PASSING,
+      flags: (present?.flags ?? 0) | flags,
       via_host: present?.via_host ?? 0,
-      adopt_until_ns: present?.adopt_until_ns ?? 0n,
+      adopt_until_ns: until > moment ? until : moment,
     });
   }
 
@@ -204,18 +241,25 @@ export class Workloads {
     }
   }
 
+  /** Captures what begins from now on, as the workload says. While it joins the rest stays where it is. */
+  #captureNew(workload: Workload): void {
+    const { workloads } = this.#kernel.maps;
+    const { hostIndex } = workload.interface;
+    const present = workloads.get(hostIndex);
+    if (present === undefined) return;
+    workloads.set(hostIndex, { ...present, flags: flagsOf(workload, present) | (present.flags & WORKLOAD_JOINING) });
+  }
+
   /** Captures from now on, as the workload says. What existed before an enrolment that begins now may drain. */
-  #capture({ interface: { hostIndex }, enrolExisting, dnsCapture, exclusions }: Workload, begins: boolean): void {
+  #capture(workload: Workload, begins: boolean): void {
     const { maps, config } = this.#kernel;
-    const present = maps.workloads.get(hostIndex);
-    const excludedBefore = (present?.flags ?? 0) & WORKLOAD_EXCLUDES;
-    const excludes = hasExclusions(exclusions) ? WORKLOAD_EXCLUDES : excludedBefore;
-    const flags = excludes | (dnsCapture ? WORKLOAD_DNS : 0);
-    // process.hrtime is CLOCK_MONOTONIC (libuv uv_hrtime()), which bpf_ktime_get_ns() reads too.
-    const fresh = () => process.hrtime.bigint() + BigInt(config.drainSeconds) * 1_000_000_000n;
+    const { enrolExisting, interface: pod } = workload;
+    const present = maps.workloads.get(pod.hostIndex);
+    const flags = flagsOf(workload, present);
+    const fresh = () => now() + BigInt(config.drainSeconds) * 1_000_000_000n;
     const until = enrolExisting === "reset" ? 0n : begins ? fresh() : (present?.adopt_until_ns ?? 0n);
     if (present?.flags === flags && present.adopt_until_ns === until) return;
-    maps.workloads.set(hostIndex, { flags, via_host: present?.via_host ?? 0, adopt_until_ns: until });
+    maps.workloads.set(pod.hostIndex, { flags, via_host: present?.via_host ?? 0, adopt_until_ns: until });
   }
 
   #addressesOf({ ifindex: of }: WorkloadPin): string[] {
@@ -249,4 +293,11 @@ export class Workloads {
     this.#holders.forget(pin);
     removeEmpty(pins.workloadParent(pin.uid));
   }
+}
+
+/** Of a workload that is captured, whatever its present entry. */
+function flagsOf({ dnsCapture, exclusions }: Workload, present: WorkloadEntry | undefined): number {
+  const excludedBefore = (present?.flags ?? 0) & WORKLOAD_EXCLUDES;
+  const excludes = hasExclusions(exclusions) ? WORKLOAD_EXCLUDES : excludedBefore;
+  return excludes | (dnsCapture ? WORKLOAD_DNS : 0);
 }

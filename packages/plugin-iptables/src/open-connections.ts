@@ -84,13 +84,13 @@ export async function keepOpen(
   workload: Workload,
 ): Promise<number> {
   const own = new Set(workload.addresses);
+  // The sockets first: what conntrack translates of these it has by then. The other way round one that begins in between would be kept from conntrack.
+  const open = openOf(slots);
   const translated = translatedTuples(slots, families);
   const called = listeningPorts(workload);
   const lines: string[] = [];
   for (const [slot, identity] of slots) {
-    using netns = netnsOf(identity);
-    if (netns === undefined) continue;
-    for (const { local, localPort, remote, remotePort } of openIn(netns.fd)) {
+    for (const { local, localPort, remote, remotePort } of open.get(slot) ?? []) {
       const family = familyOf(remote);
       if (!own.has(remote) || !families.includes(family) || identity.addresses.includes(local)) continue;
       // It began here, and conntrack is needed for it.
@@ -105,6 +105,16 @@ export async function keepOpen(
   }
   await ipsetRestore(lines.join("\n"), { signal });
   return lines.length;
+}
+
+/** By slot, of those whose proxy is there. */
+function openOf(slots: ReadonlyMap<number, SlotIdentity>): ReadonlyMap<number, readonly Ends[]> {
+  const open = new Map<number, readonly Ends[]>();
+  for (const [slot, identity] of slots) {
+    using netns = netnsOf(identity);
+    if (netns !== undefined) open.set(slot, openIn(netns.fd));
+  }
+  return open;
 }
 
 function translatedTuples(slots: ReadonlyMap<number, SlotIdentity>, families: readonly Family[]): ReadonlySet<string> {
