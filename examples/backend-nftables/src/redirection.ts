@@ -1,85 +1,92 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type * as core from "@millrace/core";
-import { KeyedMutex, requireHostLink, SysctlJournal } from "@millrace/core/host";
-import { openConnections, program, replaceElements, Table, transact, writeChains } from "./kernel.ts";
-import { enterProxy, insideProblems, leaveProxy } from "./proxy-namespace.ts";
+import * as host from "@millrace/core/host";
 import * as rules from "./rules.ts";
 
-const { TABLE, listed, proxyName } = rules;
+const { familyOf, INET, listed, NETDEV, proxyName, ROUTING } = rules;
 const NODE = { fd: undefined, inode: statSync("/proc/self/ns/net").ino };
+/** Who needs a sysctl changed: the journal is shared with other backends. */
+const holderOf = (name: string) => `nftables ${name}`;
 const stateOf = (problems: readonly string[]) => (problems.length === 0 ? ("complete" as const) : ("partial" as const));
-const removeChain = (name: string) => [`flush chain netdev ${TABLE} ${name}`, `delete chain netdev ${TABLE} ${name}`];
-const removeFlows = (name: string) => ["4", "6"].map((n) => `delete set netdev ${TABLE} ${name}_${n}`);
-const replaceAddresses = (family: string, set: string, all: readonly string[]) =>
-  ["4", "6"].flatMap((n) =>
-    replaceElements(
-      family,
-      `${set}_${n}`,
-      all.filter((one) => rules.familyOf(one) === n),
-    ),
-  );
+
+const replaceAddresses = (table: host.NftTable, set: string, all: readonly string[]) =>
+  ["4", "6"].flatMap((n) => {
+    const addresses = all.filter((address) => familyOf(address) === n);
+    return table.replaceElements(`${set}_${n}`, addresses);
+  });
+
+/** Lines that take elements of members out. */
+const withoutElements = (held: host.NftReading, which: (element: host.NftElement) => boolean) =>
+  ["dev_4", "dev_6", "mac_4", "mac_6"].flatMap((map) => NETDEV.withoutElements(map, held.elements(map).filter(which)));
+
+/** A member's addresses in the map `dev` or `mac`. */
+const addressesOf = (held: host.NftReading, map: string, uid: string) => {
+  const all = ["4", "6"].flatMap((n) => held.elements(`${map}_${n}`));
+  return all.flatMap(({ key, comment }) => (comment === uid ? [key] : [])).sort();
+};
 
 export class NftablesRedirection implements core.Redirection {
-  readonly #sysctls: SysctlJournal;
+  readonly #policy: core.NodePolicy;
+  readonly #sysctls: host.SysctlJournal;
   readonly #workloads = new Map<string, core.Workload>();
   #proxies: core.Proxies = { draining: [] };
   /** Verbs run one after the other: each is a transaction that builds on the one before. */
-  readonly #mutex = new KeyedMutex();
+  readonly #mutex = new host.KeyedMutex();
 
-  constructor({ host, log }: core.PluginContext<unknown>) {
-    this.#sysctls = new SysctlJournal(`${host.journal}/nftables`, log);
+  constructor({ host: { journal }, log, policy }: core.PluginContext<unknown>) {
+    this.#sysctls = new host.SysctlJournal(journal, log);
+    this.#policy = policy;
   }
 
   useProxies(proxies: core.Proxies): Promise<void> {
     return this.#mutex.run("", async () => {
       const all = listed(proxies);
       for (const proxy of all) await this.#enter(proxy);
-      const held = await Table.read("netdev");
-      const wanted = rules.proxyChains(proxies);
-      const gone = held.names(/^(to_)?z_/).filter((name) => !wanted.some((chain) => chain.name === name));
-      const owners = gone.map((name) => [name, held.chains.get(name)?.owner ?? ""] as const);
+      const held = await NETDEV.read();
+      const wanted = rules.proxyChains(proxies, this.#policy);
+      const isOld = (name: string) => /^(to_)?z_/.test(name) && !wanted.some((chain) => chain.name === name);
+      const gone = [...held.chains.keys()].filter(isOld);
+      const addresses = all.flatMap((proxy) => proxy.addresses);
       const links = all.map(({ interface: pod }) => `"${pod.hostName}"`);
-      await transact([
+      await host.nftTransaction([
         ...rules.SETS,
         ...all.flatMap((proxy) => rules.lines(rules.connections(proxyName(proxy)))),
-        ...replaceAddresses(
-          "netdev",
-          "proxies",
-          all.flatMap((proxy) => proxy.addresses),
-        ),
-        ...replaceElements("inet", "links", links),
-        ...writeChains("netdev", held.differing([...wanted, ...rules.SHARED])),
-        ...writeChains("inet", (await Table.read("inet")).differing(rules.NODE_CHAINS)),
-        ...gone.flatMap(removeChain),
-        ...gone.filter((name) => name.startsWith("z_")).flatMap(removeFlows),
+        ...replaceAddresses(NETDEV, "proxies", addresses),
+        ...INET.replaceElements("links", links),
+        ...NETDEV.write(held.differing([...wanted, ...rules.SHARED])),
+        ...INET.write((await INET.read()).differing(rules.NODE_CHAINS)),
+        ...NETDEV.withoutChains(gone),
+        ...gone.filter((name) => name.startsWith("z_")).flatMap(rules.withoutConnections),
       ]);
-      for (const [name, owner] of owners) await this.#leave(name, owner);
+      for (const name of gone) await this.#leave(name, held);
       this.#proxies = proxies;
     });
   }
 
-  useNode(node: core.NodeFacts): Promise<void> {
-    return this.#mutex.run("", () => transact([...rules.SETS, ...replaceAddresses("inet", "node", node.addresses)]));
+  useNode({ addresses }: core.NodeFacts): Promise<void> {
+    const all = [...rules.SETS, ...replaceAddresses(INET, "node", addresses)];
+    return this.#mutex.run("", () => host.nftTransaction(all));
   }
 
   apply(workload: core.Workload): Promise<void> {
     return this.#mutex.run("", async () => {
-      requireHostLink(workload.interface);
+      await host.requireHostLinkAsync(workload.interface);
       const { uid, addresses, enrolExisting, interface: pod } = workload;
-      const held = await Table.read("netdev");
-      const begins = enrolExisting === "drain" && held.uids.every((other) => other !== uid);
-      const open = begins ? await openConnections(pod.netns) : [];
-      const add = (map: string, value: string) =>
-        addresses.map(
-          (one) => `add element netdev ${TABLE} ${map}_${rules.familyOf(one)} { ${one} comment "${uid}" : ${value} }`,
-        );
-      await transact([
-        ...writeChains("netdev", held.differing(rules.workloadChains(workload))),
+      const held = await NETDEV.read();
+      // What is older than its enrolment goes by.
+      using netns = host.requireNetns(pod);
+      const begins = enrolExisting === "drain" && !held.owners(/^(from|to)_/).includes(uid);
+      const open = (begins ? host.openConnections(netns) : []).filter(({ local }) => !/^(127\.|::1$)/.test(local));
+      const add = (map: string, address: string, value: string) =>
+        NETDEV.addElements(`${map}_${familyOf(address)}`, [`${address} comment "${uid}" : ${value}`]);
+      await host.nftTransaction([
+        ...NETDEV.write(held.differing(rules.workloadChains(workload))),
         // An element of its own, and one at an address of its own, whoever had it.
-        ...held.withoutElements(({ key, owner }) => owner === uid || addresses.includes(key)),
-        ...add("dev", `"${pod.hostName}"`),
-        ...add("mac", pod.mac),
-        ...open.map(({ family, tuple }) => `add element netdev ${TABLE} passed_${family} { ${tuple} }`),
+        ...withoutElements(held, ({ key, comment }) => comment === uid || addresses.includes(key)),
+        ...addresses.flatMap((one) => [...add("dev", one, `"${pod.hostName}"`), ...add("mac", one, pod.mac)]),
+        ...open.flatMap(({ family, local, localPort, remote, remotePort }) =>
+          NETDEV.addElements(`passed_${family}`, [`${local} . ${localPort} . ${remote} . ${remotePort}`]),
+        ),
       ]);
       this.#workloads.set(uid, workload);
     });
@@ -87,42 +94,41 @@ export class NftablesRedirection implements core.Redirection {
 
   remove(uid: string): Promise<void> {
     return this.#mutex.run("", async () => {
-      const held = await Table.read("netdev");
+      const held = await NETDEV.read();
       const chains = rules.workloadNames(uid).filter((name) => held.chains.has(name));
-      await transact([...chains.flatMap(removeChain), ...held.withoutElements(({ owner }) => owner === uid)]);
+      const elements = withoutElements(held, ({ comment }) => comment === uid);
+      await host.nftTransaction([...NETDEV.withoutChains(chains), ...elements]);
       this.#workloads.delete(uid);
     });
   }
 
   observe(): Promise<core.Observation> {
     return this.#mutex.run("", async () => {
-      const [netdev, inet] = [await Table.read("netdev"), await Table.read("inet")];
-      const links = [...(await program(["ip", "-o", "link"])).matchAll(/^(\d+): ([^@:]+)/gm)];
-      const indexes = new Map(links.map(([, index, name]) => [name, Number(index)]));
-      const chains = rules.proxyChains(this.#proxies);
+      const [netdev, inet] = [await NETDEV.read(), await INET.read()];
+      const indexes = new Map(host.links().map(({ name, index }) => [name, index]));
+      const chains = rules.proxyChains(this.#proxies, this.#policy);
+      const shared = [...rules.SHARED, ...chains.filter(({ name }) => !name.includes("z_"))];
       const ofProxy = async (proxy: core.NodeProxy) => {
-        const own = netdev.problems(chains.filter(({ name }) => name.endsWith(proxyName(proxy))));
-        const problems = [...own, ...(await insideProblems(proxy.interface.netns))];
+        const own = chains.filter(({ name }) => name.endsWith(proxyName(proxy)));
+        const problems = [...netdev.problems(own), ...(await insideProblems(proxy.interface))].sort();
         const role = proxy === this.#proxies.active ? ("active" as const) : ("draining" as const);
         return { key: proxy.key, role, state: stateOf(problems), problems, foreign: [] };
       };
-      const shared = [...rules.SHARED, ...chains.filter(({ name }) => !name.includes("z_"))];
       return {
-        workloads: netdev.uids.map((uid) => this.#observeWorkload(uid, netdev, indexes)),
+        workloads: netdev.owners(/^(from|to)_/).map((uid) => this.#observeWorkload(uid, netdev, indexes)),
         proxies: await Promise.all(listed(this.#proxies).map(ofProxy)),
         problems: [...netdev.problems(shared), ...inet.problems(rules.NODE_CHAINS)].sort(),
         nodeAddresses: ["node_4", "node_6"].flatMap((set) => inet.elements(set).map(({ key }) => key)).sort(),
-        counters: { "nftables.dropped": netdev.counter("dropped") },
+        counters: { "nftables.dropped": netdev.packets("dropped") },
       };
     });
   }
 
   uninstall(): Promise<void> {
     return this.#mutex.run("", async () => {
-      for (const [name, { owner }] of (await Table.read("netdev")).chains) await this.#leave(name, owner);
-      await transact(
-        ["netdev", "inet"].flatMap((one) => [`add table ${one} ${TABLE}`, `delete table ${one} ${TABLE}`]),
-      );
+      const held = await NETDEV.read();
+      for (const name of held.chains.keys()) await this.#leave(name, held);
+      await host.nftTransaction([...NETDEV.remove(), ...INET.remove()]);
       this.#sysctls.close();
     });
   }
@@ -131,38 +137,47 @@ export class NftablesRedirection implements core.Redirection {
     return this.#mutex.run("", async () => undefined);
   }
 
-  #observeWorkload(
-    uid: string,
-    held: Table,
-    indexes: ReadonlyMap<string | undefined, number>,
-  ): core.WorkloadObservation {
+  #observeWorkload(uid: string, held: host.NftReading, indexes: ReadonlyMap<string, number>): core.WorkloadObservation {
     const workload = this.#workloads.get(uid);
     const names = rules.workloadNames(uid);
     // Of what an earlier run applied only its own sums are known.
-    const changed = names
-      .filter((name) => held.chains.get(name)?.sum === undefined)
-      .map((name) => `chain ${name} was changed`);
-    const addresses = held.addressesOf(uid, "dev");
-    const elements = `${addresses}` === `${held.addressesOf(uid, "mac")}` ? [] : ["its elements differ"];
-    const problems = [...(workload ? held.problems(rules.workloadChains(workload)) : changed), ...elements].sort();
-    const hostIndex = indexes.get(held.chains.get(names[0] ?? "")?.device) ?? 0;
+    const chains = workload ? held.problems(rules.workloadChains(workload)) : held.changes(names);
+    const [addresses = [], others] = ["dev", "mac"].map((map) => addressesOf(held, map, uid));
+    const problems = [...chains, ...(`${addresses}` === `${others}` ? [] : ["its elements differ"])].sort();
+    const hostIndex = indexes.get(held.chains.get(names[0] ?? "")?.device ?? "") ?? 0;
     return { uid, state: stateOf(problems), problems, foreign: [], addresses, hostIndex };
   }
 
   async #enter(proxy: core.NodeProxy): Promise<void> {
-    const { netns, hostName } = proxy.interface;
-    const filter = (name: string) => `net/ipv4/conf/${name}/rp_filter`;
-    const present = ["all", hostName].map((name) => Number(readFileSync(`/proc/sys/${filter(name)}`, "utf8")));
-    // It speaks in the names of others, which a strict filter drops; the larger of both counts (Documentation/networking/ip-sysctl.rst).
-    if (Math.max(...present) === 1)
-      this.#sysctls.change(proxyName(proxy), NODE, [{ path: filter(hostName), value: "2" }]);
-    await enterProxy(netns);
+    const { interface: pod } = proxy;
+    using netns = host.requireNetns(pod);
+    // It speaks in the names of others, and what is sent to them is local to it.
+    this.#sysctls.change(holderOf(proxyName(proxy)), NODE, host.looseReversePath(NODE, pod.hostName));
+    this.#sysctls.change(holderOf(proxyName(proxy)), netns, host.ownArpOnly(netns, pod.name));
+    host.ensureRouting({ netns, ifNames: [pod.name] }, ROUTING);
+    const place = { netns: netns.fd };
+    const chains = (await INET.read(place)).differing(rules.INSIDE);
+    if (chains.length > 0) await host.nftTransaction([`add table inet ${rules.TABLE}`, ...INET.write(chains)], place);
   }
 
-  /** `owner` of a proxy's chain is the file of its network namespace. */
-  async #leave(name: string, owner: string): Promise<void> {
-    if (!name.startsWith("z_")) return;
-    if (existsSync(owner)) await leaveProxy(owner);
-    this.#sysctls.restore(name, NODE);
+  /** The owner of a proxy's chain is its network namespace: inode number and path. */
+  async #leave(name: string, held: host.NftReading): Promise<void> {
+    const [, inode, path = ""] = /^(\d+)(\/.*)$/.exec(held.chains.get(name)?.owner ?? "") ?? [];
+    if (inode === undefined) return;
+    using netns = host.openNetnsIfThere(path);
+    if (netns?.inode === Number(inode)) {
+      await host.nftTransaction(INET.remove(), { netns: netns.fd });
+      host.removeRouting(netns, ROUTING);
+      this.#sysctls.restore(holderOf(name), netns);
+    } else this.#sysctls.forget(Number(inode));
+    this.#sysctls.restore(holderOf(name), NODE);
   }
+}
+
+/** What is missing in a proxy's network namespace. */
+async function insideProblems(pod: core.PodInterface): Promise<string[]> {
+  using netns = host.openNetnsIfThere(pod.netns);
+  if (netns?.inode !== pod.netnsInode) return ["its network namespace is gone"];
+  const held = await INET.read({ netns: netns.fd });
+  return [...held.problems(rules.INSIDE), ...host.routingProblems({ netns, ifNames: [pod.name] }, ROUTING)];
 }

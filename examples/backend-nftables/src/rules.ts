@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
-import type { NodeProxy, Proxies, Workload } from "@millrace/core";
+import type { NodePolicy, NodeProxy, Proxies, Workload } from "@millrace/core";
+import { type NftChain, NftTable } from "@millrace/core/host";
 
 /** Our table in the families netdev and inet of the node, and inet of each proxy's namespace. */
 export const TABLE = "millrace_nft";
+export const NETDEV = new NftTable("netdev", TABLE);
+export const INET = new NftTable("inet", TABLE);
+/** In a proxy's namespace what comes in is for its own sockets, whatever its destination. */
+export const ROUTING = { table: 15100, priority: 60 };
 const WORDS: Readonly<Record<string, string>> = {
   T: TABLE,
   // What a frame is, in its source address: from a member, to a member, a question to a nameserver; and from a proxy to a member.
@@ -12,8 +17,8 @@ const WORDS: Readonly<Record<string, string>> = {
   OWN: "02:6d:72:6e:00:04",
   // On what a proxy sends, and on the first packet of a connection that the node begins: it goes by.
   BY: "0x00400000",
-  // On what is for a proxy's own sockets, in its namespace.
-  US: "0x0000006d",
+  // On the first packet of what a proxy sends to a member, where the node's own rules are to see it.
+  TO: "0x00800000",
   NEW: "tcp flags 0x2 / 0x2,0x10",
   // A connection as a packet tells it, and as the packet that answers it does.
   AHEAD: "$IP saddr . tcp sport . $IP daddr . tcp dport",
@@ -23,8 +28,7 @@ const FAMILIES = [
   { ip: "ip", type: "ipv4_addr", n: "4" },
   { ip: "ip6", type: "ipv6_addr", n: "6" },
 ] as const;
-export type Family = (typeof FAMILIES)[number]["n"];
-export const familyOf = (address: string): Family => (address.includes(":") ? "6" : "4");
+export const familyOf = (address: string) => (address.includes(":") ? "6" : "4");
 
 /** Lines with our words filled in; what names a family (`$IP`, `$TYPE`, `#`) once for each. As nftables prints them: that is compared. */
 export function lines(text: string): string[] {
@@ -32,24 +36,15 @@ export function lines(text: string): string[] {
   return filled
     .map((line) => line.trim())
     .filter((line) => line !== "")
-    .flatMap((line) =>
-      /\$IP|\$TYPE|#/.test(line)
-        ? FAMILIES.map(({ ip, type, n }) => line.replaceAll("$IP", ip).replaceAll("$TYPE", type).replaceAll("#", n))
-        : [line],
-    );
+    .flatMap((line) => {
+      const families = /\$IP|\$TYPE|#/.test(line) ? FAMILIES : FAMILIES.slice(0, 1);
+      return families.map(({ ip, type, n }) => line.replaceAll("$IP", ip).replaceAll("$TYPE", type).replaceAll("#", n));
+    });
 }
 
-/** A chain; its hook as in `filter hook ingress device "veth1" priority 0`, its owner a workload's uid or a proxy's namespace. */
-export type Chain = {
-  readonly name: string;
-  readonly rules: string[];
-  readonly hook?: string;
-  readonly owner?: string;
-};
-
 /** Chains as a text: `chain NAME of OWNER: HOOK` begins one. */
-function chainsOf(text: string): Chain[] {
-  const chains: Chain[] = [];
+function chainsOf(text: string): NftChain[] {
+  const chains: (NftChain & { rules: string[] })[] = [];
   for (const line of lines(text)) {
     const [head, name, owner, hook] = /^chain ([^\s:]+)(?: of ([^\s:]+))?(?:: (.*))?$/.exec(line) ?? [];
     if (head === undefined) chains.at(-1)?.rules.push(line);
@@ -58,26 +53,9 @@ function chainsOf(text: string): Chain[] {
   return chains;
 }
 
-export const sumOf = ({ hook = "", rules }: Pick<Chain, "hook" | "rules">) =>
-  createHash("sha256")
-    .update([hook, ...rules].join("\n"))
-    .digest("hex")
-    .slice(0, 16);
-
-/**
- * Makes it anew within the transaction that it is part of, so that no packet meets half of it. Its first rule does nothing and says what the
- * others add up to: reading it back needs no memory.
- */
-export function writeChain(family: string, { name: own, hook: at, owner = "", rules }: Chain): string[] {
-  const name = `chain ${family} ${TABLE} ${own}`;
-  // A hook is for good: another one is another chain.
-  const anew = at === undefined ? [] : [`delete ${name}`, `add ${name} { type ${at}; }`];
-  const all = [`continue comment "${sumOf({ rules, ...(at && { hook: at }) })} ${owner}"`, ...rules];
-  return [`add ${name}`, `flush ${name}`, ...anew, ...all.map((rule) => `add rule ${family} ${TABLE} ${own} ${rule}`)];
-}
-
 export const connections = (name: string) =>
   `add set netdev $T ${name}_# { type $TYPE . inet_service . $TYPE . inet_service; size 65536; flags dynamic,timeout; timeout 24h; }`;
+export const withoutConnections = (name: string) => lines(`delete set netdev $T ${name}_#`);
 
 /** What chains name. Adding what is there already changes nothing. */
 export const SETS = lines(`
@@ -102,6 +80,7 @@ export const SHARED = chainsOf(`
     ether saddr set $OUT goto to_proxy
   chain to_member
     ether saddr $OWN accept
+    meta mark & $TO == $TO accept
     $IP saddr @proxies_# accept
     meta mark & $BY == $BY $NEW update @passed_# { $BACK } accept
     meta mark & $BY == $BY accept
@@ -122,10 +101,9 @@ export const NODE_CHAINS = chainsOf(`
 /** In a proxy's namespace. Where nobody listens the kernel refuses, as it does for any closed port. */
 export const INSIDE = chainsOf(`
   chain prerouting: filter hook prerouting priority -150
-    ether saddr $OUT meta l4proto 6 tproxy to :15001 meta mark set $US accept
-    ether saddr $IN tcp dport 15008 tproxy to :15008 meta mark set $US accept
-    ether saddr $IN tcp dport != 15008 tproxy to :15006 meta mark set $US accept
-    ether saddr { $OUT, $IN } meta mark set $US accept
+    ether saddr $OUT meta l4proto 6 tproxy to :15001 accept
+    ether saddr $IN tcp dport 15008 tproxy to :15008 accept
+    ether saddr $IN tcp dport != 15008 tproxy to :15006 accept
   chain dns: nat hook prerouting priority -100
     ether saddr $DNS meta l4proto { 6, 17 } redirect to :15053`);
 
@@ -133,55 +111,56 @@ export const proxyName = ({ key }: NodeProxy) => `z_${createHash("sha256").updat
 export const listed = ({ active, draining }: Proxies) => [...(active === undefined ? [] : [active]), ...draining];
 
 /** The way to the proxies: new connections to the active one, the others to the one that has them. */
-export function proxyChains(proxies: Proxies): Chain[] {
+export function proxyChains(proxies: Proxies, { failurePolicy, localDelivery }: NodePolicy): NftChain[] {
   const { active, draining } = proxies;
   const all = listed(proxies).map((proxy) => ({ ...proxy.interface, proxy, name: proxyName(proxy) }));
   const eldest = draining.at(-1);
-  const first = active && { ...active.interface, name: proxyName(active) };
   // Only while there are two is it of interest whose a connection is; those that nobody noted are the eldest's.
   const note = (name: string, tuple: string) => (eldest ? `$NEW update @${name}_# { $${tuple} }` : "");
+  const passing = `
+      ether saddr $OUT $NEW update @passed_# { $AHEAD } accept
+      ether saddr $IN $NEW update @passed_# { $BACK } accept
+      ether saddr $DNS accept`;
+  const none = `${failurePolicy === "open" ? passing : ""}\ncounter name "dropped" drop`;
+  // Who is a member is known by these maps alone. The node's rules decide on the first packet: without answers its conntrack would call the others invalid.
+  const routed = "$NEW ether daddr set $IP daddr map @mac_# meta mark set meta mark | $TO accept";
+  const ofProxy = ({ name, netnsInode, netns, mac, hostName }: (typeof all)[number]) => `
+    chain to_${name}
+      ether daddr set ${mac} fwd to "${hostName}"
+    chain ${name} of ${netnsInode}${netns}: filter hook ingress device "${hostName}" priority 0
+      $IP saddr @proxies_# accept
+      meta l4proto != { 6, 17 } accept
+      udp sport != 53 accept
+      ${note(name, "BACK")}
+      ${localDelivery === "routed" ? routed : ""}
+      ether daddr set $IP daddr map @mac_# ether saddr set $OWN fwd to $IP daddr map @dev_#`;
   const noted = all
     .filter(({ proxy }) => eldest && proxy !== eldest)
     .map(({ name }) => `$AHEAD @${name}_# goto to_${name}`);
   return chainsOf(`
-    ${all.map(({ name, mac, hostName }) => `chain to_${name}\nether daddr set ${mac} fwd to "${hostName}"`).join("\n")}
+    ${all.map(ofProxy).join("\n")}
     chain active
-      ${first ? `${note(first.name, "AHEAD")}\nether daddr set ${first.mac} fwd to "${first.hostName}"` : 'counter name "dropped" drop'}
+      ${active ? `${note(proxyName(active), "AHEAD")}\ngoto to_${proxyName(active)}` : none}
     chain to_proxy
       $NEW goto active
       ${noted.join("\n")}
       goto ${eldest ? `to_${proxyName(eldest)}` : "active"}
     chain errors
-      ${all.map(({ mac, hostName }) => `ether saddr set $IN ether daddr set ${mac} dup to "${hostName}"\nether daddr set $IP daddr map @mac_#`).join("\n")}
-    ${all
-      .map(
-        ({ name, netns, hostName }) => `
-    chain ${name} of ${netns}: filter hook ingress device "${hostName}" priority 0
-      $IP saddr @proxies_# accept
-      meta l4proto != { 6, 17 } accept
-      udp sport != 53 accept
-      ${note(name, "BACK")}
-      ether daddr set $IP daddr map @mac_# ether saddr set $OWN fwd to $IP daddr map @dev_#`,
-      )
-      .join("\n")}`);
+      ${all.map(({ mac, hostName }) => `ether saddr set $IN ether daddr set ${mac} dup to "${hostName}"\nether daddr set $IP daddr map @mac_#`).join("\n")}`);
 }
 
 export const workloadNames = (uid: string) =>
   ["from", "to"].map((way) => `${way}_${uid.replace(/[^a-zA-Z0-9]/g, "_")}`);
 
 /** A member's own chains, in both directions of its host interface. */
-export function workloadChains({ uid, interface: pod, dnsCapture, exclusions }: Workload): Chain[] {
+export function workloadChains({ uid, interface: pod, dnsCapture, exclusions }: Workload): NftChain[] {
   const { outboundPorts, outboundCidrs, inboundPorts, inboundCidrs } = exclusions;
   const excluded = (ports: readonly number[], cidrs: readonly string[], side: string, tuple: "AHEAD" | "BACK") => {
-    const network = (cidr: string) => {
-      const [ip, n] = cidr.includes(":") ? ["ip6", "6"] : ["ip", "4"];
-      const printed = cidr.replace(n === "6" ? /\/128$/ : /\/32$/, "");
-      return `${ip} ${side} ${printed} $NEW update @passed_${n} { ${WORDS[tuple]?.replaceAll("$IP", ip)} } accept\n`;
-    };
-    return [
-      ...ports.map((port) => `tcp dport ${port} $NEW update @passed_# { $${tuple} } accept\n`),
-      ...cidrs.map(network),
-    ].join("");
+    const noted = `$NEW update @passed_# { $${tuple} } accept`;
+    // A single address is printed without a length.
+    const bare = (cidr: string) => cidr.replace(cidr.includes(":") ? /\/128$/ : /\/32$/, "");
+    const networks = cidrs.map((cidr) => lines(`$IP ${side} ${bare(cidr)} ${noted}`)[cidr.includes(":") ? 1 : 0]);
+    return [...ports.map((port) => `tcp dport ${port} ${noted}`), ...networks].join("\n");
   };
   const dns = `
     $IP daddr @proxies_# accept

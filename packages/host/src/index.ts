@@ -2,15 +2,28 @@
 
 // What every backend may use, from where its authors have it
 export {
+  ensureRouting,
   HOST_ERRORS,
   HostError,
   type HostErrorCode,
+  hasIpv6,
   isGone,
   KeyedMutex,
+  type LocalRouting,
+  looseReversePath,
   type NetnsHandle,
+  nftTableTraces,
+  noForwarding,
+  type OpenConnection,
+  openConnections,
+  ownArpOnly,
+  type RoutingPlace,
+  RTPROT_MILLRACE,
+  removeRouting,
   requireHostLink,
   requireHostLinkAsync,
   requireNetns,
+  routingProblems,
   type SysctlChange,
   SysctlJournal,
 } from "@millrace/core/host";
@@ -36,19 +49,9 @@ export {
 } from "./host-access.ts";
 // What the kernel was built with
 export { kernelHas } from "./kernel-module.ts";
-// Policy routing in a proxy's namespace
-export {
-  ensureRouting,
-  type LocalRouting,
-  type RoutingPlace,
-  RTPROT_MILLRACE,
-  removeRouting,
-  routingProblems,
-} from "./local-routing.ts";
 export { Mutex } from "./mutex.ts";
 // Interfaces and network namespaces
 export { findNetns, findNetnsById } from "./netns-lookup.ts";
-export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 export { heldBy, untilReleased } from "./released.ts";
 // What carries our marks
 export { describeRoute, describeRule, removeRoutingTraces, routingTraces } from "./routing-traces.ts";

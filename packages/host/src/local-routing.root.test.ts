@@ -1,6 +1,6 @@
+import { ensureRouting, RTPROT_MILLRACE, removeRouting, routingProblems } from "@millrace/core/host";
 import { type Netns, openNetns, routes, rules } from "linux-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ensureRouting, RTPROT_MILLRACE, removeRouting, routingProblems } from "./local-routing.ts";
 import { run, runIn } from "./testing/run.ts";
 
 const ONE = { table: 15_001, priority: 20_000 };

@@ -1,23 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginLogger } from "@millrace/core";
-import { type Netns, type TcpSocket, type TcpState, tcpSockets } from "linux-ts";
-
-/** States in which both ends still have something to say to each other. */
-const CONNECTED: readonly TcpState[] = [
-  "established",
-  "syn-sent",
-  "syn-recv",
-  "fin-wait-1",
-  "fin-wait-2",
-  "close-wait",
-  "last-ack",
-  "closing",
-];
+import { openConnections } from "@millrace/core/host";
+import type { Netns } from "linux-ts";
 
 const POLL_MS = 20;
-
-/** An IPv4 address of a dual-stack socket is shown as `::ffff:a.b.c.d`. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, "");
 
 /**
  * Resolves when no proxy has a connection from or to one of these addresses any more, or when `seconds` have passed: those that are
@@ -44,7 +30,5 @@ export async function untilReleased(
 /** How many sockets of proxies belong to connections from or to one of these addresses. */
 export function heldBy(addresses: readonly string[], proxies: readonly Netns[]): number {
   const wanted = new Set(addresses);
-  const concerned = ({ source, destination }: TcpSocket): boolean =>
-    wanted.has(plain(source)) || wanted.has(plain(destination));
-  return proxies.flatMap(({ fd }) => tcpSockets(fd, { states: CONNECTED })).filter(concerned).length;
+  return proxies.flatMap(openConnections).filter(({ local, remote }) => wanted.has(local) || wanted.has(remote)).length;
 }

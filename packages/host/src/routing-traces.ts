@@ -1,6 +1,6 @@
 import type { NamespacePlace, Trace } from "@millrace/core";
+import { RTPROT_MILLRACE } from "@millrace/core/host";
 import { deleteRoute, deleteRule, type Family, type Route, type Rule, routes, rules } from "linux-ts";
-import { RTPROT_MILLRACE } from "./local-routing.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 const isOurs = ({ protocol }: Rule | Route): boolean => protocol === RTPROT_MILLRACE;

@@ -2,10 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PluginLogger } from "@millrace/core";
-import { SysctlJournal } from "@millrace/core/host";
+import { looseReversePath, noForwarding, ownArpOnly, SysctlJournal } from "@millrace/core/host";
 import { type Netns, openNetns, readSysctl, writeSysctl } from "linux-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { looseReversePath, noForwarding, ownArpOnly } from "./proxy-sysctls.ts";
 import { run } from "./testing/run.ts";
 
 const NAME = `mrfj${process.pid}`;

@@ -1,16 +1,7 @@
-import {
-  type ConntrackEntry,
-  type ConntrackTuple,
-  conntrackEntries,
-  type Family,
-  type Netns,
-  tcpSockets,
-} from "linux-ts";
+import { openConnections } from "@millrace/core/host";
+import { type ConntrackEntry, type ConntrackTuple, conntrackEntries, type Family, type Netns } from "linux-ts";
 
 const IPPROTO_TCP = 6;
-
-/** An IPv4 address of a dual-stack socket is shown as `::ffff:a.b.c.d`. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, "");
 
 const ends = (local: string, localPort: number, remote: string, remotePort: number): string =>
   `${local} ${localPort} ${remote} ${remotePort}`;
@@ -26,13 +17,9 @@ export interface Translated {
 /** What is open by now. Without nf_conntrack_netlink it throws the kernel's `EINVAL`. */
 export function translatedConnections(proxies: readonly Netns[], families: readonly Family[]): Translated {
   const sockets = new Set(
-    proxies.flatMap(({ fd }) =>
-      tcpSockets(fd)
-        .filter(({ state }) => state !== "listen" && state !== "time-wait" && state !== "close")
-        .map(({ source, sourcePort, destination, destinationPort }) =>
-          ends(plain(source), sourcePort, plain(destination), destinationPort),
-        ),
-    ),
+    proxies
+      .flatMap(openConnections)
+      .map(({ local, localPort, remote, remotePort }) => ends(local, localPort, remote, remotePort)),
   );
   const entries = families
     .flatMap((family) => conntrackEntries(undefined, { family }))

@@ -10,7 +10,7 @@ export interface WrittenSysctl {
 }
 
 /**
- * Every sysctl that a backend may write for these interfaces, and what it writes: what `proxy-sysctls.ts`, `source-ports.ts` and the backends
+ * Every sysctl that a backend may write for these interfaces, and what it writes: what `noForwarding` and its like, `source-ports.ts` and the backends
  * change. By it a change is told to be ours where no journal tells. `all` and `default` count as interfaces.
  */
 export function writtenSysctls(place: "node" | "pod", interfaces: readonly string[]): WrittenSysctl[] {

@@ -2,8 +2,9 @@ import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Host, NamespacePlace, Trace } from "@millrace/core";
 import { errorCode } from "@millrace/core/internal";
+import { nftTableTraces } from "@millrace/host";
 import { BpfLink, BpfProgram, probeTcx, programIds, querySkLookup, queryTcx } from "libbpf-ts";
-import { links, nftTables, tcFilters } from "linux-ts";
+import { links, tcFilters } from "linux-ts";
 import type { EbpfConfig } from "./config.ts";
 import { DNS_TABLE } from "./dns-rules.ts";
 import { ourProgram } from "./our-programs.ts";
@@ -58,11 +59,10 @@ function inNamespace({ fd, name: where }: NamespacePlace, seen: Set<number>): Tr
       ]);
     }),
   );
-  const tables = (nftTables(fd) ?? []).filter((table) => table === DNS_TABLE);
   return [
     ...attached,
     ...(fd === undefined ? [] : lookups(fd)).flatMap((id) => trace("sk_lookup link", `id ${id}`, id)),
-    ...tables.map((what) => ({ kind: "nft table", where, what, mark: "name" })),
+    ...nftTableTraces({ fd, name: where }, DNS_TABLE),
   ];
 }
 

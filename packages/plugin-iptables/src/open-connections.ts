@@ -1,6 +1,6 @@
 import type { Workload } from "@millrace/core";
-import { requireNetns, translatedConnections } from "@millrace/host";
-import { type Family, type TcpSocket, type TcpState, tcpSockets } from "linux-ts";
+import { type OpenConnection, openConnections, requireNetns, translatedConnections } from "@millrace/host";
+import { type Family, tcpSockets } from "linux-ts";
 import { ipsetRestore, ipsetSave } from "./commands/ipset.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import { FAMILIES, isKeptSet, isZoneSet, keptSets, type Layout } from "./layout.ts";
@@ -8,38 +8,6 @@ import { familyOf } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { SlotIdentity } from "./notes.ts";
 import { netnsOf } from "./proxy-slots.ts";
-
-/** In which both ends may still say something. */
-const OPEN: readonly TcpState[] = [
-  "established",
-  "syn-sent",
-  "syn-recv",
-  "new-syn-recv",
-  "fin-wait-1",
-  "fin-wait-2",
-  "close-wait",
-  "last-ack",
-  "closing",
-];
-
-/** Of a dual-stack socket an IPv4 address is shown as `::ffff:a.b.c.d`. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, "");
-
-interface Ends {
-  readonly local: string;
-  readonly localPort: number;
-  readonly remote: string;
-  readonly remotePort: number;
-}
-
-const endsOf = ({ source, sourcePort, destination, destinationPort }: TcpSocket): Ends => ({
-  local: plain(source),
-  localPort: sourcePort,
-  remote: plain(destination),
-  remotePort: destinationPort,
-});
-
-const openIn = (netns: number): Ends[] => tcpSockets(netns, { states: OPEN }).map(endsOf);
 
 /** An element of `hash:ip,port,ip`. */
 const elementOf = (address: string, port: number, other: string): string => `${address},tcp:${port},${other}`;
@@ -66,7 +34,7 @@ export async function notePlain(
     if (identity === undefined) continue;
     using netns = netnsOf(identity);
     if (netns === undefined) continue;
-    for (const { local, localPort, remote } of openIn(netns.fd)) {
+    for (const { local, localPort, remote } of openConnections(netns)) {
       if (familyOf(local) !== family || identity.addresses.includes(local)) continue;
       lines.push(`add ${keptSets(family, slot).plain} ${elementOf(local, localPort, remote)}`);
     }
@@ -108,11 +76,11 @@ export async function keepOpen(
 }
 
 /** By slot, of those whose proxy is there. */
-function openOf(slots: ReadonlyMap<number, SlotIdentity>): ReadonlyMap<number, readonly Ends[]> {
-  const open = new Map<number, readonly Ends[]>();
+function openOf(slots: ReadonlyMap<number, SlotIdentity>): ReadonlyMap<number, readonly OpenConnection[]> {
+  const open = new Map<number, readonly OpenConnection[]>();
   for (const [slot, identity] of slots) {
     using netns = netnsOf(identity);
-    if (netns !== undefined) open.set(slot, openIn(netns.fd));
+    if (netns !== undefined) open.set(slot, openConnections(netns));
   }
   return open;
 }
@@ -142,7 +110,7 @@ export async function forgetKept(
   for (const [slot, identity] of slots) {
     using netns = netnsOf(identity);
     if (netns === undefined) continue;
-    for (const { local, localPort, remote, remotePort } of openIn(netns.fd)) {
+    for (const { local, localPort, remote, remotePort } of openConnections(netns)) {
       const sets = keptSets(familyOf(remote), slot);
       open.add(`${sets.in} ${elementOf(local, localPort, remote)}`);
       open.add(`${sets.out} ${elementOf(remote, remotePort, local)}`);

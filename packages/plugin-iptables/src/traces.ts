@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { NamespacePlace, PluginContext, Trace } from "@millrace/core";
-import { describeRoute, describeRule, RTPROT_MILLRACE } from "@millrace/host";
-import { ipSets, links, nftChains, nftTables, routes, rules } from "linux-ts";
+import { describeRoute, describeRule, nftTableTraces, RTPROT_MILLRACE } from "@millrace/host";
+import { ipSets, links, nftChains, routes, rules } from "linux-ts";
 import { isWithin, type WantedRouting, wantedRouting } from "./clash/wanted.ts";
 import { iptablesSave, legacyTables } from "./commands/iptables.ts";
 import type { IptablesConfig } from "./config.ts";
@@ -43,10 +43,9 @@ function ofLinks({ fd, name: where }: NamespacePlace, { links: names }: Iptables
 
 function ofNetfilter({ fd, name: where }: NamespacePlace): Trace[] {
   const trace = (kind: string, what: string): Trace => ({ kind, where, what, mark: "name" });
-  const tables = (nftTables(fd) ?? []).filter((table) => table.split(" ")[1] === NFT_TABLE);
   const chains = (nftChains(fd) ?? []).filter(({ name }) => isOurChain(name));
   return [
-    ...tables.map((table) => trace("nft table", table)),
+    ...nftTableTraces({ fd, name: where }, NFT_TABLE),
     ...chains.map(({ family, table, name }) => trace("iptables-nft chain", `${family} ${table} ${name}`)),
     ...(ipSets(fd) ?? []).filter((name) => SET.test(name)).map((name) => trace("ipset", name)),
   ];

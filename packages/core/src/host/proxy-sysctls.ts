@@ -1,6 +1,6 @@
-import type { NetnsHandle, SysctlChange } from "@millrace/core/host";
-import { errorCode } from "@millrace/core/internal";
 import { readSysctl } from "linux-ts";
+import { errorCode } from "../errors.ts";
+import type { NetnsHandle, SysctlChange } from "./sysctl-journal.ts";
 
 /**
  * Loosens the reverse path filter of an interface where it is strict: the proxy sends with its clients' addresses, which the node

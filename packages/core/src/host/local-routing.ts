@@ -1,5 +1,3 @@
-import type { NetnsHandle } from "@millrace/core/host";
-import { HostError } from "@millrace/core/host";
 import {
   addRoute,
   addRule,
@@ -12,7 +10,9 @@ import {
   routes,
   rules,
 } from "linux-ts";
+import { HostError } from "./errors.ts";
 import { hasIpv6 } from "./proxy-sysctls.ts";
+import type { NetnsHandle } from "./sysctl-journal.ts";
 
 /**
  * Marks our rules and routes in the kernel's `protocol` field, so that they are told from others' (include/uapi/linux/rtnetlink.h:
