@@ -149,6 +149,10 @@ bench: setup fortio ## What the way through the proxy costs, in every mode besid
 bench-quick: setup fortio ## The ratios of that alone, in less than three minutes: writes artefacts/bench/performance.md ONLY=direct,ebpf-tcx,…
 	@node --conditions=source bench/redirection.ts --plan quick $(if $(ONLY),--only $(ONLY))
 
+bench-agent: setup helm kubernetes ## What the agent itself costs, with 50 to 4,000 workloads and when it is left alone: writes its section of docs/performance.md (over an hour, on a quiet machine): COUNTS=50,110 IDLE_MINUTES=1 ONLY=ebpf-tcx,… PAGE=…
+	@node bench/dist/agent.js --page $(or $(PAGE),$(CURDIR)/docs/performance.md) $(if $(COUNTS),--counts $(COUNTS)) \
+		$(if $(IDLE_MINUTES),--idle-minutes $(IDLE_MINUTES)) $(if $(ONLY),--only $(ONLY))
+
 bench-replay: setup ## How fast a recorded log is verified, and in how much memory: EVENTS=1000000 (prints; JUDGE=1 fails when it is too slow or too large)
 	@node bench/dist/replay.js $(or $(EVENTS),1000000) $(if $(JUDGE),--judge)
 

@@ -8,6 +8,7 @@
 import { availableParallelism, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 import { chosenVariants, wholeNumber } from "./arguments.ts";
+import { onSignal } from "./signals.ts";
 import { APPLY_TARGET } from "./variants.ts";
 import { type Measurement, measure } from "./workloads/measure.ts";
 import { BenchNode } from "./workloads/node.ts";
@@ -38,17 +39,6 @@ for (const variant of variants) {
 if (hasChanged) {
   console.error("\nAsking again has changed something in the kernel: see the column `changed` (lines of its state).");
   process.exitCode = 1;
-}
-
-/** Cleans up as well when it is told to stop. */
-function onSignal(cleanUp: () => void): Disposable {
-  const stop = (signal: NodeJS.Signals) => {
-    cleanUp();
-    process.kill(process.pid, signal);
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.once(signal, stop);
-  return { [Symbol.dispose]: () => signals.forEach((signal) => void process.off(signal, stop)) };
 }
 
 function print({ variant, install, apply, again, changedAgain, uninstall, rebuild }: Measurement): void {

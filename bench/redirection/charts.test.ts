@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { charts, toPng, toSvg } from "./charts.ts";
+import { toPng, toSvg } from "../chart.ts";
+import { charts } from "./charts.ts";
 import { MODES } from "./modes.ts";
 import { resultsOf } from "./testing/results.ts";
 

@@ -1,4 +1,4 @@
-import type { Chart } from "./charts.ts";
+import type { Chart } from "../chart.ts";
 import { isLoaded } from "./machine.ts";
 import { METHOD } from "./method.ts";
 import { ratioLine } from "./ratios.ts";

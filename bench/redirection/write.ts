@@ -1,20 +1,17 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type Chart, toPng, toSvg } from "./charts.ts";
+import { sectionOf, withSection } from "../agent/section.ts";
+import { type Chart, writeCharts } from "../chart.ts";
 import { page } from "./page.ts";
 import type { Results } from "./results.ts";
 
-/** Writes the page, and into the directory of its name beside it the results and the charts. */
+/** Writes the page, but for the agent's section, which stays, and into the directory of its name beside it the results and the charts. */
 export async function write(results: Results, charts: readonly Chart[], file: string): Promise<void> {
   const directory = join(dirname(file), basename(file, ".md"));
-  mkdirSync(directory, { recursive: true });
+  await writeCharts(directory, charts);
   writeFileSync(join(directory, "results.json"), resultsText(results));
-  for (const chart of charts) {
-    const svg = toSvg(chart);
-    writeFileSync(join(directory, `${chart.name}.svg`), svg);
-    writeFileSync(join(directory, `${chart.name}.png`), await toPng(svg));
-  }
-  writeFileSync(file, page(results, charts));
+  const agents = existsSync(file) ? sectionOf(readFileSync(file, "utf8")) : "";
+  writeFileSync(file, agents === "" ? page(results, charts) : withSection(page(results, charts), agents));
 }
 
 /** JSON, with a line for each sample: there are hundreds. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Distribution, distribution } from "../statistics.ts";
@@ -12,6 +13,8 @@ export interface Measurement {
   readonly variant: Variant;
   readonly install: number;
   readonly apply: Distribution;
+  /** The same of the last tenth of them, when nearly all others are there. */
+  readonly lastApply: Distribution;
   /** All workloads once more, with nothing to do. */
   readonly again: number;
   /** Lines of the kernel's state that differ after that: there must be none. */
@@ -20,19 +23,21 @@ export interface Measurement {
   readonly rebuild: number;
 }
 
-const DRIVER = fileURLToPath(new URL("./driver.ts", import.meta.url));
+/** As this file is: a source or built. */
+const DRIVER = fileURLToPath(new URL(`./driver${extname(import.meta.url)}`, import.meta.url));
 
 export async function measure(node: BenchNode, variant: Variant): Promise<Measurement> {
   await using driver = new Driver(node, variant);
   const [install = 0] = await driver.step("install");
-  const apply = distribution(await driver.step("apply"));
+  const times = await driver.step("apply");
   const before = dump(node);
   const [again = 0] = await driver.step("again");
   const changedAgain = difference(before, dump(node));
   const [uninstall = 0] = await driver.step("uninstall");
   const [rebuild = 0] = await driver.step("rebuild");
   await driver.step("uninstall");
-  return { variant, install, apply, again, changedAgain, uninstall, rebuild };
+  const lastApply = distribution(times.slice(-Math.ceil(times.length / 10)));
+  return { variant, install, apply: distribution(times), lastApply, again, changedAgain, uninstall, rebuild };
 }
 
 /** Milliseconds of CPU time that reading everything takes, with all workloads enrolled. What is enrolled goes with the node. */
