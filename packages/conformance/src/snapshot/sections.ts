@@ -62,7 +62,8 @@ export const SECTIONS: readonly Section[] = [
   {
     title: "sets",
     command: "ipset save -sorted",
-    erase: / (initval|bucketsize|timeout) \S+/g,
+    // Of an entry that goes by itself there stays that it does, and how long it has is left out; all others have `timeout 0` in such a set.
+    erase: / (initval|bucketsize) \S+| timeout 0\b|(?<= timeout) \d+/g,
     // Entries that packets make.
     omit: /^add millrace-answered/,
   },

@@ -76,6 +76,18 @@ describe("snapshots", () => {
   const sysctl = (name: string, value: number) => namespace().setSysctls({ [name]: value });
   const command = async (file: string, ...args: string[]) => void (await namespace().runChecked(file, args));
 
+  it("tell of an entry that has come to stay for a while, and not that one has gone", async () => {
+    await command("ipset", "create", "timed", "hash:ip", "timeout", "0");
+    await command("ipset", "add", "timed", "198.18.9.1");
+    const without = await snapshot(lab.node(1));
+    await command("ipset", "add", "timed", "198.18.9.2", "timeout", "300");
+    const withOne = await snapshot(lab.node(1));
+    expect(compareSnapshots(without, withOne)).toEqual(["n1: sets: + add timed 198.18.9.2 timeout"]);
+    expect(compareSnapshots(withOne, without)).toEqual([]);
+    await command("ipset", "del", "timed", "198.18.9.1");
+    expect(compareSnapshots(withOne, await snapshot(lab.node(1)))).toEqual(["n1: sets: - add timed 198.18.9.1"]);
+  });
+
   it.each(changes)("show %s", async (_, change, line) => {
     const before = await snapshot(lab.node(1));
     await change();

@@ -25,6 +25,9 @@ export async function snapshot(of: Lab | LabNode, pods?: readonly LabPod[]): Pro
   return new Map([...parts.flat(), ...nodes.flatMap(fileSections)]);
 }
 
+/** An entry of a set that has its time, as ipset saves it: that it has gone since is no difference. */
+const EXPIRES = /^add \S+ \S+ timeout\b/;
+
 /** What differs, one line each: `n1: routes and rules v4: + 100: from all fwmark …`. Empty when nothing does. */
 export function compareSnapshots(before: Snapshot, after: Snapshot): string[] {
   const titles = [...new Set([...before.keys(), ...after.keys()])];
@@ -33,7 +36,8 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): string[] {
   );
 }
 
-function changes(before: readonly string[], after: readonly string[]): string[] {
+function changes(earlier: readonly string[], after: readonly string[]): string[] {
+  const before = earlier.filter((line) => !EXPIRES.test(line) || after.includes(line));
   // util.diff cannot tell anything from an empty list.
   if (before.length === 0) return after.map((line) => `+ ${line}`);
   if (after.length === 0) return before.map((line) => `- ${line}`);
