@@ -50,6 +50,8 @@ test("has a row for every behaviour, what each trial showed, and what was not ru
 |  | \`x-other\` | yes | not run | not run | not run | not run |
 |  | \`x-none\` | does not apply | – | – | – | – |
 
+- \`x-none\` does not apply: no tcx.
+
 1/30 behaviours, 2 trials passed, 0 failed. \`mine\`, Services by nft, pods routed, Linux \`6.12\`, 2026-11-22, commit \`0123\`.
 `);
 });

@@ -28,9 +28,9 @@ export function renderMarkdown(reports: readonly TableReport[], behaviours: read
   );
   const results = [...trials.values()];
   const unclaimed = reports.flatMap((report) => report.unclaimed);
+  const others = new Map(reports.flatMap(({ notApplicable }) => notApplicable).map(({ id, because }) => [id, because]));
   const rows = behaviours.map((behaviour) => {
     const { id, number } = behaviour;
-    const other = reports.flatMap((report) => report.notApplicable).find((one) => one.id === id);
     const cell = (column: (typeof COLUMNS)[number]): string => {
       if (!isMeant(behaviour, column)) return "·";
       const result = trials.get(keyOf(id, column));
@@ -38,8 +38,8 @@ export function renderMarkdown(reports: readonly TableReport[], behaviours: read
     };
     const isUnclaimed = unclaimed.some((one) => one.id === id);
     const cells =
-      other !== undefined || isUnclaimed
-        ? [other === undefined ? "no" : "does not apply", ...COLUMNS.map(() => "–")]
+      others.has(id) || isUnclaimed
+        ? [others.has(id) ? "does not apply" : "no", ...COLUMNS.map(() => "–")]
         : ["yes", ...COLUMNS.map(cell)];
     return [number ?? "", `\`${id}\``, ...cells];
   });
@@ -48,6 +48,8 @@ export function renderMarkdown(reports: readonly TableReport[], behaviours: read
   return [
     ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
     "",
+    ...[...others].map(([id, because]) => `- \`${id}\` does not apply: ${because}.`),
+    ...(others.size > 0 ? [""] : []),
     `${headline(results, unclaimed)}, ${passed} trials passed, ${results.length - passed} failed. ${reports.map(subjectOf).filter(isFirst).join(" ")}`,
     "",
   ].join("\n");
