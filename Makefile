@@ -71,13 +71,16 @@ conformance: setup ## Behaviours against a backend: BACKEND=ebpf|iptables ATTACH
 		$(if $(ATTACH),--attach $(ATTACH)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(TUNNEL),--tunnel $(TUNNEL)) \
 		$(if $(SERVICES),--services $(SERVICES)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT)) $(if $(KEEP),--keep)
 
+conformance-example: setup ## The suite on examples/backend-nftables: writes docs/backend-nftables.md (half an hour) REPORTS="a.json b.json" makes the page of these
+	@scripts/example-conformance.sh $(REPORTS)
+
 test-switch: setup ## Switch a node between the backends under load: SWITCHES=20 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
 	@MILLRACE_SWITCHES=$(or $(SWITCHES),20) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) MILLRACE_SWITCH_STREAMS=$(or $(STREAMS),500) \
 		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
 		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
 
-test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour) JOBS=2 ONLY=id,… REPORT=mutants.json
-	@node test/mutants/dist/main.js $(if $(FULL),--full) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour), which writes docs/conformance.md JOBS=2 ONLY=id,… REPORT=mutants.json
+	@node test/mutants/dist/main.js $(if $(FULL),--full --page docs/conformance.md) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 test-upgrade: setup ## Change a node to a version with other maps and back under load, and kill agents half way: UPGRADES=6 KILLS=12 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
 	@MILLRACE_UPGRADES=$(or $(UPGRADES),6) MILLRACE_UPGRADE_KILLS=$(or $(KILLS),12) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) \

@@ -28,7 +28,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "docs/cni-socket.md",
     "docs/kubernetes-watch.md",
   ],
-  "Write a backend": ["docs/writing-a-backend.md", "docs/conformance.md"],
+  "Write a backend": ["docs/writing-a-backend.md", "docs/conformance.md", "docs/backend-nftables.md"],
   "Work on Millrace": ["CONTRIBUTING.md", "docs/releasing.md"],
 };
 

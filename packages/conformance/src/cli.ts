@@ -5,6 +5,7 @@ import { down } from "./cli/down.ts";
 import { exitStatus } from "./cli/exit-status.ts";
 import { runCommand } from "./cli/run-command.ts";
 import { runKept } from "./cli/run-kept.ts";
+import { tableOf } from "./cli/table.ts";
 import { USAGE } from "./cli/usage.ts";
 import { LabError } from "./errors.ts";
 import { Lab } from "./lab/lab.ts";
@@ -17,6 +18,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "list") return print(`${behaviours.map(describe).join("\n\n")}\n`);
   if (command === "sweep") return print(`${Lab.sweep().join("\n") || "nothing to sweep"}\n`);
   if (command === "down") return print(`${(await down(rest)).join("\n") || "no lab is kept"}\n`);
+  if (command === "table" && rest.length > 0) return print(tableOf(rest));
   if (command !== "run" || rest.length > 0) throw new LabError("ERR_SUITE_USAGE", USAGE);
   return line.values.keep ? runKept(args) : (await runCommand(line)).status;
 }

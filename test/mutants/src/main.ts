@@ -1,15 +1,18 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { parseArgs } from "node:util";
 import { type Catch, catchMutant } from "./catch-mutant.ts";
 import { isGood, renderCatch, renderMatrix, renderTotal } from "./matrix.ts";
 import { mutants } from "./mutants.ts";
+import { renderSection, withSection } from "./page.ts";
 
-const USAGE = `Usage: node test/mutants/dist/main.js [--full] [--only <id>[,<id>…]] [--jobs <number>] [--report <file.json>]
+const USAGE = `Usage: node test/mutants/dist/main.js [--full] [--only <id>[,<id>…]] [--jobs <number>] [--report <file.json>] [--page <file.md>]
 
 Runs deliberately wrong backends, one for each behaviour, and prints which behaviours caught them.
 
   --full    against all numbered behaviours, not only each against its own; takes most of an hour
   --jobs    how many at once, default 1
+  --page    with --full, and of all of them: the page to write what was found into, docs/conformance.md
 
 Exit status: 0 when each was caught, and with --full passed 25 others at least; 1 when not; 2 for wrong usage.
 `;
@@ -21,6 +24,7 @@ async function main(): Promise<number> {
       only: { type: "string", default: "" },
       jobs: { type: "string", default: "1" },
       report: { type: "string" },
+      page: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -43,6 +47,10 @@ async function main(): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  if (values.full && values.page !== undefined && ids.length === 0) {
+    const ran = { kernel: release(), day: new Date().toISOString().slice(0, 10) };
+    writeFileSync(values.page, withSection(readFileSync(values.page, "utf8"), renderSection(catches, ran)));
+  }
   if (values.full) process.stdout.write(`\n${renderMatrix(catches)}\n`);
   process.stdout.write(`\n${renderTotal(catches)}\n`);
   return catches.length === wanted && catches.every(isGood) ? 0 : 1;

@@ -5,6 +5,7 @@ export const USAGE = `Usage: ${invocation()} <command>
   list                 the behaviours, in Given / When / Then
   down [<lab>…]        remove labs that --keep left up: all, or these
   sweep                remove what labs of dead processes left
+  table <report.json>… what these reports of one backend say, as a table in Markdown
   run --backend <backend> run behaviours against a backend: ebpf, iptables, a path (., ./mine, ./mine/index.ts) or a package
       --attach <mode>        how the ebpf backend attaches: tcx or clsact
       --flavour <flavour>    which iptables the iptables backend uses: nft or legacy

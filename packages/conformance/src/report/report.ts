@@ -103,14 +103,17 @@ export const repeatCommand = (command: string, { id, family, temperature }: Tria
   `${command} --only ${id} --family ${family} --temperature ${temperature}`;
 
 /** A numbered behaviour counts when nothing it was run in failed; one that was not run does not count, nor one that is unclaimed in part. */
-export function headline(results: readonly TrialResult[], unclaimed: readonly Unclaimed[] = []): string {
+export function headline(
+  results: readonly Pick<TrialResult, "number" | "passed">[],
+  unclaimed: readonly Pick<Unclaimed, "number">[] = [],
+): string {
   const failed = new Set([...results.filter(({ passed }) => !passed), ...unclaimed].map(numberOf));
   const shown = new Set(results.map(numberOf).filter((number) => number !== undefined && !failed.has(number)));
   return `${shown.size}/${NUMBERED} behaviours`;
 }
 
 /** 2b belongs to 2. */
-const numberOf = ({ number }: Unclaimed): number | undefined => (number === "2b" ? 2 : number);
+const numberOf = ({ number }: Pick<Unclaimed, "number">): number | undefined => (number === "2b" ? 2 : number);
 
 function variantOf({ backend, backendConfig }: Subject): string {
   const chosen = ["attach", "flavour", "tunnel"].map((key) => backendConfig[key]);
