@@ -70,6 +70,14 @@ const KINDS = {
     exit: EXIT.usage,
     hint: "Give it as namespace/name or by its uid; `millrace status` lists the pods of this node.",
   },
+  ERR_CAPTURE_NETNS: {
+    exit: EXIT.usage,
+    hint: "Is the pod still there, and not one of the node's own network? Run it on the node itself, in its PID and network namespaces.",
+  },
+  ERR_CAPTURE_FILE: {
+    exit: EXIT.usage,
+    hint: "Give another file with -w, or - to write to standard output, for instance into tcpdump -nnr -.",
+  },
   ERR_SWITCH_REFUSED: {
     exit: EXIT.conflict,
     hint: "Nothing was changed. `millrace status` shows what serves, and what is under way.",

@@ -17,6 +17,9 @@ static const struct {
 	{ "sysctlWrite", sysctl_write },
 	{ "peerCredentials", peer_credentials },
 	{ "lockDescriptor", lock_descriptor },
+	{ "packetOpen", packet_open },
+	{ "packetRead", packet_read },
+	{ "packetDrops", packet_drops },
 	{ "renameExchange", rename_exchange },
 };
 /* clang-format on */

@@ -64,6 +64,11 @@ napi_value sysctl_write(napi_env env, napi_callback_info info);
 napi_value peer_credentials(napi_env env, napi_callback_info info);
 napi_value lock_descriptor(napi_env env, napi_callback_info info);
 
+/* packet.c */
+napi_value packet_open(napi_env env, napi_callback_info info);
+napi_value packet_read(napi_env env, napi_callback_info info);
+napi_value packet_drops(napi_env env, napi_callback_info info);
+
 /* rename.c */
 napi_value rename_exchange(napi_env env, napi_callback_info info);
 

@@ -37,6 +37,15 @@ export type { NextHop } from "./next-hops.ts";
 export { type NftChain, nftChains } from "./nft-chains.ts";
 export { nftTables } from "./nft-tables.ts";
 export { NftablesMonitor, type NftEvent } from "./nftables-monitor.ts";
+// What interfaces send and receive
+export {
+  MAX_SNAP_LENGTH,
+  MIN_SNAP_LENGTH,
+  type Packet,
+  type PacketPath,
+  PacketSocket,
+  type PacketSocketOptions,
+} from "./packet-socket.ts";
 // Sockets and files
 export { type PeerCredentials, peerCredentials } from "./peer-credentials.ts";
 export { renameExchange } from "./rename-exchange.ts";

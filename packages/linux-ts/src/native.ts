@@ -28,6 +28,9 @@ export interface Native {
   sysctlWrite(netns: number, path: string, value: string): void;
   peerCredentials(fd: number): [pid: number, uid: number, gid: number];
   lockDescriptor(fd: number): boolean;
+  packetOpen(netns: number, filter: Uint8Array, receiveBuffer: number): number;
+  packetRead(fd: number, room: Uint8Array, longest: number): number;
+  packetDrops(fd: number): number;
   renameExchange(first: string, second: string): void;
 }
 

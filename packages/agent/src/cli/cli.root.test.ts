@@ -35,6 +35,7 @@ test.each([
   "status",
   "explain",
   "events",
+  "capture",
   "verify-clean",
   "log",
   "log export",

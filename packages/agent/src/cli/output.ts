@@ -43,11 +43,11 @@ export class Output {
     return !this.#closed;
   }
 
-  /** Writes, and waits while the reader is slower than we are. Text for a reader that has gone is dropped. */
-  async write(text: string): Promise<void> {
-    if (this.#closed || text === "") return;
+  /** Writes, and waits while the reader is slower than we are. What is for a reader that has gone is dropped. */
+  async write(what: string | Uint8Array): Promise<void> {
+    if (this.#closed || what.length === 0) return;
     this.#used = true;
-    if (this.#stream.write(text)) return;
+    if (this.#stream.write(what)) return;
     // An error or an end also ends the wait: a reader that goes away drains nothing.
     const { promise, resolve } = Promise.withResolvers<void>();
     const events = ["drain", "error", "close"] as const;

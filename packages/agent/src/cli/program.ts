@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { ExitCode } from "../exit-codes.ts";
 import { VERSION } from "../version.ts";
 import { agentCommand } from "./commands/agent-command.ts";
+import { captureCommand } from "./commands/capture-command.ts";
 import { doctorCommand } from "./commands/doctor-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
 import { explainCommand } from "./commands/explain-command.ts";
@@ -35,6 +36,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     statusCommand(io, finish),
     explainCommand(io, finish),
     eventsCommand(io, finish),
+    captureCommand(io, finish),
     logCommand(io, finish),
     replayCommand(io, finish),
     switchCommand(io, finish),
