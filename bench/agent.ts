@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * What the agent itself costs: enrolling and rebuilding with more and more workloads, how many events it decides and writes, and what it takes of memory, processor
+ * What the agent itself costs: enrolling and rebuilding with more and more workloads, how many events it decides and writes, what its BPF programs take for a packet, and what it takes of memory, processor
  * and disk when it is left alone in a cluster. Writes results, charts and a section of the page, and judges nothing; it fails where asking again has changed something
  * in the kernel.
  *
@@ -12,6 +12,7 @@ import { growthCharts } from "./agent/charts.ts";
 import { type Growth, measureGrowth } from "./agent/growth.ts";
 import { agentLines } from "./agent/lines.ts";
 import { CHECK, FULL } from "./agent/plan.ts";
+import { measurePrograms } from "./agent/programs.ts";
 import { measureRunning, type Running } from "./agent/running.ts";
 import { measureThroughput } from "./agent/throughput.ts";
 import { write } from "./agent/write.ts";
@@ -47,6 +48,8 @@ const say = (text: string) => console.log(`${((performance.now() - began) / 1e3)
 
 say(`${known.pods} pods through the engine and its log`);
 const throughput = await measureThroughput(known.pods);
+say("the BPF programs");
+const programs = await measurePrograms(known.programRuns);
 const running: Running[] = [];
 const plan = { ...known.running, ...idle };
 for (const variant of plan.variants.filter(({ name }) => variants.some((one) => one.name === name))) {
@@ -62,7 +65,7 @@ for (const count of counts) {
 }
 
 const seconds = (performance.now() - began) / 1e3;
-const found = { plan: known.name, machine: where, seconds, growth, running, throughput };
+const found = { plan: known.name, machine: where, seconds, growth, running, throughput, programs };
 await write(found, growthCharts(growth), values.page);
 console.log(`\n${values.page}, ${(seconds / 60).toFixed(1)} minutes\n`);
 const changed = growth.filter(({ changedAgain }) => changedAgain > 0);

@@ -58,6 +58,9 @@ haproxy=$CACHE/haproxy/usr/sbin/haproxy
 # unbound is the lab's DNS server, for the same reason unpacked into the cache. Which libraries it needs its package says.
 unbound=$CACHE/unbound/usr/sbin/unbound
 
+# nginx is a server that is measured behind HAProxy, for the same reason unpacked into the cache.
+nginx=$CACHE/nginx/usr/sbin/nginx
+
 # The CNI project's plugins as Debian has them, for chains of plugins in tests; they are programs that need nothing but a kernel.
 cni_plugins=$CACHE/containernetworking-plugins/usr/lib/cni
 
@@ -93,11 +96,15 @@ unbound_works() {
 	[ -x "$unbound" ] && "$unbound" -V >/dev/null 2>&1
 }
 
+nginx_works() {
+	[ -x "$nginx" ] && "$nginx" -v >/dev/null 2>&1
+}
+
 cni_plugins_there() {
 	[ -x "$cni_plugins/ptp" ] && [ -x "$cni_plugins/host-local" ]
 }
 
-if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works && cni_plugins_there; then
+if [ ${#missing[@]} -eq 0 ] && fuzzer_there && haproxy_works && unbound_works && nginx_works && cni_plugins_there; then
 	exit 0
 fi
 
@@ -106,11 +113,12 @@ if ! command -v apt-get >/dev/null 2>&1; then
 	fuzzer_there || echo "setup: clang has no libFuzzer (compiler-rt), which make fuzz-cni needs" >&2
 	haproxy_works || command -v haproxy >/dev/null || { echo "setup: and HAProxy (>= 2.4), which MILLRACE_HAPROXY may point to" >&2; exit 1; }
 	unbound_works || command -v unbound >/dev/null || { echo "setup: and unbound, which MILLRACE_UNBOUND may point to" >&2; exit 1; }
+	nginx_works || command -v nginx >/dev/null || echo "setup: make bench needs nginx, which MILLRACE_NGINX may point to" >&2
 	[ ${#missing[@]} -eq 0 ] || exit 1
 	exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
-	echo "setup: missing: ${missing[*]:-the private HAProxy or unbound}. Run 'make setup' once as root." >&2
+	echo "setup: missing: ${missing[*]:-the private HAProxy, unbound or nginx}. Run 'make setup' once as root." >&2
 	exit 1
 fi
 
@@ -127,10 +135,14 @@ if ! fuzzer_there; then
 	packages+=("libclang-rt-$clang_version-dev")
 fi
 haproxy_works || packages+=("${haproxy_libraries[@]}")
-if ! unbound_works; then
-	mapfile -t unbound_libraries < <(apt-cache depends unbound | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p')
-	packages+=("${unbound_libraries[@]}")
-fi
+libraries_of() { # that a package needs, as it says itself
+	apt-cache depends "$1" | sed -n 's/^ *\(Pre\)\?Depends: \(lib.*\)/\2/p'
+}
+for package in unbound nginx; do
+	"${package}_works" && continue
+	mapfile -t libraries < <(libraries_of "$package")
+	packages+=("${libraries[@]}")
+done
 if [ ${#packages[@]} -gt 0 ]; then
 	echo "setup: installing ${packages[*]}"
 	quiet apt-get install -y --no-install-recommends "${packages[@]}"
@@ -153,6 +165,10 @@ fi
 if ! unbound_works; then
 	unpack unbound
 	unbound_works || { "$unbound" -V; exit 1; }
+fi
+if ! nginx_works; then
+	unpack nginx
+	nginx_works || { "$nginx" -v; exit 1; }
 fi
 if ! cni_plugins_there; then
 	unpack containernetworking-plugins

@@ -21,7 +21,7 @@ test("every part measures what it says, and what is written down is whole", { ti
   ]);
 
   const results: AgentResults = JSON.parse(readFileSync(join(directory, "performance/agent.json"), "utf8"));
-  const { growth, running, throughput } = results;
+  const { growth, running, throughput, programs } = results;
   const names = CHECK.variants.map(({ name }) => name);
   expect(growth.map(({ count, variant }) => `${variant} ${count}`)).toEqual(
     CHECK.counts.flatMap((count) => names.map((name) => `${name} ${count}`)),
@@ -45,6 +45,10 @@ test("every part measures what it says, and what is written down is whole", { ti
   }
   // Each comes and is enrolled.
   expect(throughput.events).toBeGreaterThan(4 * CHECK.pods);
+  const [empty, ...others] = programs;
+  expect(empty?.name).toBe("an empty program");
+  expect(others.length).toBeGreaterThan(5);
+  for (const { name, nanoseconds } of programs) expect(nanoseconds, name).toBeGreaterThan(0);
   expect(stdout).toMatch(/^agent rss-mib \d+\.\d$/m);
   expect(stdout).toMatch(/^agent idle-cpu-percent \d+\.\d\d$/m);
   expect(readFileSync(file, "utf8")).toContain("| ebpf-clsact | 2 |");

@@ -10,6 +10,8 @@ export interface AgentPlan {
   readonly running: RunningPlan;
   /** Pods that come to the engine and go again: how many events it decides and writes. */
   readonly pods: number;
+  /** Of each BPF program. */
+  readonly programRuns: number;
 }
 
 /** An agent in a cluster that is left alone. */
@@ -35,6 +37,7 @@ export const FULL: AgentPlan = {
   // Four of the intervals at which an agent compares its node with the kernel.
   running: { variants: VARIANTS, count: 250, idleSeconds: 600, windowSeconds: 100 },
   pods: 20_000,
+  programRuns: 1_000_000,
 };
 
 /** Whether everything works: its figures mean nothing. */
@@ -44,4 +47,5 @@ export const CHECK: AgentPlan = {
   counts: [2, 4],
   running: { variants: VARIANTS.slice(0, 1), count: 3, idleSeconds: 0, windowSeconds: 1 },
   pods: 50,
+  programRuns: 10_000,
 };

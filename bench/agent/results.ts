@@ -1,6 +1,7 @@
 import type { Machine } from "../redirection/machine.ts";
 import type { Growth } from "./growth.ts";
 import type { AgentPlan } from "./plan.ts";
+import type { ProgramCost } from "./programs.ts";
 import type { Running } from "./running.ts";
 import type { Throughput } from "./throughput.ts";
 
@@ -12,4 +13,5 @@ export interface AgentResults {
   readonly growth: readonly Growth[];
   readonly running: readonly Running[];
   readonly throughput: Throughput;
+  readonly programs: readonly ProgramCost[];
 }

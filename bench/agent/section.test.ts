@@ -24,6 +24,7 @@ test("it says where and of what, the lines, the growth and what runs", () => {
     "| log, for each workload that came | 10.0 events, 3,000 bytes | 10.0 events, 3,000 bytes |",
     "| processor time, of one processor | 0.25 % | 0.15 % |",
     "10,000 events/s",
+    "| app_outbound, IPv4 captured | 118 |",
     "](performance/agent-rebuild.svg)",
   ]) {
     expect(text).toContain(part);

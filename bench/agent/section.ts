@@ -12,7 +12,7 @@ export const HEADING = "## The agent's own cost";
 
 /** The section of a run. Its pictures and results are in `performance/` beside the page. */
 export function section(results: AgentResults, charts: readonly Chart[]): string {
-  const { machine, seconds, growth, running, throughput } = results;
+  const { machine, seconds, growth, running, throughput, programs } = results;
   const loaded = isLoaded(machine)
     ? `\n**The machine was busy with other things** (${(machine.busy * 100).toFixed(0)} % of its processors' time before the first run): these figures show that the measurement works, and nothing else.\n`
     : "";
@@ -40,6 +40,16 @@ In a cluster with a real API server and its watches in sync, all pods of the nod
 ${runningTable(running)}
 
 The engine with its log on the disk and a kernel that answers at once: ${figure(throughput.events / throughput.seconds)} events/s (${throughput.events.toLocaleString("en")} events), each durable before anything was done because of it.
+
+### The BPF programs
+
+What each takes for a packet, by \`BPF_PROG_TEST_RUN\`: the fastest go of ten thousand runs ([bpf/README.md](../bpf/README.md#speed)).
+
+${table(
+  ["program, and what becomes of the packet", "ns"],
+  programs.map(({ name, nanoseconds }) => [name, `${nanoseconds}`]),
+)}
+
 With its single figures: [agent.json](performance/agent.json).
 `;
 }

@@ -1,7 +1,8 @@
+import { join } from "node:path";
 import { Agent, hostPort, Lab, type LabPod, type Namespace, type Program } from "@millrace/conformance";
 import { pinned } from "./pinned.ts";
 import type { Cell } from "./plan.ts";
-import { HTTPD, PROXY_PORT, proxyCommand, SERVER_PORT } from "./rig.ts";
+import { PROXY_PORT, proxyCommand, SERVER_PORT, serverCommand } from "./rig.ts";
 
 /** No socket waits in TIME_WAIT: tens of thousands of connections a second would soon have no ports left. */
 const SYSCTLS = { "net.ipv4.tcp_max_tw_buckets": 0 };
@@ -25,8 +26,10 @@ export class Bed implements AsyncDisposable {
     const server = lab.pod("server");
     const isExplicit = cell.mode.isProxied && cell.mode.backend === undefined;
     this.url = `http://${isExplicit ? hostPort(this.#proxyPod.address(4), PROXY_PORT) : hostPort(server.address(4), SERVER_PORT)}`;
-    const command = proxyCommand(cell.rig, this.#proxyPod, lab.node(1).paths.root, isExplicit ? server : undefined);
-    this.server = start(server, "httpd", pinned(cell.pinning, HTTPD));
+    const { root } = lab.node(1).paths;
+    const sizes = cell.loads.map(({ bytes }) => bytes);
+    this.server = start(server, "server", pinned(cell.pinning, serverCommand(cell.rig, join(root, "server"), sizes)));
+    const command = proxyCommand(cell.rig, this.#proxyPod, root, isExplicit ? server : undefined);
     this.proxy = start(this.#proxyPod, "proxy", pinned(cell.pinning, command));
   }
 

@@ -79,6 +79,7 @@ export const CHECK: Plan = {
       repetitions: 1,
       seconds: 0.3,
     },
+    { rig: "haproxy", pinning: "one-cpu", path: "same-node", loads: [HTTP], repetitions: 1, seconds: 0.3 },
   ],
 };
 

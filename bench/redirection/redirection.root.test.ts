@@ -25,9 +25,11 @@ test("every mode goes its own way, and what is written down is whole", { timeout
     readFileSync(join(directory, "performance/results.json"), "utf8"),
   );
   expect(plan).toBe("check");
-  const loads = CHECK.series.flatMap(({ loads }) => loads.map(({ name }) => name));
-  expect(samples.map(({ mode, load }) => `${mode} ${load.name}`)).toEqual(
-    MODES.flatMap(({ name }) => loads.map((load) => `${name} ${load}`)),
+  const loads = CHECK.series.flatMap(({ rig, loads }) => loads.map(({ name }) => `${rig} ${name}`));
+  expect(samples.map(({ rig, mode, load }) => `${mode} ${rig} ${load.name}`)).toEqual(
+    CHECK.series.flatMap(({ rig, loads }) =>
+      MODES.flatMap(({ name }) => loads.map((load) => `${name} ${rig} ${load.name}`)),
+    ),
   );
   for (const { name, isProxied } of MODES) {
     for (const { load, requests, failed, bytes, proxy } of samples.filter(({ mode }) => mode === name)) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { haproxyBinary, type LabPod } from "@millrace/conformance";
 import { haproxyConfig } from "./haproxy.ts";
+import { nginxCommand } from "./nginx.ts";
 import type { Rig } from "./sample.ts";
 
 /** The programs of `rig/`, as `make build` leaves them. */
@@ -12,7 +13,10 @@ export const SERVER_PORT = 8080;
 /** Where a node proxy takes what members send (docs/node-proxy.md). */
 export const PROXY_PORT = 15001;
 
-export const HTTPD: readonly string[] = [program("httpd"), `${SERVER_PORT}`];
+/** The server: one that costs little, or nginx, where the proxy is one that users have. `directory` is its own, `sizes` those of the bodies that are asked for. */
+export function serverCommand(rig: Rig, directory: string, sizes: readonly number[]): readonly string[] {
+  return rig === "light" ? [program("httpd"), `${SERVER_PORT}`] : nginxCommand(directory, SERVER_PORT, sizes);
+}
 
 /**
  * The proxy in `pod`: transparent, or, where it knows its `server`, an explicit one that dials that whatever it is asked for. A configuration

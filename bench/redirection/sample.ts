@@ -5,7 +5,7 @@ export type Pinning = "one-cpu" | "any-cpu";
 /** Where the server is, seen from the client. */
 export type Path = "same-node" | "two-nodes";
 
-/** Which proxy there is: the relay of `rig/`, behind which the way shows, or one that users have. */
+/** Which proxy and server there are: those of `rig/`, behind which the way shows, or HAProxy and nginx, which users have. */
 export type Rig = "light" | "haproxy";
 
 /** What a client counted. Times are in milliseconds. */

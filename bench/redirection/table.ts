@@ -4,7 +4,7 @@ import type { Spread } from "./spread.ts";
 
 const WHERE = {
   light: "",
-  haproxy: "HAProxy, ",
+  haproxy: "HAProxy and nginx, ",
   "one-cpu": "one processor",
   "any-cpu": "any processor",
   "same-node": "one node",

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeProxy, PodInterface, Workload } from "@millrace/core";
+import { attachInside } from "./attach-inside.ts";
 
 interface Pod {
   readonly name: string;
@@ -78,22 +79,7 @@ export class BenchNode implements Disposable {
         `route add ${ipv6}/128 dev ${hostName}`,
       ]),
     );
-    for (const { netns, ipv4, ipv6 } of plans) {
-      batch(
-        ["-n", netns],
-        [
-          "link set lo up",
-          "link set eth0 addrgenmode none",
-          "link set eth0 up",
-          `addr add ${ipv4}/32 dev eth0`,
-          `addr add ${ipv6}/128 dev eth0 nodad`,
-          `route add ${GATEWAY} dev eth0`,
-          `route add default via ${GATEWAY} dev eth0`,
-          "route add fe80::1 dev eth0",
-          "route add default via fe80::1 dev eth0",
-        ],
-      );
-    }
+    for (const { netns, ...addresses } of plans) attachInside(`/run/netns/${netns}`, GATEWAY, addresses);
     const links = JSON.parse(this.sh("ip -j link")) as { ifname: string; ifindex: number }[];
     const indexes = new Map(links.map(({ ifname, ifindex }) => [ifname, ifindex]));
     return plans.map(({ name, netns, hostName, mac, ipv4, ipv6 }) => ({

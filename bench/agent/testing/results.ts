@@ -36,5 +36,9 @@ export function agentResultsOf(busy: number): AgentResults {
       idleCpuPercent: 0.25 - index / 10,
     })),
     throughput: { events: 100_000, seconds: 10 },
+    programs: [
+      { name: "an empty program", nanoseconds: 25 },
+      { name: "app_outbound, IPv4 captured", nanoseconds: 118 },
+    ],
   };
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * How long the programs take for a packet, in nanoseconds, by BPF_PROG_TEST_RUN. Prints figures and judges none. Needs root.
- * `node --conditions=source bpf/test/bench/main.ts [--repeat 1000000]`, or `make bench-bpf`.
+ * `node --conditions=source bpf/test/bench/main.ts [--repeat 1000000] [--json]`, or `make bench-bpf`. With `--json` it prints `[{ "name", "nanoseconds" }, …]` alone.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,9 @@ import { ACK, ipFrame, MAC_OUTBOUND, PROTOCOL, type TcpSpec, tcpFrame, zeros } f
 
 /** Runs in one go: so few that many a go is not interrupted by what else the machine does. The shortest go counts. */
 const GO = 10_000;
-const { values } = parseArgs({ options: { repeat: { type: "string", default: "1000000" } } });
+const { values } = parseArgs({
+  options: { repeat: { type: "string", default: "1000000" }, json: { type: "boolean", default: false } },
+});
 const repeat = Number(values.repeat);
 if (!(repeat > 0)) throw new RangeError(`--repeat ${values.repeat} is no number of runs`);
 
@@ -85,10 +87,18 @@ const rows: readonly (readonly [string, BpfProgram, Uint8Array, Uint8Array?])[] 
   ["ztunnel_tproxy, IPv6 passed", tproxy, redirected(IPV6)],
   ["ztunnel_lookup, own port", proxy.program("ztunnel_lookup"), zeros(0), new Uint8Array(lookup.buffer)],
 ];
-const [load = 0] = loadavg();
-console.log(
-  `Linux ${release()}, ${availableParallelism()} cores, load ${load.toFixed(1)}; ns a packet; ${repeat} runs, of which the fastest ${GO} in a row count`,
-);
-for (const [name, program, data, context] of rows) {
-  console.log(`${name.padEnd(36)}${String(nanoseconds(program, data, context)).padStart(5)}`);
+if (values.json) {
+  const figures = rows.map(([name, program, data, context]) => ({
+    name,
+    nanoseconds: nanoseconds(program, data, context),
+  }));
+  console.log(JSON.stringify(figures));
+} else {
+  const [load = 0] = loadavg();
+  console.log(
+    `Linux ${release()}, ${availableParallelism()} cores, load ${load.toFixed(1)}; ns a packet; ${repeat} runs, of which the fastest ${GO} in a row count`,
+  );
+  for (const [name, program, data, context] of rows) {
+    console.log(`${name.padEnd(36)}${String(nanoseconds(program, data, context)).padStart(5)}`);
+  }
 }
