@@ -43,34 +43,75 @@ const row = (...cells: readonly (string | number)[]) =>
   );
 row("", "at once", "round", "our p50", "p99", "max", "target", "chain p50", "p99", "max", "agent CPU");
 
+/** What one round told, in milliseconds: our plugin's times, the chains', and the agent's CPU time for each ADD. */
+interface Round {
+  readonly own: readonly number[];
+  readonly chain?: readonly number[];
+  readonly agentCpuMs?: number;
+}
+
 for (const [name, command, target] of [
   ["VERSION", "VERSION", ""],
   ["ADD, no agent", "ADD", CNI_OVERHEAD_TARGET],
 ] satisfies [string, Command, string | number][]) {
-  await eachRound(async (round, atOnce) => {
+  await eachRound(name, { alone: target }, async (atOnce) => {
     // No agent looks at what these name.
     const attachments = Array.from({ length: count }, (_, index) => ({
       containerId: `container-${index}`,
       netns: `/run/netns/bench-${index}`,
       args: `K8S_POD_NAMESPACE=bench;K8S_POD_NAME=p${index};K8S_POD_UID=uid-${index}`,
     }));
-    const own = await measureOverhead(command, attachments, atOnce);
-    row(name, atOnce, round, ...figures(own), atOnce === 1 ? target : "");
+    return { own: await measureOverhead(command, attachments, atOnce) };
   });
 }
 
 for (const { name, cniAddTargets, ...variant } of variants) {
   await using node = await BenchNode.create({ name, ...variant });
-  await eachRound(async (round, atOnce) => {
+  await eachRound(name, cniAddTargets ?? {}, async (atOnce) => {
     const { times, agentCpuMs } = await node.startPods(count, atOnce);
-    const target = (atOnce === 1 ? cniAddTargets?.alone : cniAddTargets?.together) ?? "";
-    const own = figures(times.map(({ own }) => own));
-    row(name, atOnce, round, ...own, target, ...figures(times.map(({ chain }) => chain)), agentCpuMs.toFixed(1));
+    return { own: times.map(({ own }) => own), chain: times.map(({ chain }) => chain), agentCpuMs };
   });
 }
 
-async function eachRound(measure: (round: number, atOnce: number) => Promise<void>): Promise<void> {
-  for (const atOnce of [1, TOGETHER]) for (let round = 1; round <= rounds; round++) await measure(round, atOnce);
+/** Each round alone, which shows the spread, and all of them together: of one round p99 is its third slowest. */
+async function eachRound(
+  name: string,
+  targets: { readonly alone?: string | number; readonly together?: string | number },
+  measure: (atOnce: number) => Promise<Round>,
+): Promise<void> {
+  for (const atOnce of [1, TOGETHER]) {
+    const target = (atOnce === 1 ? targets.alone : targets.together) ?? "";
+    const all: Round[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const told = await measure(atOnce);
+      all.push(told);
+      rowOf(name, atOnce, round, target, told);
+    }
+    const cpu = all.flatMap(({ agentCpuMs }) => agentCpuMs ?? []);
+    rowOf(name, atOnce, "all", target, {
+      own: all.flatMap(({ own }) => own),
+      chain: all.flatMap(({ chain = [] }) => chain),
+      ...(cpu.length === 0 ? {} : { agentCpuMs: cpu.reduce((sum, ms) => sum + ms, 0) / cpu.length }),
+    });
+  }
+}
+
+function rowOf(
+  name: string,
+  atOnce: number,
+  round: string | number,
+  target: string | number,
+  { own, chain = [], agentCpuMs }: Round,
+): void {
+  row(
+    name,
+    atOnce,
+    round,
+    ...figures(own),
+    target,
+    ...(chain.length === 0 ? [] : figures(chain)),
+    ...(agentCpuMs === undefined ? [] : [agentCpuMs.toFixed(1)]),
+  );
 }
 
 /** p50, p99 and the longest. */
