@@ -65,7 +65,7 @@ export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";
 export { Lifecycle, type Part } from "./lifecycle/lifecycle.ts";
 // Event log
-export { type Durability, EventLog, type EventLogOptions, type EventLogStatus, type LogGap } from "./log/event-log.ts";
+export { type Appended, EventLog, type EventLogOptions, type EventLogStatus, type LogGap } from "./log/event-log.ts";
 export { formatHeader, type PortableHeader } from "./log/portable-header.ts";
 export { openPortableLog, type PortableLog } from "./log/portable-log.ts";
 export { EventLogReader, type LogFilter } from "./log/reader.ts";

@@ -25,7 +25,7 @@ async function logged(records: readonly EventRecord[]): Promise<string> {
     keepEvents: 1000,
     log: silentLogger,
   });
-  expect(await log.append(records)).toBe("durable");
+  expect(await log.append(records)).toBe("logged");
   return path;
 }
 

@@ -99,7 +99,7 @@ function day(seed: number): EventInput[] {
 test("the oldest input that waits is seen to wait, and nothing once all are in the state", async () => {
   const held = Promise.withResolvers<void>();
   const slow = {
-    append: () => held.promise.then(() => "durable" as const),
+    append: () => held.promise.then(() => "logged" as const),
     gap: () => undefined,
     onWritable: () => undefined,
     lastSeq: 0,
@@ -295,7 +295,7 @@ describe("what is submitted", () => {
       append: async (records) => {
         await new Promise((resolve) => setTimeout(resolve, 20));
         durable.push(...records.map(({ seq }) => seq));
-        return "durable";
+        return "logged";
       },
     };
     const { engine } = testAgent({ eventLog: slow });
@@ -315,7 +315,7 @@ describe("what is submitted", () => {
       onWritable: () => {},
       append: (records) => {
         batches.push(records.length);
-        return Promise.resolve("durable");
+        return Promise.resolve("logged");
       },
     };
     const { engine } = testAgent({ eventLog: counting, maxBatch: 3 });
@@ -367,7 +367,7 @@ describe("a log that takes its time", () => {
       log: {
         append: (records: readonly EventRecord[]) => {
           appended.push(records.map(({ type }) => type));
-          return new Promise<"durable">((resolve) => waiting.push(() => resolve("durable")));
+          return new Promise<"logged">((resolve) => waiting.push(() => resolve("logged")));
         },
         gap: () => undefined,
         onWritable: () => {},

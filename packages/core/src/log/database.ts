@@ -64,8 +64,8 @@ export class LogDatabase implements Disposable {
       const version = schemaVersion(db);
       if (version > LOG_SCHEMA_VERSION) throw new RefusedLog("ERR_LOG_NEWER_SCHEMA", newerSchema(path, version));
       if (version === 0) prepare(db, path);
-      // FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+      // NORMAL: a commit does not wait for the disk, and survives this process (sqlite.org/pragma.html#pragma_synchronous); DiskSync sees to the rest.
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
       boundWal(db, sharesOf(options.limits).wal);
       if (version === 0) db.exec(`BEGIN IMMEDIATE; ${LOG_SCHEMA} COMMIT;`);
       else migrate(db, version);

@@ -80,7 +80,7 @@ describe("writing", () => {
   test("rows are durable when append resolves, and go on where the file ends", async () => {
     const log = await open();
     expect(log.lastSeq).toBe(0);
-    expect(await log.append(range(1, 3))).toBe("durable");
+    expect(await log.append(range(1, 3))).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3]);
     expect(log.lastSeq).toBe(3);
     await log[Symbol.asyncDispose]();
@@ -106,7 +106,7 @@ describe("writing", () => {
     const log = await open();
     await log.append(range(1, 1));
     const results = await Promise.all(range(2, 2001).map((record) => log.append([record])));
-    expect(new Set(results)).toEqual(new Set(["durable"]));
+    expect(new Set(results)).toEqual(new Set(["logged"]));
     expect(seqs()).toHaveLength(2001);
   });
 
@@ -114,7 +114,7 @@ describe("writing", () => {
     const log = await open();
     const pending = range(1, 500).map((record) => log.append([record]));
     await log[Symbol.asyncDispose]();
-    expect(new Set(await Promise.all(pending))).toEqual(new Set(["durable"]));
+    expect(new Set(await Promise.all(pending))).toEqual(new Set(["logged"]));
     expect(seqs()).toHaveLength(500);
   });
 
@@ -177,7 +177,7 @@ describe("a file of version 1", () => {
     expect(first()).toMatchObject(expected);
 
     const log = await open();
-    expect(await log.append([hostAddressesRecord(2)])).toBe("durable");
+    expect(await log.append([hostAddressesRecord(2)])).toBe("logged");
     expect(first()).toMatchObject(expected);
     expect(first()?.recorded).toContain(`{"data":${old},"schema":1,"seq":1,`);
     const after = new DatabaseSync(path, { readOnly: true });
@@ -250,7 +250,7 @@ describe("a damaged file", () => {
     ]);
     expect(second.gap()).toEqual({ count: 0, after: 0, reason: expect.stringContaining("moved to") });
     expect(await second.append(range(1, 1))).toBe("unlogged");
-    expect(await second.append([gapRecord(2, 0), hostAddressesRecord(3)])).toBe("durable");
+    expect(await second.append([gapRecord(2, 0), hostAddressesRecord(3)])).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3]);
     expect(second.gap()).toBeUndefined();
   });
@@ -271,7 +271,7 @@ describe("a log that cannot be opened", () => {
     rmSync(join(directory, "file"));
     await writable;
     expect(eventLog.gap()).toMatchObject({ count: 0, after: 2 });
-    expect(await eventLog.append([gapRecord(3, 0), hostAddressesRecord(4)])).toBe("durable");
+    expect(await eventLog.append([gapRecord(3, 0), hostAddressesRecord(4)])).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3, 4]);
     expect(eventLog.status()).toEqual({ path, state: "healthy", lostEvents: 0, heldEvents: 0 });
   });
@@ -291,7 +291,7 @@ describe("a log that cannot be opened", () => {
     renameSync(away, path);
     await writable;
     expect(eventLog.gap()).toMatchObject({ count: 2, after: 5 });
-    expect(await eventLog.append([gapRecord(6, 2)])).toBe("durable");
+    expect(await eventLog.append([gapRecord(6, 2)])).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6]);
   });
 });
@@ -325,7 +325,7 @@ describe("a disk that stalls", () => {
     release();
     await waitFor(() => expect(log.status()).toMatchObject({ state: "healthy", lostEvents: 0, heldEvents: 0 }));
     expect(log.gap()).toBeUndefined();
-    expect(await log.append(range(4, 4))).toBe("durable");
+    expect(await log.append(range(4, 4))).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3, 4]);
   });
 
@@ -344,7 +344,7 @@ describe("a disk that stalls", () => {
       expect(log.gap()).toMatchObject({ count: 0, reason: expect.stringMatching(/locked/), after: 5 }),
     );
     expect(seqs()).toEqual([1]);
-    expect(await log.append([gapRecord(6, 0), hostAddressesRecord(7)])).toBe("durable");
+    expect(await log.append([gapRecord(6, 0), hostAddressesRecord(7)])).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
@@ -378,7 +378,7 @@ describe("a disk that stalls", () => {
     release();
     await waitFor(() => expect(log.gap()).toMatchObject({ count: 2, after: 6 }));
     // Numbers go on behind those that were let go.
-    expect(await log.append([gapRecord(9, 2)])).toBe("durable");
+    expect(await log.append([gapRecord(9, 2)])).toBe("logged");
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 9]);
   });
 
@@ -418,7 +418,7 @@ describe("a log that is taken away", () => {
     await waitFor(() =>
       expect(log.gap()).toMatchObject({ count: 7, after: 0, reason: expect.stringMatching(/was removed or replaced/) }),
     );
-    expect(await log.append([gapRecord(8, 7)])).toBe("durable");
+    expect(await log.append([gapRecord(8, 7)])).toBe("logged");
     expect(seqs()).toEqual([8]);
   });
 });
@@ -433,13 +433,13 @@ describe("a crash", () => {
     await log.append(range(1, 100));
     const pending = log.append(range(101, 200));
     await workers[0]?.terminate();
-    const durability = await pending;
+    const appended = await pending;
     await waitFor(() => expect(log.status().state === "healthy" || log.gap() !== undefined).toBe(true));
     // Whether the commit was done before the thread ended or not: each row is there once.
     const gap = log.gap();
     expect(gap?.count ?? 0).toBe(0);
-    if (durability === "durable") expect(log.lastSeq).toBe(200);
-    expect(await log.append([gap === undefined ? hostAddressesRecord(201) : gapRecord(201, 0)])).toBe("durable");
+    if (appended === "logged") expect(log.lastSeq).toBe(200);
+    expect(await log.append([gap === undefined ? hostAddressesRecord(201) : gapRecord(201, 0)])).toBe("logged");
     expect(seqs()).toEqual(range(1, 201).map(({ seq }) => seq));
   });
 

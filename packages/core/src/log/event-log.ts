@@ -30,7 +30,7 @@ export interface EventLogOptions {
 }
 
 /** `durable`: on disk. `unlogged`: the caller goes on; the rows may still be written late, or a `log.gap` will count them. */
-export type Durability = "durable" | "unlogged";
+export type Appended = "logged" | "unlogged";
 
 /** The log could not be written: to be said in it before anything new is. */
 export interface LogGap {
@@ -57,7 +57,7 @@ interface Batch {
   /** What its first row tells of; undefined while nothing was the matter. */
   readonly gap: Unwritten | undefined;
   late: boolean;
-  settle(durability: Durability): void;
+  settle(appended: Appended): void;
 }
 
 /** Rows that are not in the file, and the first reason for that: it is the one that explains the rest. */
@@ -132,10 +132,10 @@ export class EventLog implements AsyncDisposable {
     return this.#bytesSinceSnapshot > sharesOf(this.#options).stretch;
   }
 
-  /** Writes rows in order. Resolves when they are durable, or at the deadline at the latest; never rejects. */
-  append(records: readonly EventRecord[]): Promise<Durability> {
+  /** Writes rows in order. Resolves when they are in the file, or at the deadline at the latest; never rejects. */
+  append(records: readonly EventRecord[]): Promise<Appended> {
     const [first] = records;
-    if (first === undefined) return Promise.resolve("durable");
+    if (first === undefined) return Promise.resolve("logged");
     const rows = records.map(
       ({ seq, time, type, subject, data }): LogRow => [seq, time, type, subject, canonicalJson(data)],
     );
@@ -150,7 +150,7 @@ export class EventLog implements AsyncDisposable {
       return Promise.resolve("unlogged");
     }
     const stalled = this.#isStalled();
-    const { promise, resolve } = Promise.withResolvers<Durability>();
+    const { promise, resolve } = Promise.withResolvers<Appended>();
     const id = this.#nextId++;
     const batch: Batch = { rows, gap: this.#unwritten, late: stalled, settle: resolve };
     this.#unwritten = undefined;
@@ -288,7 +288,7 @@ export class EventLog implements AsyncDisposable {
         batch.gap.lost += since.lost;
       }
     }
-    batch.settle(failure === undefined ? "durable" : "unlogged");
+    batch.settle(failure === undefined ? "logged" : "unlogged");
   }
 
   /** Rows that could not be written: held for as long as nothing before them is lost and there is room, else counted. */

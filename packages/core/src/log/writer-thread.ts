@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { moveAside, removeDamaged } from "./damaged-files.ts";
 import { isDamage, isFull, LogDatabase, RefusedLog } from "./database.ts";
+import { DiskSync } from "./disk-sync.ts";
 import type { LogRow } from "./schema.ts";
 import type { FromWriter, ToWriter, WriterOptions } from "./writer-protocol.ts";
 
@@ -11,6 +12,7 @@ import type { FromWriter, ToWriter, WriterOptions } from "./writer-protocol.ts";
 if (parentPort === null) throw new Error("writer-thread.ts is run as a worker thread only");
 const port = parentPort;
 const options = workerData as WriterOptions;
+const disk = new DiskSync(options.path);
 
 let database: LogDatabase | undefined;
 
@@ -58,6 +60,7 @@ function commit(batches: readonly Extract<ToWriter, { kind: "append" }>[]): void
   try {
     if (database === undefined) throw new Error("the log is not open");
     insert(database, rows);
+    disk.committed();
     say({ kind: "committed", ids });
   } catch (error) {
     say({ kind: "failed", ids, reason: reasonOf(error) });
@@ -74,7 +77,7 @@ function tidy(): void {
   try {
     database?.tidy(new Date());
   } catch (error) {
-    // The rows are durable already; this comes round again with the next batch.
+    // The rows are in the log already; this comes round again with the next batch.
     process.emitWarning(`event log: old rows could not be deleted: ${reasonOf(error)}`);
   }
 }
@@ -100,6 +103,7 @@ port.on("message", (first: ToWriter) => {
     if (message.kind === "close") {
       database?.[Symbol.dispose]();
       database = undefined;
+      disk[Symbol.dispose]();
       say({ kind: "closed" });
       port.close();
       return;

@@ -13,8 +13,8 @@ const inFlight: Promise<void>[] = [];
 for (let seq = log.lastSeq + 1; ; seq += 3) {
   const rows = [seq, seq + 1, seq + 2].map(hostAddressesRecord);
   inFlight.push(
-    log.append(rows).then((durability) => {
-      if (durability === "durable") process.stdout.write(`${seq + 2}\n`);
+    log.append(rows).then((appended) => {
+      if (appended === "logged") process.stdout.write(`${seq + 2}\n`);
     }),
   );
   // Several batches are on their way at once, so that some are cut off in the middle.
