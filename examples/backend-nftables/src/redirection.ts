@@ -25,21 +25,37 @@ const addressesOf = (held: host.NftReading, map: string, uid: string) => {
   return all.flatMap(({ key, comment }) => (comment === uid ? [key] : [])).sort();
 };
 
+const elementsOf = ({ uid, addresses, interface: pod }: core.Workload) =>
+  addresses.flatMap((one) => [
+    ...NETDEV.addElements(`dev_${familyOf(one)}`, [`${one} comment "${uid}" : "${pod.hostName}"`]),
+    ...NETDEV.addElements(`mac_${familyOf(one)}`, [`${one} comment "${uid}" : ${pod.mac}`]),
+  ]);
+
+/** What is older than its enrolment goes by. */
+const olderConnections = ({ uid, enrolExisting, interface: pod }: core.Workload, held: host.NftReading) => {
+  using netns = host.requireNetns(pod);
+  const begins = enrolExisting === "drain" && !held.owners(/^(from|to)_/).includes(uid);
+  const open = (begins ? host.openConnections(netns) : []).filter(({ local }) => !/^(127\.|::1$)/.test(local));
+  return open.flatMap(({ family, local, localPort, remote, remotePort }) =>
+    NETDEV.addElements(`passed_${family}`, [`${local} . ${localPort} . ${remote} . ${remotePort}`]),
+  );
+};
+
 export class NftablesRedirection implements core.Redirection {
   readonly #policy: core.NodePolicy;
   readonly #sysctls: host.SysctlJournal;
   readonly #workloads = new Map<string, core.Workload>();
   #proxies: core.Proxies = { draining: [] };
-  /** Verbs run one after the other: each is a transaction that builds on the one before. */
-  readonly #mutex = new host.KeyedMutex();
+  /** Verbs run one after the other, each a transaction that builds on the one before; workloads that wait are in one. */
+  readonly #verbs = new host.VerbQueue((changes) => this.#change(changes));
 
   constructor({ host: { journal }, log, policy }: core.PluginContext<unknown>) {
     this.#sysctls = new host.SysctlJournal(journal, log);
     this.#policy = policy;
   }
 
-  useProxies(proxies: core.Proxies): Promise<void> {
-    return this.#mutex.run("", async () => {
+  useProxies(proxies: core.Proxies, call: core.Call): Promise<void> {
+    return this.#verbs.run(async () => {
       const all = listed(proxies);
       for (const proxy of all) await this.#enter(proxy);
       const held = await NETDEV.read();
@@ -60,50 +76,24 @@ export class NftablesRedirection implements core.Redirection {
       ]);
       for (const name of gone) await this.#leave(name, held);
       this.#proxies = proxies;
-    });
+    }, call);
   }
 
-  useNode({ addresses }: core.NodeFacts): Promise<void> {
+  useNode({ addresses }: core.NodeFacts, call: core.Call): Promise<void> {
     const all = [...rules.SETS, ...replaceAddresses(INET, "node", addresses)];
-    return this.#mutex.run("", () => host.nftTransaction(all));
+    return this.#verbs.run(() => host.nftTransaction(all), call);
   }
 
-  apply(workload: core.Workload): Promise<void> {
-    return this.#mutex.run("", async () => {
-      await host.requireHostLinkAsync(workload.interface);
-      const { uid, addresses, enrolExisting, interface: pod } = workload;
-      const held = await NETDEV.read();
-      // What is older than its enrolment goes by.
-      using netns = host.requireNetns(pod);
-      const begins = enrolExisting === "drain" && !held.owners(/^(from|to)_/).includes(uid);
-      const open = (begins ? host.openConnections(netns) : []).filter(({ local }) => !/^(127\.|::1$)/.test(local));
-      const add = (map: string, address: string, value: string) =>
-        NETDEV.addElements(`${map}_${familyOf(address)}`, [`${address} comment "${uid}" : ${value}`]);
-      await host.nftTransaction([
-        ...NETDEV.write(held.differing(rules.workloadChains(workload))),
-        // An element of its own, and one at an address of its own, whoever had it.
-        ...withoutElements(held, ({ key, comment }) => comment === uid || addresses.includes(key)),
-        ...addresses.flatMap((one) => [...add("dev", one, `"${pod.hostName}"`), ...add("mac", one, pod.mac)]),
-        ...open.flatMap(({ family, local, localPort, remote, remotePort }) =>
-          NETDEV.addElements(`passed_${family}`, [`${local} . ${localPort} . ${remote} . ${remotePort}`]),
-        ),
-      ]);
-      this.#workloads.set(uid, workload);
-    });
+  apply(workload: core.Workload, call: core.Call): Promise<void> {
+    return this.#verbs.apply(workload, call);
   }
 
-  remove(uid: string): Promise<void> {
-    return this.#mutex.run("", async () => {
-      const held = await NETDEV.read();
-      const chains = rules.workloadNames(uid).filter((name) => held.chains.has(name));
-      const elements = withoutElements(held, ({ comment }) => comment === uid);
-      await host.nftTransaction([...NETDEV.withoutChains(chains), ...elements]);
-      this.#workloads.delete(uid);
-    });
+  remove(uid: string, call: core.Call): Promise<void> {
+    return this.#verbs.remove(uid, call);
   }
 
-  observe(): Promise<core.Observation> {
-    return this.#mutex.run("", async () => {
+  observe(call: core.Call): Promise<core.Observation> {
+    return this.#verbs.run(async () => {
       const [netdev, inet] = [await NETDEV.read(), await INET.read()];
       const indexes = new Map(host.links().map(({ name, index }) => [name, index]));
       const chains = rules.proxyChains(this.#proxies, this.#policy);
@@ -121,20 +111,36 @@ export class NftablesRedirection implements core.Redirection {
         nodeAddresses: ["node_4", "node_6"].flatMap((set) => inet.elements(set).map(({ key }) => key)).sort(),
         counters: { "nftables.dropped": netdev.packets("dropped") },
       };
-    });
+    }, call);
   }
 
-  uninstall(): Promise<void> {
-    return this.#mutex.run("", async () => {
+  uninstall(call: core.Call): Promise<void> {
+    return this.#verbs.run(async () => {
       const held = await NETDEV.read();
       for (const name of held.chains.keys()) await this.#leave(name, held);
       await host.nftTransaction([...NETDEV.remove(), ...INET.remove()]);
       this.#sysctls.close();
-    });
+    }, call);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#mutex.run("", async () => undefined);
+    return this.#verbs.run(async () => undefined);
+  }
+
+  async #change({ applied, removed }: host.WorkloadChanges): Promise<void> {
+    await Promise.all(applied.map(({ interface: pod }) => host.requireHostLinkAsync(pod)));
+    const held = await NETDEV.read();
+    const theirs = new Set([...removed, ...applied.flatMap(({ uid, addresses }) => [uid, ...addresses])]);
+    await host.nftTransaction([
+      ...NETDEV.withoutChains(removed.flatMap(rules.workloadNames).filter((name) => held.chains.has(name))),
+      ...NETDEV.write(held.differing(applied.flatMap(rules.workloadChains))),
+      // Elements of their own, and those at addresses of their own, whoever had them.
+      ...withoutElements(held, ({ key, comment }) => theirs.has(comment) || theirs.has(key)),
+      ...applied.flatMap(elementsOf),
+      ...applied.flatMap((workload) => olderConnections(workload, held)),
+    ]);
+    for (const uid of removed) this.#workloads.delete(uid);
+    for (const workload of applied) this.#workloads.set(workload.uid, workload);
   }
 
   #observeWorkload(uid: string, held: host.NftReading, indexes: ReadonlyMap<string, number>): core.WorkloadObservation {

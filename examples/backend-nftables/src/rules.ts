@@ -32,14 +32,11 @@ export const familyOf = (address: string) => (address.includes(":") ? "6" : "4")
 
 /** Lines with our words filled in; what names a family (`$IP`, `$TYPE`, `#`) once for each. As nftables prints them: that is compared. */
 export function lines(text: string): string[] {
-  const filled = text.replace(/\$([A-Z]+)/g, (whole, word) => WORDS[word] ?? whole).split("\n");
-  return filled
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .flatMap((line) => {
-      const families = /\$IP|\$TYPE|#/.test(line) ? FAMILIES : FAMILIES.slice(0, 1);
-      return families.map(({ ip, type, n }) => line.replaceAll("$IP", ip).replaceAll("$TYPE", type).replaceAll("#", n));
-    });
+  const filled = text.replace(/\$([A-Z]+)/g, (whole, word) => WORDS[word] ?? whole).match(/\S.*/g) ?? [];
+  return filled.flatMap((line) => {
+    const families = /\$IP|\$TYPE|#/.test(line) ? FAMILIES : FAMILIES.slice(0, 1);
+    return families.map(({ ip, type, n }) => line.replaceAll("$IP", ip).replaceAll("$TYPE", type).replaceAll("#", n));
+  });
 }
 
 /** Chains as a text: `chain NAME of OWNER: HOOK` begins one. */
@@ -134,16 +131,14 @@ export function proxyChains(proxies: Proxies, { failurePolicy, localDelivery }: 
       ${note(name, "BACK")}
       ${localDelivery === "routed" ? routed : ""}
       ether daddr set $IP daddr map @mac_# ether saddr set $OWN fwd to $IP daddr map @dev_#`;
-  const noted = all
-    .filter(({ proxy }) => eldest && proxy !== eldest)
-    .map(({ name }) => `$AHEAD @${name}_# goto to_${name}`);
+  const noted = eldest ? all.filter(({ proxy }) => proxy !== eldest) : [];
   return chainsOf(`
     ${all.map(ofProxy).join("\n")}
     chain active
       ${active ? `${note(proxyName(active), "AHEAD")}\ngoto to_${proxyName(active)}` : none}
     chain to_proxy
       $NEW goto active
-      ${noted.join("\n")}
+      ${noted.map(({ name }) => `$AHEAD @${name}_# goto to_${name}`).join("\n")}
       goto ${eldest ? `to_${proxyName(eldest)}` : "active"}
     chain errors
       ${all.map(({ mac, hostName }) => `ether saddr set $IN ether daddr set ${mac} dup to "${hostName}"\nether daddr set $IP daddr map @mac_#`).join("\n")}`);

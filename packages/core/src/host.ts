@@ -30,3 +30,5 @@ export { hasIpv6, looseReversePath, noForwarding, ownArpOnly } from "./host/prox
 export { type ProgramOptions, runProgram } from "./host/run-program.ts";
 // Sysctls, and what stood there before
 export { type NetnsHandle, type SysctlChange, SysctlJournal } from "./host/sysctl-journal.ts";
+// Verbs
+export { VerbQueue, type WorkloadChanges } from "./host/verb-queue.ts";

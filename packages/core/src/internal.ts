@@ -60,6 +60,8 @@ export { DIES_WITH_US } from "./host/dies-with-us.ts";
 // Files that survive a power cut
 export { readAll, removeDurably, removeUnfinished, writeDurably } from "./host/journal-file.ts";
 export { removeEmpty } from "./host/remove-empty.ts";
+// Workloads that are changed together
+export { type Caller, type Wish, type WorkloadTurn, WorkloadTurns } from "./host/workload-turns.ts";
 // Kubernetes objects
 export { ANNOTATIONS } from "./kubernetes/annotations.ts";
 export { type ReduceConfig, reduceNamespace, reduceNode, reducePod } from "./kubernetes/reduce.ts";

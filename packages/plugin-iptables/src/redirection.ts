@@ -11,6 +11,7 @@ import type {
   Workload,
   WorkloadUid,
 } from "@millrace/core";
+import { type Wish, type WorkloadTurn, WorkloadTurns } from "@millrace/core/internal";
 import { Mutex, translatedConnections, untilReleased } from "@millrace/host";
 import { explainFailure, IptablesError } from "./errors.ts";
 import { explain } from "./explain.ts";
@@ -21,7 +22,6 @@ import { forgetKept, keepOpen } from "./open-connections.ts";
 import { clearAway, noteActive, sendingNow, usedProxies, useProxies } from "./proxies.ts";
 import { ProxySlots } from "./proxy-slots.ts";
 import { ensureNodeRules, removeShared } from "./shared.ts";
-import { type Turn, type Wish, WorkloadTurns } from "./workload-turns.ts";
 import { Workloads } from "./workloads.ts";
 
 /** The open iptables redirection. Its verbs run one at a time; closing it leaves everything in the kernel as it is. */
@@ -204,7 +204,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   /** Says whether every one has been answered. */
-  async #tryTogether(turns: readonly Turn[]): Promise<boolean> {
+  async #tryTogether(turns: readonly WorkloadTurn[]): Promise<boolean> {
     if (turns.length < 2) return turns.length === 0;
     try {
       await this.#change(turns);
@@ -216,7 +216,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   /** In one step. Answers every one, or rejects and answers none. */
-  async #change(turns: readonly Turn[]): Promise<void> {
+  async #change(turns: readonly WorkloadTurn[]): Promise<void> {
     const removed = turns.flatMap(({ wish }) => (wish.kind === "remove" ? [wish.uid] : []));
     const applied = turns.flatMap(({ wish }) => (wish.kind === "apply" ? [wish.workload] : []));
     const refused = await this.#workloads.change({ removed, applied });
@@ -224,7 +224,7 @@ export class IptablesRedirection implements Redirection {
   }
 
   /** Before pods are redirected: the name of an interface may have been a proxy's. Those that can go on; the others are answered. */
-  async #clearMisnamed(applies: readonly Turn[]): Promise<readonly Turn[]> {
+  async #clearMisnamed(applies: readonly WorkloadTurn[]): Promise<readonly WorkloadTurn[]> {
     if (applies.length === 0) return [];
     const misnamed = this.#slots.misnamed();
     if (misnamed.size === 0) return applies;
@@ -264,7 +264,7 @@ function doing(wish: Wish): string {
 }
 
 /** `error`: undefined when it is done. */
-function settle({ wish, callers }: Turn, error: unknown): void {
+function settle({ wish, callers }: WorkloadTurn, error: unknown): void {
   for (const { resolve, reject } of callers) {
     if (error === undefined) resolve();
     else reject(explainFailure(doing(wish), error));

@@ -25,6 +25,8 @@ export class NftReading {
   /** By name. */
   readonly chains: ReadonlyMap<string, NftHeldChain>;
   readonly #text: string;
+  /** By set, what was asked for: of a table with hundreds of members it is asked for each of them. */
+  readonly #elements = new Map<string, readonly NftElement[]>();
 
   /** As `nft -nn list table` prints it; empty where there is none. */
   constructor(text: string) {
@@ -59,7 +61,18 @@ export class NftReading {
   }
 
   /** Of a set or a map by its name; none where it is not there. */
-  elements(set: string): NftElement[] {
+  elements(set: string): readonly NftElement[] {
+    const found = this.#elements.get(set) ?? this.#elementsOf(set);
+    this.#elements.set(set, found);
+    return found;
+  }
+
+  /** Packets that a named counter has counted; 0 where it is not there. */
+  packets(counter: string): number {
+    return Number(/packets (\d+)/.exec(this.#body("counter", counter))?.[1] ?? 0);
+  }
+
+  #elementsOf(set: string): NftElement[] {
     const body = this.#body("(?:set|map)", set);
     const elements = /elements = \{(.*)\}/s.exec(body)?.[1] ?? "";
     return [...elements.matchAll(ELEMENT)].map(([, key = "", comment = "", value = ""]) => ({
@@ -67,11 +80,6 @@ export class NftReading {
       comment,
       value: bare(value),
     }));
-  }
-
-  /** Packets that a named counter has counted; 0 where it is not there. */
-  packets(counter: string): number {
-    return Number(/packets (\d+)/.exec(this.#body("counter", counter))?.[1] ?? 0);
   }
 
   #body(kind: string, name: string): string {

@@ -1,4 +1,4 @@
-import type { Workload, WorkloadUid } from "@millrace/core";
+import type { Workload, WorkloadUid } from "../backend/contract.ts";
 
 /** What is asked for of one workload: to be redirected so, or no longer. */
 export type Wish =
@@ -9,7 +9,7 @@ export type Wish =
 export type Caller = PromiseWithResolvers<void>;
 
 /** A wish whose turn has come, with all who are told what becomes of it. */
-export interface Turn {
+export interface WorkloadTurn {
   readonly wish: Wish;
   readonly callers: readonly Caller[];
 }
@@ -43,8 +43,8 @@ export class WorkloadTurns {
    * Takes what waits first and all that may be done with it; none when nobody waits. Who is removed is in nobody's way: what it has
    * is free for whoever is redirected in the same turn.
    */
-  take(): Turn[] {
-    const taken = new Map<WorkloadUid, Turn>();
+  take(): WorkloadTurn[] {
+    const taken = new Map<WorkloadUid, WorkloadTurn>();
     const era = this.#waiting[0]?.era;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const { wish, caller } = next;
@@ -58,10 +58,11 @@ export class WorkloadTurns {
     return [...taken.values()];
   }
 
-  /** Gives up a wish that has not been taken. */
-  drop(caller: Caller): void {
+  /** Gives up a wish, and says whether it had not been taken yet: then nobody else answers its caller. */
+  drop(caller: Caller): boolean {
     const index = this.#waiting.findIndex((waiting) => waiting.caller === caller);
     if (index >= 0) this.#waiting.splice(index, 1);
+    return index >= 0;
   }
 }
 
