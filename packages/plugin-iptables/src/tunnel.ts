@@ -79,10 +79,15 @@ function creation(device: TunnelDevice, found: IpLink | undefined): string[] {
 function changes(device: TunnelDevice, found: IpLink): string[] {
   const { name, kind, vni, remote, mac } = device;
   return [
-    ...(remoteOf(found) === remote ? [] : [`link change ${name} type ${kind} id ${vni} remote ${remote}`]),
+    ...(remoteOf(found) === remote
+      ? []
+      : [`link change ${name} ${keptMtu(kind)}type ${kind} id ${vni} remote ${remote}`]),
     ...(found.flags.includes("UP") && found.mtu === MTU && found.address === mac ? [] : settings(device)),
   ];
 }
+
+/** Where a tunnel is led elsewhere, Geneve sets the MTU anew (drivers/net/geneve.c, geneve_link_config()) unless the same message has it; VXLAN leaves it, and refuses such a message. */
+const keptMtu = (kind: TunnelKind): string => (kind === "geneve" ? `mtu ${MTU} ` : "");
 
 const settings = ({ name, mac }: TunnelDevice): string[] => [
   `link set ${name} address ${mac} mtu ${MTU} addrgenmode none`,

@@ -128,6 +128,7 @@ async function choose(lab: Lab, proxy: Haproxy, situation: Situation): Promise<C
     choice.tunnel = await tunnelInUse(node);
     if (choice.backend !== expected) throw new Error(`${choice.backend} serves, ${expected} should`);
     if (expected === "iptables" && choice.tunnel === "none") throw new Error("no packet went over a tunnel");
+    await expectNoDrift(agent);
     await agent.stop();
     const removed = await agent.millrace("uninstall", "--purge");
     if (removed.status !== 0)
@@ -136,6 +137,13 @@ async function choose(lab: Lab, proxy: Haproxy, situation: Situation): Promise<C
   } catch (error) {
     return { ...choice, passed: false, failure: String(error) };
   }
+}
+
+/** What a backend finds is what it made: a kernel may do more than it was asked for (Geneve sets the MTU anew when a tunnel is led elsewhere). */
+async function expectNoDrift(agent: Agent): Promise<void> {
+  const { status, stdout, stderr } = await agent.millrace("log", "--jsonl", "--type", "drift.found");
+  if (status !== 0) throw new Error(`millrace log ended with ${status}: ${stdout}${stderr}`);
+  if (stdout !== "") throw new Error(`the agent found drift that nobody caused: ${stdout}`);
 }
 
 /** Kind of the tunnel, and packets over both devices both ways. */
