@@ -1,4 +1,3 @@
-import { closeSync, fdatasyncSync, openSync } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** Longest that a committed row is in the kernel's memory only, apart from the writing itself, in milliseconds. */
@@ -9,9 +8,12 @@ const SYNC_WITHIN_MS = 100;
  * kernel has it; that it is safe from a power cut too comes at most {@link SYNC_WITHIN_MS} later, for all commits of that time at once.
  * SQLite writes commits to the write-ahead log alone, and syncs what it moves from there into the database itself.
  */
-export class DiskSync {
+export class DiskSync implements AsyncDisposable {
   readonly #wal: string;
+  /** There were commits that no sync which has begun need have seen. */
+  #due = false;
   #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
 
   /** `path` is that of the database. */
   constructor(path: string) {
@@ -20,36 +22,40 @@ export class DiskSync {
 
   /** There was a commit. */
   committed(): void {
+    this.#due = true;
+    this.#arm();
+  }
+
+  /** Resolves when what has not been synced yet is, and the file is not open any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#running;
+    clearTimeout(this.#timer);
+    if (this.#due) await this.#sync();
+  }
+
+  /** One at a time: a disk that stalls gets no queue of syncs. */
+  #arm(): void {
+    if (!this.#due || this.#running !== undefined) return;
     this.#timer ??= setTimeout(() => {
-      // Before the sync begins: it need not have seen a commit that comes while it runs.
       this.#timer = undefined;
-      this.#sync().catch(warn);
+      this.#running = this.#sync().finally(() => {
+        this.#running = undefined;
+        this.#arm();
+      });
     }, SYNC_WITHIN_MS);
   }
 
-  /** What has not been synced yet is, before this returns. */
-  [Symbol.dispose](): void {
-    if (this.#timer === undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  async #sync(): Promise<void> {
+    this.#due = false;
     try {
-      const file = openSync(this.#wal, "r");
+      const file = await open(this.#wal, "r");
       try {
-        fdatasyncSync(file);
+        await file.datasync();
       } finally {
-        closeSync(file);
+        await file.close();
       }
     } catch (error) {
       warn(error);
-    }
-  }
-
-  async #sync(): Promise<void> {
-    const file = await open(this.#wal, "r");
-    try {
-      await file.datasync();
-    } finally {
-      await file.close();
     }
   }
 }

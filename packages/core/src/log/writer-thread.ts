@@ -103,9 +103,10 @@ port.on("message", (first: ToWriter) => {
     if (message.kind === "close") {
       database?.[Symbol.dispose]();
       database = undefined;
-      disk[Symbol.dispose]();
-      say({ kind: "closed" });
-      port.close();
+      void disk[Symbol.asyncDispose]().then(() => {
+        say({ kind: "closed" });
+        port.close();
+      });
       return;
     }
   }
