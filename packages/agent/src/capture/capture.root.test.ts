@@ -128,7 +128,7 @@ describe.each(["ebpf", "iptables"])("millrace capture, with the %s backend", (re
     const piped = await agent.millrace("capture", "demo/m1", "-w", "-", "--seconds", "1");
     expect(piped.status).toBe(0);
     expect(piped.stdout).toContain("packets of demo/m1 ");
-    expect(piped.stderr).toMatch(/^0 packets, \d+ bytes in standard output: 1 seconds are over$/m);
+    expect(piped.stderr).toMatch(/^\d+ packets, \d+ bytes in standard output: 1 seconds are over$/m);
   });
 
   test("refuses what it cannot do, by code", async () => {
