@@ -22,6 +22,7 @@
 #include "parse.h"
 #include "redirect.h"
 #include "verdict.h"
+#include "write-front.h"
 
 #define DNS_RESPONSE 0x80 /* bit QR, third byte of a message (RFC 1035 section 4.1.1) */
 
@@ -84,7 +85,7 @@ static __always_inline int deliver_answer(struct __sk_buff *skb, const struct pa
 	member = bpf_map_lookup_elem(&members, &packet->flow.destination);
 	if (!member)
 		return pass(self, VERDICT_PASSED);
-	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))
+	if (!write_front(skb, member->mac, sizeof(member->mac)))
 		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	count(self, VERDICT_DELIVERED);
 	return redirect_into(skb, member->ifindex);

@@ -20,6 +20,7 @@
 #include "proxies.h"
 #include "redirect.h"
 #include "verdict.h"
+#include "write-front.h"
 
 /* As in linux/icmp.h, which needs libc's headers. */
 #define ICMP_DEST_UNREACH 3
@@ -100,7 +101,7 @@ static __always_inline int pass_icmp_error(struct __sk_buff *skb, const struct p
 	if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)) || !set_macs(skb, proxy->mac, mac))
 		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	bpf_clone_redirect(skb, proxy->ifindex, 0);
-	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
+	if (!write_front(skb, macs, sizeof(macs)))
 		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	return pass(self, VERDICT_COPIED);
 }

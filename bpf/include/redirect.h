@@ -9,6 +9,7 @@
 
 #include "layout.h"
 #include "verdict.h"
+#include "write-front.h"
 
 /*
  * The first two fields of an Ethernet header. The source is copied in powers of two, which clang folds into immediates;
@@ -16,12 +17,12 @@
  */
 static __always_inline bool set_macs(struct __sk_buff *skb, const __u8 *destination, const __u8 *source)
 {
-	__u8 macs[2 * ETH_ALEN];
+	__u8 macs[2 * ETH_ALEN] __attribute__((aligned(2)));
 
 	__builtin_memcpy(macs, destination, ETH_ALEN);
 	__builtin_memcpy(macs + ETH_ALEN, source, 4);
 	__builtin_memcpy(macs + ETH_ALEN + 4, source + 4, 2);
-	return bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0) == 0;
+	return write_front(skb, macs, sizeof(macs));
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "refuse.h"
 #include "shared-maps.h"
 #include "verdict.h"
+#include "write-front.h"
 
 /*
  * Two proxies that dial one server from the same client address choose their source ports without knowing of each
@@ -150,7 +151,7 @@ int ztunnel_host_in(struct __sk_buff *skb)
 		reverse(&answer, &packet->flow);
 		bpf_map_delete_elem(&via_host, &answer);
 	}
-	if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))
+	if (!write_front(skb, member->mac, sizeof(member->mac)))
 		return drop(skb, self, VERDICT_DROPPED_ERROR);
 	count(self, VERDICT_DELIVERED);
 	return redirect_into(skb, member->ifindex);

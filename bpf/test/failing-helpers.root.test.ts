@@ -16,14 +16,9 @@ it("a frame that cannot be written, a map that takes no entry", () => {
   const variant = stack.use(
     new Variant([
       {
-        file: "include/redirect.h",
-        from: "return bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0) == 0;",
-        to: "(void)skb;\n\treturn false;",
-      },
-      {
-        file: "programs/ztunnel_host_in.bpf.c",
-        from: "if (bpf_skb_store_bytes(skb, 0, member->mac, sizeof(member->mac), 0))",
-        to: "if (true)",
+        file: "include/write-front.h",
+        from: "void *place = front(skb, bytes);\n\n\tif (!place)\n\t\treturn bpf_skb_store_bytes(skb, 0, from, bytes, 0) == 0;",
+        to: "void *place = front(skb, bytes);\n\n\tif (place)\n\t\treturn false;",
       },
       {
         file: "programs/ztunnel_tproxy.bpf.c",

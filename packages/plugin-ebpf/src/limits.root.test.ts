@@ -120,28 +120,50 @@ it("follows changed addresses and a new interface, and sweeps the old ones", asy
   await agent.uninstall();
 });
 
-it("keeps the drain deadline of the first enrolment", async () => {
-  const pod = box.addPod("a");
-  const deadline = () => {
-    const dump = JSON.parse(
-      box.inside("bpftool", "--json", "map", "dump", "pinned", `${box.bpffs}/millrace/v1/maps/workloads`),
-    );
-    return dump[0].formatted.value.adopt_until_ns as number;
+describe("the drain deadline of an enrolment", () => {
+  /** Until when connections from before it pass; 0: none do, and the programs ask no clock. */
+  const deadlines = (): number[] => {
+    const map = `${box.bpffs}/millrace/v1/maps/workloads`;
+    const dump = JSON.parse(box.inside("bpftool", "--json", "map", "dump", "pinned", map));
+    return dump.map(({ formatted }: { formatted: { value: { adopt_until_ns: number } } }) => {
+      return formatted.value.adopt_until_ns;
+    });
   };
-  {
-    await using first = await Agent.open(box, { config: { drainSeconds: 60 } });
-    await first.apply(workloadOf(pod));
-    const now = Number(process.hrtime.bigint());
-    expect(deadline() - now).toBeGreaterThan(50e9);
-    expect(deadline() - now).toBeLessThan(60e9);
-  }
-  const kept = deadline();
-  await using second = await Agent.open(box, { config: { drainSeconds: 60, releaseSeconds: 0 } });
-  await second.apply(workloadOf(pod));
-  expect(deadline()).toBe(kept);
-  await second.apply(workloadOf(pod, { enrolExisting: "reset" }));
-  expect(deadline()).toBe(0);
-  await second.uninstall();
+
+  it("is kept by a later enrolment and by a restart", async () => {
+    const pod = box.addPod("a");
+    {
+      await using first = await Agent.open(box, { config: { drainSeconds: 60 } });
+      await first.apply(workloadOf(pod));
+      const now = Number(process.hrtime.bigint());
+      expect(deadlines()).toEqual([expect.any(Number)]);
+      expect(Number(deadlines()[0]) - now).toBeGreaterThan(50e9);
+      expect(Number(deadlines()[0]) - now).toBeLessThan(60e9);
+    }
+    const kept = deadlines();
+    await using second = await Agent.open(box, { config: { drainSeconds: 60, releaseSeconds: 0 } });
+    await second.apply(workloadOf(pod));
+    expect(deadlines()).toEqual(kept);
+    await second.apply(workloadOf(pod, { enrolExisting: "reset" }));
+    expect(deadlines()).toEqual([0]);
+    await second.uninstall();
+  });
+
+  it("is cleared when it is over, by an agent that was started later as well", async () => {
+    const pods = [box.addPod("a"), box.addPod("b")] as const;
+    {
+      await using first = await Agent.open(box, { config: { drainSeconds: 2 } });
+      await first.apply(workloadOf(pods[0]));
+      expect(deadlines()).toEqual([expect.any(Number)]);
+      expect(deadlines()).not.toEqual([0]);
+      await expect.poll(deadlines, { timeout: 20_000, interval: 200 }).toEqual([0]);
+      await first.apply(workloadOf(pods[1]));
+      expect(deadlines().filter((until) => until > 0)).toHaveLength(1);
+    }
+    await using second = await Agent.open(box, { config: { drainSeconds: 2, releaseSeconds: 0 } });
+    await expect.poll(deadlines, { timeout: 20_000, interval: 200 }).toEqual([0, 0]);
+    await second.uninstall();
+  });
 });
 
 describe("things that are gone", () => {

@@ -14,6 +14,7 @@ import type {
 } from "@millrace/core";
 import { KeyedMutex, Mutex, type Translated, translatedConnections, untilReleased } from "@millrace/host";
 import { setFlag } from "./address-flags.ts";
+import { AdoptionEnds } from "./adoption-ends.ts";
 import { EbpfError, explainFailure } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { holdingAll } from "./holding-all.ts";
@@ -43,6 +44,7 @@ export class EbpfRedirection implements Redirection {
   readonly #dns = new Mutex();
   /** What was asked for since this process started, to compare with what the kernel holds. */
   readonly #wanted = new Map<WorkloadUid, Workload>();
+  readonly #adoptions: AdoptionEnds;
   #hasChosen = false;
   #isClosed = false;
 
@@ -50,6 +52,8 @@ export class EbpfRedirection implements Redirection {
     this.#kernel = kernel;
     this.#workloads = new Workloads(kernel);
     this.#slots = new ProxySlots(kernel);
+    const end = () => this.#run("ending adoptions", undefined, async () => this.#workloads.endAdoptions());
+    this.#adoptions = new AdoptionEnds(end, kernel.config.drainSeconds * 1000, kernel.log);
   }
 
   /** Adopts what an earlier run left: brings programs up to this version and clears away what a crash left half made. */
@@ -61,6 +65,7 @@ export class EbpfRedirection implements Redirection {
     if (settings.flags !== settingFlags(kernel)) maps.writeSettings({ ...settings, flags: settingFlags(kernel) });
     for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
     await redirection.#workloads.adopt();
+    redirection.#adoptions.expect();
     return redirection;
   }
 
@@ -98,6 +103,7 @@ export class EbpfRedirection implements Redirection {
       // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
       const refused = workload.dnsCapture ? await this.#dns.run(() => this.#slots.takeDns()) : undefined;
       await this.#workloads.apply(workload, () => this.#translated());
+      this.#adoptions.expect();
       if (refused !== undefined) throw refused;
     });
   }
@@ -192,6 +198,7 @@ export class EbpfRedirection implements Redirection {
   }
 
   #close(): void {
+    this.#adoptions[Symbol.dispose]();
     if (!this.#isClosed) this.#kernel.object[Symbol.dispose]();
     this.#isClosed = true;
   }

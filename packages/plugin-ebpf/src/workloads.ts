@@ -195,6 +195,24 @@ export class Workloads {
     maps.exclusions.remove((ifindex) => !enrolled.has(ifindex));
   }
 
+  /**
+   * Clears the time until which connections from before an enrolment pass, where it is over: until then the programs ask the clock for each
+   * packet. Returns in how many milliseconds the next is over; undefined: none is left. Not while another redirection is joined
+   * or left, when notes are told apart by that time.
+   */
+  endAdoptions(): number | undefined {
+    const { workloads } = this.#kernel.maps;
+    const moment = now();
+    let next: bigint | undefined;
+    for (const [ifindex, entry] of [...workloads.entries()]) {
+      const { flags, adopt_until_ns: until } = entry;
+      if (until === 0n || flags & (WORKLOAD_PASSING | WORKLOAD_JOINING | WORKLOAD_LEAVING)) continue;
+      if (until <= moment) workloads.set(ifindex, { ...entry, adopt_until_ns: 0n });
+      else if (next === undefined || until < next) next = until;
+    }
+    return next === undefined ? undefined : Number((next - moment) / 1_000_000n) + 1;
+  }
+
   /** Both at once: each waits for rtnetlink's lock. Throws what the first that failed did, when none is on its way any more. */
   async #attach(hooks: readonly Hook[]): Promise<void> {
     const ensured = hooks.map((hook) => this.#kernel.hooks.ensure(hook, this.#kernel.object.program(hook.program)));
