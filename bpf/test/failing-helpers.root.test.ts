@@ -18,7 +18,7 @@ it("a frame that cannot be written, a map that takes no entry", () => {
       {
         file: "include/write-front.h",
         from: "void *place = front(skb, bytes);\n\n\tif (!place)\n\t\treturn bpf_skb_store_bytes(skb, 0, from, bytes, 0) == 0;",
-        to: "void *place = front(skb, bytes);\n\n\tif (place)\n\t\treturn false;",
+        to: "void *place = front(skb, bytes);\n\n\treturn false;",
       },
       {
         file: "programs/ztunnel_tproxy.bpf.c",
