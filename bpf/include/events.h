@@ -12,16 +12,30 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "flow.h"
 #include "layout.h"
 #include "packet-memory.h"
 #include "shared-maps.h"
 
-static __always_inline bool is_wanted(__u32 kind)
+/* `ifindex`: of a member's host veth, where the frame could not be followed to its addresses; or 0. */
+static __always_inline bool is_asked_for(const struct flow *flow, __u32 ifindex)
+{
+	struct address interface = {};
+
+	if (bpf_map_lookup_elem(&events_of, &flow->source) || bpf_map_lookup_elem(&events_of, &flow->destination))
+		return true;
+	words(&interface)[3] = ifindex;
+	return ifindex && bpf_map_lookup_elem(&events_of, &interface);
+}
+
+static __always_inline bool is_wanted(__u32 kind, const struct flow *flow, __u32 ifindex)
 {
 	__u32 key = 0;
 	struct events_wanted *wanted = bpf_map_lookup_elem(&events_wanted, &key);
 
-	return wanted && (wanted->kinds & kind) && bpf_ktime_get_ns() < wanted->until_ns;
+	if (!wanted || !(wanted->kinds & kind) || bpf_ktime_get_ns() >= wanted->until_ns)
+		return false;
+	return !(wanted->kinds & EVENTS_OF_SOME) || is_asked_for(flow, ifindex);
 }
 
 /* Does not wait for its reader: what finds no room is counted. A function of its own: its types are what BTF knows of events. */
@@ -57,11 +71,12 @@ static __always_inline void copy_ends(struct event *told, const struct flow *flo
 /* Functions of their own, so that the programs stay short. Of the packet they tell what packet_memory() has. */
 static __noinline int tell_as(struct __sk_buff *skb, __u32 kind, __u32 program, __u32 verdict)
 {
+	bool is_at_member = program == PROGRAM_APP_OUTBOUND || program == PROGRAM_APP_INBOUND;
 	__u32 which = PACKET_AT_HAND;
 	struct packet *packet = bpf_map_lookup_elem(&packets, &which);
 	struct event told = {};
 
-	if (!packet || !is_wanted(kind))
+	if (!packet || !is_wanted(kind, &packet->flow, is_at_member && !packet->end ? skb->ifindex : 0))
 		return 0;
 	told.at_ns = bpf_ktime_get_ns();
 	copy_ends(&told, &packet->flow);
@@ -90,7 +105,7 @@ static __always_inline void tell_lookup(const struct flow *flow, enum verdict ve
 {
 	struct event told = {};
 
-	if (!is_wanted(EVENTS_STOPPED))
+	if (!is_wanted(EVENTS_STOPPED, flow, 0))
 		return;
 	told.at_ns = bpf_ktime_get_ns();
 	copy_ends(&told, flow);

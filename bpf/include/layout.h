@@ -178,6 +178,7 @@ struct events_wanted {
 
 #define EVENTS_STOPPED 0x1 /* what was dropped or refused */
 #define EVENTS_BEGUN 0x2   /* connections that were captured */
+#define EVENTS_OF_SOME 0x4 /* of these only what `events_of` names */
 
 enum program {
 	PROGRAM_APP_OUTBOUND = 0,

@@ -54,6 +54,17 @@ struct {
 	__type(value, struct events_wanted);
 } events_wanted SEC(".maps");
 
+/*
+ * With EVENTS_OF_SOME: the workloads that are asked for, by their addresses, from or to which a packet may be; and, as
+ * some frames cannot be followed to any, by the ifindex of their host veth, after twelve zeros.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct address);
+	__type(value, __u32);
+} events_of SEC(".maps");
+
 /* Events that found no room, since the map was made. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

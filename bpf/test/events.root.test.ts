@@ -2,12 +2,13 @@ import { RingBuffer } from "libbpf-ts";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { Datapath } from "./support/datapath.ts";
 import { ACK, concat, ipFrame, MAC_OUTBOUND, PROTOCOL, SYN, tcpFrame, zeros } from "./support/frames.ts";
-import { flow, le32, le64, PROGRAMS, readLe64, settings, VERDICTS } from "./support/layout.ts";
+import { addressKey, flow, le32, le64, PROGRAMS, readLe64, settings, VERDICTS } from "./support/layout.ts";
 import { testRun } from "./support/test-run.ts";
 import { monotonic, resetBeforeEach, SECOND } from "./support/two-proxies.ts";
 
 const STOPPED = 1;
 const BEGUN = 2;
+const OF_SOME = 4;
 const RING_BYTES = 256 * 1024;
 const ENDS = { source: "198.18.1.10", destination: "198.18.9.9", sourcePort: 40000, destinationPort: 80 };
 
@@ -95,6 +96,33 @@ it("tells of what is wanted alone, and as long as it is", () => {
   expect(both()).toEqual(["app_outbound.captured"]);
   want(STOPPED | BEGUN, monotonic());
   expect(both()).toEqual([]);
+});
+
+it("tells of some addresses alone, of either end, wherever", () => {
+  want(STOPPED | BEGUN | OF_SOME);
+  const all = () => {
+    testRun(datapath, "app_outbound", syn);
+    testRun(datapath, "app_inbound", syn);
+    testRun(datapath, "ztunnel_tproxy", tcpFrame(ENDS, { from: MAC_OUTBOUND }));
+    return taken().map(names);
+  };
+  expect(all()).toEqual([]);
+  for (const address of [ENDS.source, ENDS.destination]) {
+    datapath.map("events_of").update(addressKey(address), le32(1));
+    expect(all(), address).toEqual([
+      "app_outbound.captured",
+      "app_inbound.captured",
+      "ztunnel_tproxy.dropped_no_listener",
+    ]);
+    datapath.map("events_of").delete(addressKey(address));
+  }
+  datapath.map("events_of").update(concat(zeros(12), le32(1)), le32(1));
+  expect(all(), "the interface").toEqual([]);
+  testRun(datapath, "app_inbound", syn.subarray(0, 40));
+  expect(taken().map(names)).toEqual(["app_inbound.dropped_unparsable"]);
+  datapath.map("events_of").delete(concat(zeros(12), le32(1)));
+  want(STOPPED | BEGUN);
+  expect(all()).toHaveLength(3);
 });
 
 it("counts what a reader that does not come leaves no room for, and loses no other", () => {

@@ -88,6 +88,7 @@ describe("node.bpf.o", () => {
         packets: { ...index, type: "percpu_array", valueSize: 56, maxEntries: 2 },
         events: { keySize: 0, flags: 0, type: "ringbuf", valueSize: 0, maxEntries: 256 * 1024 },
         events_wanted: { ...index, type: "array", valueSize: 16, maxEntries: 1 },
+        events_of: { ...address, type: "hash", valueSize: 4, maxEntries: 64 },
         events_lost: { ...index, type: "percpu_array", valueSize: 8, maxEntries: 1 },
       },
       programs: { app_outbound: "tc", app_inbound: "tc", ztunnel_host_in: "tc" },

@@ -9,7 +9,15 @@ export const NODE_OBJECT = `${OBJECTS}node.bpf.o`;
 export const PROXY_OBJECT = `${OBJECTS}proxy.bpf.o`;
 
 /** Maps that every proxy object takes over from the node object. */
-export const SHARED_MAPS = ["addresses", "counters", "questions", "events", "events_wanted", "events_lost"] as const;
+export const SHARED_MAPS = [
+  "addresses",
+  "counters",
+  "questions",
+  "events",
+  "events_wanted",
+  "events_of",
+  "events_lost",
+] as const;
 
 /** How often each verdict was come to, by `program.verdict`; zeros are left out. */
 export type Verdicts = Partial<Record<`${ProgramName}.${Verdict}`, number>>;

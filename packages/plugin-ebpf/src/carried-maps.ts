@@ -20,6 +20,7 @@ const RENEWED: readonly string[] = [
   "unanswered",
   "events",
   "events_wanted",
+  "events_of",
   "events_lost",
 ];
 

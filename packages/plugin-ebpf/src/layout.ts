@@ -73,6 +73,9 @@ export const eventCodec = struct(56, {
 export const eventsWantedCodec = struct(16, { until_ns: u64(0), kinds: u32(8), reserved: pad(12, 4) });
 export const EVENTS_STOPPED = 0x1;
 export const EVENTS_BEGUN = 0x2;
+export const EVENTS_OF_SOME = 0x4;
+/** Key of `events_of` that names a host veth. */
+export const eventsOfInterfaceCodec = struct(16, { nothing: pad(0, 12), ifindex: u32(12) });
 /** Bits of a key of `excluded_networks` before those of the address. */
 export const EXCLUDED_NETWORK_HEAD_BITS = 64;
 /** Key of `flows`, `via_host`. */

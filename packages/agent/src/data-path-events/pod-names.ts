@@ -2,7 +2,7 @@ import type { AdminClient } from "../admin/admin-client.ts";
 import type { Status } from "../status/status-document.ts";
 
 /** How old the names may be when an address is met that has none. */
-const STALE_MS = 5_000;
+export const STALE_MS = 5_000;
 
 /** The pods of this node by address, as the agent knows them. */
 export class PodNames {
@@ -29,6 +29,11 @@ export class PodNames {
   /** `namespace/name`; undefined for what is no pod of this node. */
   of(address: string): string | undefined {
     return this.#names.get(address);
+  }
+
+  /** The addresses of a pod by `namespace/name`, as of the last answer. */
+  addressesOf(pod: string): string[] {
+    return [...this.#names].flatMap(([address, name]) => (name === pod ? [address] : []));
   }
 }
 

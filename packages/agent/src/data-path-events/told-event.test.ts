@@ -39,10 +39,17 @@ test("its line", () => {
 });
 
 test("filters ask for either end's pod, and for some verdicts", () => {
-  expect(matches(told, {})).toBe(true);
-  expect(matches(told, { pod: "shop/web", verdicts: ["dropped_no_listener", "captured"] })).toBe(true);
-  expect(matches(told, { pod: "shop/api" })).toBe(false);
-  expect(matches(told, { verdicts: ["captured"] })).toBe(false);
+  expect(matches(told, {}, false)).toBe(true);
+  expect(matches(told, { pod: "shop/web", verdicts: ["dropped_no_listener", "captured"] }, false)).toBe(true);
+  expect(matches(told, { pod: "shop/api" }, true)).toBe(false);
+  expect(matches(told, { verdicts: ["captured"] }, true)).toBe(false);
+});
+
+test("a frame that could not be followed is of the pod that was asked for, where the programs tell of no other", () => {
+  const nameless = { ...told, bytes: 0, source: { address: "::", port: 0 }, destination: { address: "::", port: 0 } };
+  expect(matches(nameless, { pod: "shop/web" }, true)).toBe(true);
+  expect(matches(nameless, { pod: "shop/web" }, false)).toBe(false);
+  expect(matches({ ...nameless, ifindex: 0 }, { pod: "shop/web" }, true)).toBe(false);
 });
 
 test("names are asked for again for an address that has none, when the last answer is old", async () => {
@@ -57,4 +64,5 @@ test("names are asked for again for an address that has none, when the last answ
   await names.learn(["198.18.1.10"]);
   await names.learn(["198.18.9.9"]);
   expect([asked, names.of("198.18.1.10"), names.of("198.18.9.9")]).toEqual([1, "shop/web", undefined]);
+  expect([names.addressesOf("shop/web"), names.addressesOf("shop/api")]).toEqual([["198.18.1.10"], []]);
 });

@@ -49,14 +49,20 @@ export function tell(
 }
 
 export interface Filter {
-  /** `namespace/name` of either end. */
+  /** `namespace/name` of either end, or of the interface of a frame that could not be followed to its addresses. */
   readonly pod?: string;
   readonly verdicts?: readonly string[];
 }
 
-export const matches = ({ source, destination, verdict }: ToldEvent, { pod, verdicts }: Filter): boolean =>
-  (pod === undefined || source.pod === pod || destination.pod === pod) &&
-  (verdicts === undefined || verdicts.includes(verdict));
+/** `isOfAsked`: the programs tell of the pod alone already, which is all that is known of a frame that could not be followed. */
+export function matches(event: ToldEvent, { pod, verdicts }: Filter, isOfAsked: boolean): boolean {
+  const { source, destination, verdict, ifindex, bytes } = event;
+  const isNameless = isOfAsked && ifindex !== 0 && bytes === 0;
+  return (
+    (pod === undefined || source.pod === pod || destination.pod === pod || isNameless) &&
+    (verdicts === undefined || verdicts.includes(verdict))
+  );
+}
 
 export function eventText({ time, program, verdict, source, destination, flags, bytes }: ToldEvent): string {
   const end = ({ address, port, pod }: End) =>

@@ -3,7 +3,7 @@ import { configSchema, followEvents, VERDICTS } from "@millrace/plugin-ebpf";
 import type { AdminClient } from "../admin/admin-client.ts";
 import type { Io } from "../cli/output.ts";
 import { AgentError } from "../errors.ts";
-import { PodNames } from "./pod-names.ts";
+import { PodNames, STALE_MS } from "./pod-names.ts";
 import { eventText, type Filter, matches, tell } from "./told-event.ts";
 
 export interface Watch {
@@ -30,13 +30,24 @@ export async function watchEvents({ io, configuration, client, filter, connectio
   await unlessNeeded(names.read(), filter.pod !== undefined);
   const { pins } = configSchema.parse(configuration.backends.ebpf ?? {});
   const { bpffs } = configuration.paths;
-  await followEvents({ bpffs, pins, connections, signal: io.signal }, async ({ events, lost }) => {
-    await unlessNeeded(names.learn(events.flatMap(({ source, destination }) => [source, destination])), false);
-    const told = events.map((event) => tell(event, (address) => names.of(address)));
-    const shown = told.filter((event) => matches(event, filter));
-    await io.out.write(shown.map((event) => `${jsonl ? JSON.stringify(event) : eventText(event)}\n`).join(""));
-    if (lost > 0) await io.err.write(`${lost} events were lost: they came faster than they were read\n`);
-  });
+  const { pod } = filter;
+  using stack = new DisposableStack();
+  if (pod !== undefined) {
+    // It may come again, with other addresses.
+    const reading = setInterval(() => void unlessNeeded(names.read(), false), STALE_MS);
+    stack.defer(() => clearInterval(reading));
+  }
+  const addresses = pod === undefined ? {} : { addresses: () => names.addressesOf(pod) };
+  await followEvents(
+    { bpffs, pins, connections, ...addresses, signal: io.signal },
+    async ({ events, lost, isOfAsked }) => {
+      await unlessNeeded(names.learn(events.flatMap(({ source, destination }) => [source, destination])), false);
+      const told = events.map((event) => tell(event, (address) => names.of(address)));
+      const shown = told.filter((event) => matches(event, filter, isOfAsked));
+      await io.out.write(shown.map((event) => `${jsonl ? JSON.stringify(event) : eventText(event)}\n`).join(""));
+      if (lost > 0) await io.err.write(`${lost} events were lost: they came faster than they were read\n`);
+    },
+  );
 }
 
 /** Without an agent events are told by their addresses alone. */

@@ -79,6 +79,32 @@ describe.each(["ipv4", "ipv6"] as const)("events over %s", (family) => {
   });
 });
 
+it("are told of some workloads alone, which may change", async () => {
+  let addresses = [member.ipv4];
+  const path = `${box.bpffs}/millrace/v1/maps/events_of`;
+  const asked = () => JSON.parse(box.inside("bpftool", "--json", "map", "dump", "pinned", path)).length;
+  const both = async () => {
+    await connect(member, server.ipv4, PORT);
+    await connect(member, server.ipv6, PORT);
+    expect(asked(), "the address, and the member's interface").toBe(2);
+    // Longer than until the addresses are asked for again.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    addresses = [server.ipv6];
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await connect(member, server.ipv4, PORT);
+    await connect(member, server.ipv6, PORT);
+  };
+  const events = await told({ addresses: () => addresses }, both);
+  expect(asked()).toBe(0);
+  const way = ({ program, source, destination }: DataPathEvent) => [program, source, destination];
+  expect(events.map(way)).toEqual([
+    ["app_outbound", member.ipv4, server.ipv4],
+    ["ztunnel_tproxy", member.ipv4, server.ipv4],
+    ["app_outbound", member.ipv6, server.ipv6],
+    ["ztunnel_tproxy", member.ipv6, server.ipv6],
+  ]);
+});
+
 it("nobody asks for are not told: nothing waits for the next reader", async () => {
   await told({}, () => connect(member, server.ipv4, PORT));
   await connect(member, server.ipv4, PORT);

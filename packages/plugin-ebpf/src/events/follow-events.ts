@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { BpfMap, RingBuffer } from "libbpf-ts";
 import { tryLockDirectory } from "linux-ts";
 import { EbpfError } from "../errors.ts";
-import { decodeU64, EVENTS_BEGUN, EVENTS_STOPPED, eventsWantedCodec, u32Codec } from "../layout.ts";
+import { decodeU64, EVENTS_BEGUN, EVENTS_OF_SOME, EVENTS_STOPPED, eventsWantedCodec, u32Codec } from "../layout.ts";
 import { Pins } from "../pins.ts";
+import { AskedAddresses } from "./asked-addresses.ts";
 import { type DataPathEvent, decodeEvent } from "./decode-event.ts";
 
 export type { DataPathEvent } from "./decode-event.ts";
@@ -20,6 +21,11 @@ export interface FollowOptions {
   readonly pins: string;
   /** New connections too, and not only what was dropped or refused. */
   readonly connections: boolean;
+  /**
+   * Addresses of the workloads that are asked for, as they are now: what is neither from nor to one of them is not told.
+   * Absent: everything is. Asked again every second, and not for long.
+   */
+  readonly addresses?: () => readonly string[];
   /** Ends it, in order. */
   readonly signal: AbortSignal;
 }
@@ -28,6 +34,8 @@ export interface FollowOptions {
 export interface EventBatch {
   readonly events: readonly DataPathEvent[];
   readonly lost: number;
+  /** The programs told of nothing but what was asked for. */
+  readonly isOfAsked: boolean;
 }
 
 /**
@@ -55,21 +63,29 @@ export async function followEvents(options: FollowOptions, take: (batch: EventBa
   }
   stack.use(lock);
   const map = (name: string) => stack.use(BpfMap.openPinned(join(maps, name)));
+  // Programs of an earlier version know none: they tell everything.
+  const { addresses } = options;
+  const asked =
+    addresses !== undefined && existsSync(join(maps, "events_of"))
+      ? stack.use(new AskedAddresses({ asked: map("events_of"), members: map("members") }, addresses))
+      : undefined;
   const [events, wanted, lostMap] = [map("events"), map("events_wanted"), map("events_lost")];
   const want = (kinds: number) => {
+    if (kinds !== 0) asked?.renew();
     const until_ns = kinds === 0 ? 0n : process.hrtime.bigint() + BigInt(LEASE_MS) * NS_PER_MS;
     wanted.update(u32Codec.encode(0), eventsWantedCodec.encode({ until_ns, kinds }));
   };
   const countLost = () =>
     Number(lostMap.lookupPerCpu(u32Codec.encode(0)).reduce((sum, bytes) => sum + decodeU64(bytes), 0n));
-  const kinds = EVENTS_STOPPED | (options.connections ? EVENTS_BEGUN : 0);
+  const kinds = EVENTS_STOPPED | (options.connections ? EVENTS_BEGUN : 0) | (asked ? EVENTS_OF_SOME : 0);
 
   let lostBefore = countLost();
   const ended = Promise.withResolvers<void>();
   const deliver = async (records: readonly Uint8Array[]) => {
     try {
       const lost = countLost();
-      await take({ events: records.flatMap((record) => decodeEvent(record) ?? []), lost: lost - lostBefore });
+      const events = records.flatMap((record) => decodeEvent(record) ?? []);
+      await take({ events, lost: lost - lostBefore, isOfAsked: asked !== undefined });
       lostBefore = lost;
     } catch (error) {
       ended.reject(error);
@@ -78,7 +94,14 @@ export async function followEvents(options: FollowOptions, take: (batch: EventBa
   const ring = stack.use(RingBuffer.open(events, deliver));
   stack.defer(() => want(0));
   want(kinds);
-  const renewing = setInterval(() => want(kinds), RENEW_MS);
+  const renew = () => {
+    try {
+      want(kinds);
+    } catch (error) {
+      ended.reject(error);
+    }
+  };
+  const renewing = setInterval(renew, RENEW_MS);
   stack.defer(() => clearInterval(renewing));
   const stop = () => ended.resolve();
   options.signal.addEventListener("abort", stop, { once: true });
