@@ -1,7 +1,7 @@
 // The lab
 
 // The agent
-export { Agent, type AgentOptions, cleanEnvironment, MILLRACE_COMMAND } from "./agent/agent.ts";
+export { Agent, type AgentOptions, cleanEnvironment, MILLRACE_COMMAND, type Tracer } from "./agent/agent.ts";
 export { AgentLogs } from "./agent/agent-logs.ts";
 export { accountSince, describeAccount, isAgent, type LogAccount, noteOfLog } from "./agent/log-account.ts";
 export { type AgentStatus, readStatus } from "./agent/status.ts";

@@ -26,8 +26,14 @@ export interface AgentOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** How to run `millrace`; default: `@millrace/agent` by this Node, its sources or as built, whichever this file is. */
   readonly command?: readonly string[];
-  /** Called as soon as the process is there. */
-  readonly onStart?: (pid: number) => Promise<void>;
+  /** It is run under this, and so is what {@link Agent.startMillrace} starts. */
+  readonly tracer?: Tracer;
+}
+
+/** Follows what a program does, from outside. */
+export interface Tracer {
+  /** Called for each start of one. `words` run it under the tracer as the very process; `take` is called for each line written to descriptor 3. */
+  trace(words: readonly string[]): { readonly words: readonly string[]; readonly take: (line: string) => void };
 }
 
 const BUILT = import.meta.url.endsWith(".js");
@@ -55,13 +61,15 @@ export class Agent implements AsyncDisposable {
   #command: readonly string[];
   readonly #paths: NodePaths;
   readonly #log: string;
+  readonly #tracer: Tracer | undefined;
   #program: Program;
 
-  private constructor(node: LabNode, paths: NodePaths, log: string, command: readonly string[]) {
+  private constructor(node: LabNode, paths: NodePaths, log: string, { command, tracer }: AgentOptions) {
     this.node = node;
     this.#paths = paths;
     this.#log = log;
-    this.#command = command;
+    this.#command = command ?? MILLRACE_COMMAND;
+    this.#tracer = tracer;
     this.#program = this.#run();
   }
 
@@ -71,8 +79,7 @@ export class Agent implements AsyncDisposable {
     const config = agentConfig(node, paths, options);
     writeFileSync(paths.agentConfig, stringify(config));
     await using starting = new AsyncDisposableStack();
-    const agent = starting.use(new Agent(node, paths, config.eventLog.path, options.command ?? MILLRACE_COMMAND));
-    await options.onStart?.(agent.pid);
+    const agent = starting.use(new Agent(node, paths, config.eventLog.path, options));
     await agent.#untilServing();
     starting.move();
     return agent;
@@ -155,12 +162,9 @@ export class Agent implements AsyncDisposable {
     });
   }
 
-  /** Starts another `millrace` command, as {@link millrace}, without waiting for its end. */
+  /** Starts another `millrace` command, as {@link millrace}, without waiting for its end, and under the tracer if there is one. */
   startMillrace(...args: readonly string[]): Program {
-    const [file = "", ...rest] = this.#command;
-    return this.node.start(`millrace ${args[0]}`, file, [...rest, ...args, "--config", this.#paths.agentConfig], {
-      env: cleanEnvironment(),
-    });
+    return this.#start(...args);
   }
 
   /**
@@ -198,10 +202,17 @@ export class Agent implements AsyncDisposable {
   }
 
   #run(): Program {
-    const [file = "", ...args] = this.#command;
     this.node.agentLogs.started(this.#log);
-    return this.node.start("millrace agent", file, [...args, "agent", "--config", this.#paths.agentConfig], {
+    return this.#start("agent");
+  }
+
+  #start(...args: readonly string[]): Program {
+    const words = [...this.#command, ...args, "--config", this.#paths.agentConfig];
+    const traced = this.#tracer?.trace(words);
+    const [file = "", ...rest] = traced?.words ?? words;
+    return this.node.start(`millrace ${args[0]}`, file, rest, {
       env: cleanEnvironment(),
+      ...(traced !== undefined && { onTraceLine: traced.take }),
     });
   }
 

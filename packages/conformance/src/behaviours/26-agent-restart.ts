@@ -21,14 +21,15 @@ export default defineBehaviour({
   async run(trial) {
     const { bed, family, expect } = trial;
     const z2 = await bed.addProxy();
+    const killer = new KillAtWrite();
     try {
       await bed.startProxy();
       const before = await snapshot(bed.node);
-      await installKilled(trial);
+      await installKilled(trial, killer);
       const targets = [bed.ext, bed.m2].map((host) => ({ host: host.address(family), port: SERVER_PORT }));
       const dialling = await SteadyDialling.start(bed.m1, targets);
 
-      await killedDuring(trial, "enrolling", () => bed.labelLate(true), enrolled(trial, true));
+      await killedDuring(trial, killer, "enrolling", () => bed.labelLate(true), enrolled(trial, true));
       await bed.agent.untilEnrolled(bed.l1);
       const out = { host: bed.ext.address(family), port: SERVER_PORT };
       const made = await contact(trial, bed.l1, out);
@@ -36,9 +37,15 @@ export default defineBehaviour({
       const records = await bed.proxy.awaitRecords({ source: bed.l1.address(family) }, made.since, made.connections);
       expect.equal("connections of the enrolled pod that the proxy saw", records.length, made.connections);
 
-      await killedDuring(trial, "unenrolling", () => bed.labelLate(false), enrolled(trial, false));
+      await killedDuring(trial, killer, "unenrolling", () => bed.labelLate(false), enrolled(trial, false));
       await bed.agent.untilLeft(bed.l1);
-      await killedDuring(trial, "changing the proxy", () => bed.node.applyPod(z2.pod), active(trial, z2.pod.uid));
+      await killedDuring(
+        trial,
+        killer,
+        "changing the proxy",
+        () => bed.node.applyPod(z2.pod),
+        active(trial, z2.pod.uid),
+      );
       await bed.agent.untilActive(z2.pod);
       const since = z2.mark();
       const client = await bed.m1.endpoint();
@@ -46,7 +53,7 @@ export default defineBehaviour({
       expect.that("it was the new proxy's", (await z2.awaitRecords({ destination: out.host }, since)).length > 0, "z2");
       await dialling.expectUnbroken(expect);
 
-      await uninstallKilled(trial);
+      await uninstallKilled(trial, killer);
       const again = await bed.agent.millrace("uninstall", "--verify");
       expect.equal("exit status of uninstall, the second time, which proves it", again.status, 0);
       expect.equal("what changed", compareSnapshots(before, await snapshot(bed.node)), []);
@@ -63,49 +70,45 @@ export default defineBehaviour({
 const ordinal = ({ family, temperature }: Trial): number =>
   ({ 4: { cold: 1, warm: 2 }, 6: { cold: 3, warm: 5 } })[family][temperature];
 
-async function installKilled(trial: Trial): Promise<void> {
+async function installKilled(trial: Trial, killer: KillAtWrite): Promise<void> {
   const { bed, expect } = trial;
-  await using stack = new AsyncDisposableStack();
-  let killer: KillAtWrite | undefined;
+  killer.arm(ordinal(trial) * 4);
   try {
-    await bed.startAgent({}, async (pid) => {
-      killer = stack.use(await KillAtWrite.attach(pid, ordinal(trial) * 4));
-    });
+    await bed.startAgent({}, killer);
     // A backend of few writes has installed all before it comes to that one.
     await untilGone(trial, killer, installed(trial));
   } catch (error) {
     // An agent that was killed before it served its status did what it was to do.
-    if (killer?.at === undefined) throw error;
+    if (killer.at === undefined) throw error;
   }
-  expect.note("installing, killed at", killer?.at);
-  await bed.startAgent();
+  expect.note("installing, killed at", killer.at);
+  await bed.startAgent({}, killer);
   await bed.ready();
 }
 
 async function killedDuring(
   trial: Trial,
+  killer: KillAtWrite,
   what: string,
   start: () => void,
   done: () => Promise<boolean>,
 ): Promise<void> {
   const { bed, expect } = trial;
-  {
-    await using killer = await KillAtWrite.attach(bed.agent.pid, ordinal(trial));
-    start();
-    await untilGone(trial, killer, done);
-    expect.note(`${what}, killed at`, killer.at);
-  }
+  killer.arm(ordinal(trial));
+  start();
+  await untilGone(trial, killer, done);
+  expect.note(`${what}, killed at`, killer.at);
   await bed.agent.restart();
 }
 
 /** Waits until the agent was killed; if what it does is done before, it is killed then. */
-async function untilGone({ bed, expect }: Trial, killer: KillAtWrite | undefined, done: () => Promise<boolean>) {
+async function untilGone({ bed, expect }: Trial, killer: KillAtWrite, done: () => Promise<boolean>) {
   await eventually(
     expect,
     "killed",
     async () => {
-      if (killer?.at === undefined && (await done())) killer?.finish();
-      return { holds: !bed.agent.running, seen: killer?.at };
+      if (killer.at === undefined && (await done())) killer.finish();
+      return { holds: !bed.agent.running, seen: killer.at };
     },
     within(30_000),
   );
@@ -139,11 +142,11 @@ const enrolled = (trial: Trial, wanted: boolean) => () =>
 const active = (trial: Trial, uid: string) => () =>
   says(trial, ({ proxies }) => proxies.some((proxy) => proxy.uid === uid && proxy.role === "active"));
 
-async function uninstallKilled(trial: Trial): Promise<void> {
+async function uninstallKilled(trial: Trial, killer: KillAtWrite): Promise<void> {
   const { bed, expect } = trial;
   await bed.agent.stop();
+  killer.arm(ordinal(trial));
   const uninstalling = bed.agent.startMillrace("uninstall");
-  await using killer = await KillAtWrite.attach(uninstalling.pid, ordinal(trial));
   await uninstalling.ended;
   expect.note("uninstalling, killed at", killer.at ?? `never: ${uninstalling.outcome}`);
 }

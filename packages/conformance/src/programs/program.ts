@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { isAgent, noteOfLog } from "../agent/log-account.ts";
 import { LabError } from "../errors.ts";
 import { pause } from "../pause.ts";
@@ -14,6 +15,8 @@ export interface ProgramOptions {
   readonly onLine?: (line: string) => void;
   /** The same for standard error. */
   readonly onErrorLine?: (line: string) => void;
+  /** It gets a pipe as descriptor 3; called for every whole line that comes from there, which is not kept. */
+  readonly onTraceLine?: (line: string) => void;
 }
 
 /** Lines of output that are kept for messages. */
@@ -32,18 +35,30 @@ export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  private constructor(name: string, child: ChildProcess, pid: number, { onLine, onErrorLine }: ProgramOptions) {
+  private constructor(name: string, child: ChildProcess, pid: number, options: ProgramOptions) {
+    const { onLine, onErrorLine, onTraceLine } = options;
     this.name = name;
     this.#child = child;
     this.pid = pid;
-    this.#collect("stdout", onLine);
-    this.#collect("stderr", onErrorLine);
+    const keep = (onEach?: (line: string) => void) => (line: string) => {
+      this.lines.push(line);
+      if (this.lines.length > KEPT_LINES) this.lines.shift();
+      onEach?.(line);
+    };
+    takeLines(child.stdout, keep(onLine));
+    takeLines(child.stderr, keep(onErrorLine));
+    if (onTraceLine !== undefined) takeLines(child.stdio[3] as Readable, onTraceLine);
     this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
   }
 
   static start(name: string, file: string, args: readonly string[], options: ProgramOptions = {}): Program {
     const child = spawn(file, args, {
-      stdio: [options.stdin === true ? "pipe" : "ignore", "pipe", "pipe"],
+      stdio: [
+        options.stdin === true ? "pipe" : "ignore",
+        "pipe",
+        "pipe",
+        ...(options.onTraceLine === undefined ? [] : (["pipe"] as const)),
+      ],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
@@ -122,23 +137,17 @@ export class Program implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
 
-  #collect(stream: "stdout" | "stderr", onLine?: (line: string) => void): void {
-    let rest = "";
-    const take = (line: string) => {
-      this.lines.push(line);
-      if (this.lines.length > KEPT_LINES) this.lines.shift();
-      onLine?.(line);
-    };
-    const source = this.#child[stream];
-    source?.setEncoding("utf8");
-    source?.on("data", (chunk: string) => {
-      const parts = (rest + chunk).split("\n");
-      rest = parts.pop() ?? "";
-      for (const line of parts) take(line);
-    });
-    source?.once("end", () => {
-      if (rest !== "") take(rest);
-    });
-  }
+function takeLines(source: Readable | null, take: (line: string) => void): void {
+  let rest = "";
+  source?.setEncoding("utf8");
+  source?.on("data", (chunk: string) => {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop() ?? "";
+    for (const line of parts) take(line);
+  });
+  source?.once("end", () => {
+    if (rest !== "") take(rest);
+  });
 }

@@ -1,61 +1,67 @@
-import { childrenOf } from "../lab/process-table.ts";
-import { Program } from "../programs/program.ts";
+import type { Tracer } from "../agent/agent.ts";
 import { WriteLines } from "./write-lines.ts";
 
-/** Kills a process at a write of its own choosing, from outside: nothing in it knows. */
-export class KillAtWrite implements AsyncDisposable {
-  readonly #tracer: Program;
-  readonly #pid: number;
-  readonly #processes: number;
-  #at: string | undefined;
-  readonly #lines = new WriteLines();
+/** System calls with which something is written, or a program started that may. */
+const CALLS = "trace=bpf,execve,unlink,unlinkat,symlink,symlinkat,rename,renameat,renameat2";
+
+interface Run {
+  /** Of the process itself, of which the first line tells; those that it starts come later. */
+  pid?: number;
+}
+
+/**
+ * Kills a process at a write of its own choosing, from outside: nothing in it knows. The process is started under strace, with all that it
+ * starts: with `--seccomp-bpf` no other system call stops it, and with `-D` its parent and its number are what they would be.
+ */
+export class KillAtWrite implements Tracer {
+  #run: Run = {};
+  #ordinal = Number.POSITIVE_INFINITY;
   #writes = 0;
+  #at: string | undefined;
 
-  private constructor(pid: number, ordinal: number) {
-    this.#pid = pid;
-    const calls = "trace=bpf,execve,unlink,unlinkat,symlink,symlinkat,rename,renameat,renameat2";
-    // A backend that does not come with Millrace writes in a process of its own, which may be there already: strace follows only those to come.
-    const pids = [pid, ...childrenOf(pid)].flatMap((each) => ["-p", String(each)]);
-    this.#processes = pids.length / 2;
-    // What strace prints goes to its standard error: line by line, as the calls are made.
-    this.#tracer = Program.start("strace", "strace", ["-f", "-s", "64", "-e", calls, "-e", "signal=none", ...pids], {
-      onErrorLine: (line) => this.#see(line, ordinal),
-    });
+  trace(words: readonly string[]): { readonly words: readonly string[]; readonly take: (line: string) => void } {
+    const run: Run = {};
+    const lines = new WriteLines();
+    this.#run = run;
+    const options = ["-D", "-f", "--seccomp-bpf", "-q", "-s", "64", "-e", CALLS, "-e", "signal=none"];
+    return {
+      words: ["strace", ...options, "-o", "|exec cat >&3", "--", ...words],
+      take: (line) => {
+        run.pid ??= Number.parseInt(line, 10);
+        const write = lines.take(line);
+        // One that was killed may have left programs behind, which go on for a moment.
+        if (write !== undefined && run === this.#run) this.#count(write);
+      },
+    };
   }
 
-  /** Follows the process; it is killed with SIGKILL at its write number `ordinal`, from 1. */
-  static async attach(pid: number, ordinal: number): Promise<KillAtWrite> {
-    const killer = new KillAtWrite(pid, ordinal);
-    // One that has ended meanwhile is told as well: `attach: ptrace(PTRACE_SEIZE, …): No such process`.
-    const told = () => killer.#tracer.lines.filter((line) => line.includes("attach")).length;
-    await killer.#tracer.until("it was attached", () => told() >= killer.#processes);
-    return killer;
+  /** From now on the process, or the next one that is started, is killed with SIGKILL at its write number `ordinal`, from 1. */
+  arm(ordinal: number): void {
+    this.#ordinal = ordinal;
+    this.#writes = 0;
+    this.#at = undefined;
   }
 
-  /** At which system call it was killed; undefined while it was not. */
+  /** At which system call it was killed since it was armed; undefined while it was not. */
   get at(): string | undefined {
     return this.#at;
   }
 
   /** Kills it now, if it made fewer writes. */
   finish(): void {
-    this.#kill(`after its last of ${this.#writes} writes`);
+    if (this.#at === undefined) this.#kill(`after its last of ${this.#writes} writes`);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tracer.stop("SIGKILL");
-  }
-
-  #see(line: string, ordinal: number): void {
-    const write = this.#lines.take(line);
-    if (write === undefined) return;
+  #count(write: string): void {
     this.#writes++;
-    if (this.#writes === ordinal) this.#kill(write.slice(0, 120));
+    if (this.#writes === this.#ordinal) this.#kill(write.slice(0, 120));
   }
 
   #kill(at: string): void {
-    if (this.#at !== undefined) return;
+    const { pid } = this.#run;
+    if (pid === undefined) return;
     this.#at = at;
-    process.kill(this.#pid, "SIGKILL");
+    this.#ordinal = Number.POSITIVE_INFINITY;
+    process.kill(pid, "SIGKILL");
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent } from "../agent/agent.ts";
+import { Agent, type Tracer } from "../agent/agent.ts";
 import { LabError } from "../errors.ts";
 import { FAMILIES } from "../lab/addresses.ts";
 import { addFirewall, type IptablesFlavour } from "../lab/firewall.ts";
@@ -110,10 +110,7 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** Publishes everything, and starts the agent without waiting for what it does. */
-  async startAgent(
-    settings: Readonly<Record<string, unknown>> = {},
-    onStart?: (pid: number) => Promise<void>,
-  ): Promise<void> {
+  async startAgent(settings: Readonly<Record<string, unknown>> = {}, tracer?: Tracer): Promise<void> {
     const { backend, backendConfig, plugins, agentCommand } = this.options;
     this.publish();
     this.#agent = await Agent.start(this.node, {
@@ -121,7 +118,7 @@ export class Testbed implements AsyncDisposable {
       backends: { [backend]: backendConfig },
       plugins,
       ...(agentCommand === undefined ? {} : { command: agentCommand }),
-      ...(onStart === undefined ? {} : { onStart }),
+      ...(tracer === undefined ? {} : { tracer }),
       settings: { resync: { intervalSeconds: RESYNC_SECONDS }, ...settings },
     });
   }

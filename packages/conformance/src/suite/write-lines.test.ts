@@ -11,7 +11,7 @@ describe("writes among the lines of strace", () => {
     expect(
       writes(
         "bpf(BPF_MAP_LOOKUP_ELEM, {map_fd=30}, 32) = 0",
-        "[pid   812] bpf(BPF_MAP_UPDATE_ELEM, {map_fd=30}, 32) = 0",
+        "812 bpf(BPF_MAP_UPDATE_ELEM, {map_fd=30}, 32) = 0",
         'renameat(AT_FDCWD, "/run/a.new", AT_FDCWD, "/run/a") = 0',
       ),
     ).toEqual([
@@ -21,15 +21,15 @@ describe("writes among the lines of strace", () => {
   });
 
   it("are programs where they were found, not where they were looked for", () => {
-    const at = (path: string) => `[pid 99] execve("${path}/ip", ["ip", "-batch", "-"], 0x7ffd /* 20 vars */)`;
+    const at = (path: string) => `99 execve("${path}/ip", ["ip", "-batch", "-"], 0x7ffd /* 20 vars */)`;
     const failed = " = -1 ENOENT (No such file or directory)";
     expect(writes(`${at("/usr/local/sbin")}${failed}`, `${at("/usr/sbin")} = 0`)).toHaveLength(1);
   });
 
   it("are programs whose start is told in two lines", () => {
     const begun = (path: string, pid: number) =>
-      `[pid ${pid}] execve("${path}/nft", ["nft", "-f", "-"], 0x7ffd /* 20 vars */ <unfinished ...>`;
-    const resumed = (pid: number, result: string) => `[pid ${pid}] <... execve resumed>) = ${result}`;
+      `${pid} execve("${path}/nft", ["nft", "-f", "-"], 0x7ffd /* 20 vars */ <unfinished ...>`;
+    const resumed = (pid: number, result: string) => `${pid} <... execve resumed>) = ${result}`;
     expect(
       writes(
         begun("/usr/local/sbin", 7),

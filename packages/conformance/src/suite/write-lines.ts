@@ -9,7 +9,7 @@ const PROGRAM =
   /execve\("[^"]*\/(ip|ipset|nft|ip6?tables\S*)", \[.*"(restore|-batch|-f|--noflush|add|del|delete|replace|change|set|flush|destroy)"/;
 
 /**
- * Tells writes among the lines of `strace -f`. A program is looked for along PATH, by an execve that fails wherever it is not: only the one
+ * Tells writes among the lines that `strace -f -o` writes. A program is looked for along PATH, by an execve that fails wherever it is not: only the one
  * that succeeds is a write, which strace tells in the same line or, when another thread came between, in a later one of the same process.
  */
 export class WriteLines {
@@ -17,7 +17,7 @@ export class WriteLines {
 
   /** The write that this line tells of. */
   take(line: string): string | undefined {
-    const [, pid = "", call = ""] = /^(?:\[pid +(\d+)\] )?(.*)$/.exec(line) ?? [];
+    const [, pid = "", call = ""] = /^(?:(\d+) +)?(.*)$/.exec(line) ?? [];
     if (CALLS.some((write) => write.test(call))) return call;
     if (PROGRAM.test(call)) {
       if (call.endsWith("<unfinished ...>")) this.#unfinished.set(pid, call);
