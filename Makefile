@@ -152,6 +152,9 @@ bench: setup fortio ## What the way through the proxy costs, in every mode besid
 bench-quick: setup fortio ## The ratios of that alone, in less than three minutes: writes artefacts/bench/performance.md ONLY=direct,ebpf-tcx,…
 	@node --conditions=source bench/redirection.ts --plan quick $(if $(ONLY),--only $(ONLY))
 
+bench-compare: setup fortio ## Those of this commit beside those of another in the same run; fails where one is worse each time: BASE=HEAD^
+	@scripts/bench-compare.sh $(BASE)
+
 bench-agent: setup helm kubernetes ## What the agent itself costs, with 50 to 4,000 workloads and when it is left alone: writes its section of docs/performance.md (over an hour, on a quiet machine): COUNTS=50,110 IDLE_MINUTES=1 ONLY=ebpf-tcx,… PAGE=…
 	@node bench/dist/agent.js --page $(or $(PAGE),$(CURDIR)/docs/performance.md) $(if $(COUNTS),--counts $(COUNTS)) \
 		$(if $(IDLE_MINUTES),--idle-minutes $(IDLE_MINUTES)) $(if $(ONLY),--only $(ONLY))

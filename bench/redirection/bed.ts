@@ -58,7 +58,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** By the agent, as on any node, which goes on running. Without a backend there is none. */
-  async #redirect({ mode: { backend } }: Cell): Promise<void> {
+  async #redirect({ mode: { backend, millrace } }: Cell): Promise<void> {
     if (backend === undefined) return;
     const node = this.#lab.node(1);
     node.applyNode();
@@ -69,6 +69,7 @@ export class Bed implements AsyncDisposable {
     const agent = await Agent.start(node, {
       redirectMode: backend.name,
       backends: { [backend.name]: backend.config },
+      ...(millrace !== undefined && { command: millrace }),
       settings: { log: { level: "info", format: "json" } },
     });
     await agent.untilActive(this.#proxyPod);

@@ -7,6 +7,8 @@ export interface Mode {
   readonly isProxied: boolean;
   /** The backend that leads it there; without one nobody does. */
   readonly backend?: { readonly name: string; readonly config: Readonly<Record<string, unknown>> };
+  /** How `millrace` is run there; default: as it is in this checkout. */
+  readonly millrace?: readonly string[];
 }
 
 /** Nothing between the two. */

@@ -9,7 +9,8 @@ const http = (mode: string, ...rates: number[]): Sample[] =>
 
 test("each repetition is compared with its own: the machine was slower in the second one", () => {
   const samples = [...http("direct", 1_000, 500, 1_000), ...http("ebpf-tcx", 700, 350, 600)];
-  expect(ratios(samples)).toEqual([{ name: "http-ebpf/direct", spread: { median: 0.7, min: 0.6, max: 0.7, n: 3 } }]);
+  const spread = { median: 0.7, min: 0.6, max: 0.7, n: 3 };
+  expect(ratios(samples)).toEqual([{ name: "http-ebpf/direct", spread, each: [0.7, 0.7, 0.6] }]);
 });
 
 test("neither other circumstances nor other loads count", () => {
@@ -32,7 +33,7 @@ test("latencies are compared where every mode had the load that was asked for", 
 
 test("a line for each", () => {
   const spread = { median: 0.6543, min: 0.6, max: 0.7, n: 5 };
-  expect(ratioLine({ name: "http-ebpf/direct", spread })).toBe(
+  expect(ratioLine({ name: "http-ebpf/direct", spread, each: [] })).toBe(
     "ratio http-ebpf/direct 0.654 (min 0.600, max 0.700, n 5)",
   );
   expect(ratioLine({ name: "p75-ebpf/direct", invalid: "too slow" })).toBe("ratio p75-ebpf/direct invalid (too slow)");

@@ -13,8 +13,9 @@ export interface RatioKind {
   readonly to: string;
 }
 
+/** `each`: by repetition. */
 export type Ratio = { readonly name: string } & (
-  | { readonly spread: Spread; readonly invalid?: undefined }
+  | { readonly spread: Spread; readonly each: readonly number[]; readonly invalid?: undefined }
   | { readonly invalid: string; readonly spread?: undefined }
 );
 
@@ -56,7 +57,7 @@ export function ratios(samples: readonly Sample[]): Ratio[] {
       const beside = lower.find(({ repetition }) => repetition === sample.repetition);
       return beside === undefined ? [] : [figureOf(sample) / figureOf(beside)];
     });
-    return pairs.length === 0 ? [] : [{ name, spread: spread(pairs) }];
+    return pairs.length === 0 ? [] : [{ name, spread: spread(pairs), each: pairs }];
   });
 }
 
