@@ -61,6 +61,7 @@ export class EbpfRedirection implements Redirection {
     if (settings.flags !== settingFlags(kernel)) maps.writeSettings({ ...settings, flags: settingFlags(kernel) });
     for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
     await redirection.#workloads.adopt();
+    kernel.acceleration?.sweep();
     return redirection;
   }
 
@@ -70,7 +71,12 @@ export class EbpfRedirection implements Redirection {
       object.repin();
       for (const path of pins.strayProxies()) this.#clearAway(path);
       this.#workloads.sweepEntries();
-      await useProxies(this.#kernel, this.#slots, proxies);
+      try {
+        await useProxies(this.#kernel, this.#slots, proxies);
+      } finally {
+        this.#kernel.acceleration?.ensure();
+        this.#kernel.acceleration?.useProxies(this.#slots);
+      }
       // Not the first time: where the directories were lost, they are members' that apply() is about to take over.
       if (this.#hasChosen) {
         removeStrayFilters(this.#kernel, this.#slots.all());
@@ -98,6 +104,7 @@ export class EbpfRedirection implements Redirection {
       // Its DNS is captured even so, and dropped by the programs: captured traffic fails closed.
       const refused = workload.dnsCapture ? await this.#dns.run(() => this.#slots.takeDns()) : undefined;
       await this.#workloads.apply(workload, () => this.#translated());
+      this.#kernel.acceleration?.apply(workload);
       if (refused !== undefined) throw refused;
     });
   }
@@ -112,6 +119,7 @@ export class EbpfRedirection implements Redirection {
     await this.#untilReleased(addresses);
     await this.#run(doing, undefined, async () => {
       if (!this.#wanted.has(uid)) await this.#workloads.remove(uid);
+      this.#kernel.acceleration?.sweep();
     });
   }
 
@@ -137,6 +145,7 @@ export class EbpfRedirection implements Redirection {
     await carryOn();
     await step(async () => {
       if (!this.#wanted.has(uid)) await this.#workloads.remove(uid, addresses);
+      this.#kernel.acceleration?.sweep();
     });
   }
 
@@ -161,6 +170,7 @@ export class EbpfRedirection implements Redirection {
     await this.#run("uninstalling", undefined, async () => {
       await this.#workloads.removeAll();
       for (const slot of this.#slots.all()) await this.#slots.retire(slot);
+      this.#kernel.acceleration?.remove();
       uninstall(this.#kernel);
       this.#close();
     });
@@ -192,7 +202,10 @@ export class EbpfRedirection implements Redirection {
   }
 
   #close(): void {
-    if (!this.#isClosed) this.#kernel.object[Symbol.dispose]();
+    if (!this.#isClosed) {
+      this.#kernel.acceleration?.[Symbol.dispose]();
+      this.#kernel.object[Symbol.dispose]();
+    }
     this.#isClosed = true;
   }
 
