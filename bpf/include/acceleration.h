@@ -55,11 +55,6 @@ struct leg_state {
 	__u32 room;  /* bytes that may still be redirected */
 };
 
-/*
- * What a leg may redirect in all. The kernel bounds that queue by the node's tcp_mem alone, and nobody tells a sender how much
- * of it was read: so this is also what a receiver that does not read makes the node keep. TCP, which holds a sender back, has the rest.
- */
-#define ROOM (4 << 20)
 /* What the kernel keeps for a message beside its bytes (struct sk_msg). */
 #define MESSAGE_OVERHEAD 1024
 
@@ -106,6 +101,18 @@ struct {
 	__type(key, int);
 	__type(value, struct leg_state);
 } leg_states SEC(".maps");
+
+/*
+ * 0 -> bytes that a leg may redirect in all, written by user space. The kernel bounds the queue by the node's tcp_mem alone, and
+ * nothing tells a program how much of it was read: so this is also what the node keeps for a receiver that does not read.
+ * TCP has the rest, which holds the sender back.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} room SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

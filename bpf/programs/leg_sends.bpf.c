@@ -28,7 +28,8 @@ int leg_sends(struct sk_msg_md *msg)
 		return SK_PASS;
 	if (!bpf_map_lookup_elem(&namespaces, &state->other.member))
 		return by_tcp(state, COUNT_TCP_ENDED);
-	if (bytes > ROOM || state->room < bytes + MESSAGE_OVERHEAD)
+	/* At most what has room in one sk_msg: the sum does not overflow. */
+	if (state->room < bytes + MESSAGE_OVERHEAD)
 		return by_tcp(state, COUNT_TCP_FULL);
 	if (bpf_msg_redirect_hash(msg, &legs, &state->other, BPF_F_INGRESS) != SK_PASS)
 		return by_tcp(state, state->sends == SENDS_REDIRECTED ? COUNT_TCP_ENDED : COUNT_TCP_ALONE);

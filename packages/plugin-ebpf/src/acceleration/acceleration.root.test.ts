@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Agent } from "../testing/agent.ts";
@@ -7,9 +8,9 @@ import { PodProgram, startProxy } from "../testing/traffic.ts";
 const EXCHANGE = fileURLToPath(new URL("../testing/exchange.ts", import.meta.url));
 const PORT = 8080;
 const SLOW_PORT = 8081;
-const CONFIG = { acceleration: "sockmap", releaseSeconds: 0 } as const;
-/** ROOM in bpf/include/acceleration.h. */
-const ROOM = 4 << 20;
+const CONFIG = { acceleration: "sockmap", accelerationRoom: 1, releaseSeconds: 0 } as const;
+/** The smallest there is: what does not fit goes on by TCP in the middle of a stream. */
+const ROOM = 1 << 20;
 
 async function serve(pod: BoxPod, port: number, readAfterMs = 0): Promise<PodProgram> {
   const server = new PodProgram(pod, process.execPath, EXCHANGE, "serve", String(port), String(readAfterMs));
@@ -125,15 +126,99 @@ describe("acceleration by sockmap", () => {
 
     it("lets TCP hold back who sends to somebody that does not read", async () => {
       await agent.apply(workloadOf(client, { acceleration: true }));
-      const asked = { port: SLOW_PORT, connections: 2, atOnce: 2, mostBytes: 4 * ROOM };
-      const { result, more } = await counting(async () => {
-        const done = await call(client, server[family], asked);
-        return done;
-      });
+      const asked = { port: SLOW_PORT, connections: 2, atOnce: 2, mostBytes: 8 * ROOM };
+      const { result, more } = await counting(() => call(client, server[family], asked));
       expect(result).toMatchObject({ ok: 2, failed: [] });
       expect(broken()).toEqual([]);
       expect(more("leg_sends.redirected_bytes")).toBeLessThanOrEqual(2 * 2 * ROOM);
       await agent.remove("uid-client");
     });
   });
+
+  it("goes on with its connections while no agent runs, and the next one adopts it", async () => {
+    await agent.apply(workloadOf(client, { acceleration: true }));
+    const asked = { connections: 30, atOnce: 3, mostBytes: 200_000 };
+    const before = await counters();
+    const calling = call(client, server.ipv4, asked);
+    await agent[Symbol.asyncDispose]();
+    expect(await calling).toMatchObject({ ok: 30, failed: [] });
+    agent = await Agent.open(box, { config: CONFIG });
+    const after = await counters();
+    expect(after["leg_sends.redirected"]).toBeGreaterThan(before["leg_sends.redirected"] ?? 0);
+    const { more } = await counting(() => call(client, server.ipv6, { connections: 3, atOnce: 1, mostBytes: 9_000 }));
+    expect(more("leg_sends.redirected")).toBeGreaterThan(0);
+    await agent.remove("uid-client");
+    expect(broken()).toEqual([]);
+  });
+
+  it("finds and mends what somebody took away", async () => {
+    await agent.apply(workloadOf(client, { acceleration: true }));
+    box.inside("rm", join(box.bpffs, "millrace/v1/acceleration/links/leg_opened"));
+    expect((await agent.observe()).problems).toEqual([expect.stringMatching(/^leg_opened is not attached to \//)]);
+    await agent.useProxies({ active: proxyOf(proxyPod), draining: [] });
+    expect((await agent.observe()).problems).toEqual([]);
+    const { more } = await counting(() => call(client, server.ipv4, { connections: 3, atOnce: 1, mostBytes: 9_000 }));
+    expect(more("leg_sends.redirected")).toBeGreaterThan(0);
+    await agent.remove("uid-client");
+  });
+
+  it("refuses kTLS on its sockets, as a kernel without it does, and on no others", async () => {
+    const ask = async () => {
+      await using asking = new PodProgram(client, "python3", "-c", ASK_FOR_KTLS, server.ipv4, String(PORT));
+      return await asking.line(/./);
+    };
+    const { result: alone } = await counting(ask);
+    await agent.apply(workloadOf(client, { acceleration: true }));
+    const { result, more } = await counting(ask);
+    expect(result).toBe("ENOENT");
+    expect(more("leg_option.refused_ktls")).toBe(1);
+    // A kernel without the module says the same.
+    expect(alone).toMatch(/^(taken|ENOENT)$/);
+    await agent.remove("uid-client");
+  });
+
+  it("breaks off what the proxy had when it is killed, and nothing else becomes of it", async () => {
+    await agent.apply(workloadOf(client, { acceleration: true }));
+    const calling = call(client, server.ipv4, { connections: 4, atOnce: 4, mostBytes: 60_000_000 });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await proxy[Symbol.asyncDispose]();
+    const { failed } = await calling;
+    // Whole streams, or streams that are told to be broken; a stream of other bytes has another digest.
+    for (const line of failed) expect(line).toMatch(/^(broken|closed|wrong) after|^refused/);
+    proxy = await startProxy(box, proxyPod);
+    const { result, more } = await counting(() =>
+      call(client, server.ipv4, { connections: 3, atOnce: 1, mostBytes: 9_000 }),
+    );
+    expect(result.ok).toBe(3);
+    expect(more("leg_sends.redirected")).toBeGreaterThan(0);
+    await agent.remove("uid-client");
+  });
 });
+
+describe("acceleration that is off", () => {
+  it("is not there, and what an earlier run had of it goes", async () => {
+    using box = await NodeBox.create();
+    const place = join(box.bpffs, "millrace/v1");
+    const held = () => box.inside("ls", place).split("\n");
+    {
+      await using agent = await Agent.open(box, { config: CONFIG });
+      expect(held()).toContain("acceleration");
+      expect((await agent.observe()).problems).toEqual([]);
+    }
+    await using agent = await Agent.open(box);
+    expect(held()).not.toContain("acceleration");
+    expect(Object.keys((await agent.observe()).counters).filter((name) => name.startsWith("leg_"))).toEqual([]);
+    await agent.uninstall();
+  });
+});
+
+/** TCP_ULP is 31 (linux/tcp.h). Node's sockets cannot ask for it. */
+const ASK_FOR_KTLS = `
+import errno, socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+try:
+    s.setsockopt(socket.IPPROTO_TCP, 31, b"tls")
+    print("taken")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+`;

@@ -56,6 +56,7 @@ export class Acceleration implements Disposable {
       const cgroup = podCgroup(config.accelerationCgroup);
       const acceleration = new Acceleration(pins, loadOrAdopt(accelerationPlace(pins), log), members, cgroup);
       try {
+        acceleration.#maps.writeRoom(config.accelerationRoom * 2 ** 20);
         acceleration.ensure();
       } catch (error) {
         acceleration[Symbol.dispose]();
