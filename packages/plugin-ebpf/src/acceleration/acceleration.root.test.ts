@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,14 +7,17 @@ import { type BoxPod, NodeBox, proxyOf, workloadOf } from "../testing/node-box.t
 import { PodProgram, startProxy } from "../testing/traffic.ts";
 
 const EXCHANGE = fileURLToPath(new URL("../testing/exchange.ts", import.meta.url));
+const BPF = fileURLToPath(new URL("../../../../bpf/", import.meta.url));
+const ODD_CLIENT = join(BPF, "build/odd-client");
 const PORT = 8080;
 const SLOW_PORT = 8081;
+const PATTERN_PORT = 8082;
 const CONFIG = { acceleration: "sockmap", accelerationRoom: 1, releaseSeconds: 0 } as const;
 /** The smallest there is: what does not fit goes on by TCP in the middle of a stream. */
 const ROOM = 1 << 20;
 
-async function serve(pod: BoxPod, port: number, readAfterMs = 0): Promise<PodProgram> {
-  const server = new PodProgram(pod, process.execPath, EXCHANGE, "serve", String(port), String(readAfterMs));
+async function serve(pod: BoxPod, port: number, readAfterMs = 0, mode = "serve"): Promise<PodProgram> {
+  const server = new PodProgram(pod, process.execPath, EXCHANGE, mode, String(port), String(readAfterMs));
   await server.line(/^listening/);
   return server;
 }
@@ -42,6 +46,7 @@ describe("acceleration by sockmap", () => {
   let agent: Agent;
 
   beforeAll(async () => {
+    execFileSync("make", ["-s", "-C", BPF, "test-programs"]);
     box = await NodeBox.create();
     client = box.addPod("client");
     server = box.addPod("server");
@@ -106,7 +111,11 @@ describe("acceleration by sockmap", () => {
       await agent.apply(workloadOf(client));
       const asked = { connections: 60, atOnce: 6, mostBytes: 300_000 };
       const { result, more } = await counting(async () => {
-        const calling = call(client, server[family], asked);
+        const calling = Promise.all([
+          call(client, server[family], asked),
+          // Bytes wait there by TCP: what was redirected after them would come out first.
+          call(client, server[family], { port: SLOW_PORT, connections: 8, atOnce: 8, mostBytes: 12 * ROOM }),
+        ]);
         let isOver = false;
         calling.finally(() => {
           isOver = true;
@@ -117,7 +126,10 @@ describe("acceleration by sockmap", () => {
         }
         return await calling;
       });
-      expect(result).toMatchObject({ ok: 60, failed: [] });
+      expect(result).toMatchObject([
+        { ok: 60, failed: [] },
+        { ok: 8, failed: [] },
+      ]);
       expect(broken()).toEqual([]);
       expect(more("leg_sends.redirected")).toBeGreaterThan(0);
       expect(more("leg_sends.tcp_ended")).toBeGreaterThan(0);
@@ -133,6 +145,24 @@ describe("acceleration by sockmap", () => {
       expect(more("leg_sends.redirected_bytes")).toBeLessThanOrEqual(2 * 2 * ROOM);
       await agent.remove("uid-client");
     });
+  });
+
+  it("never lets a byte overtake those of a send that began before the connection was there", async () => {
+    const bytes = 6_000_000;
+    await using pattern = await serve(server, PATTERN_PORT, 700, "pattern");
+    await agent.apply(workloadOf(client, { acceleration: true }));
+    // Nothing answers its first SYN, so that send() is called before there is a connection.
+    await agent.useProxies({ draining: [] });
+    const { more } = await counting(async () => {
+      await using early = new PodProgram(client, ODD_CLIENT, "early", server.ipv4, String(PATTERN_PORT), String(bytes));
+      await early.line(/^sending/);
+      await agent.useProxies({ active: proxyOf(proxyPod), draining: [] });
+      await early.line(/^sent/, 30_000);
+      expect(await pattern.line(/ \d+$/, 30_000)).toBe(`ok ${bytes}`);
+    });
+    expect(more("leg_opened.tcp_before")).toBe(1);
+    expect(more("leg_opened.opened")).toBeGreaterThan(0);
+    await agent.remove("uid-client");
   });
 
   it("goes on with its connections while no agent runs, and the next one adopts it", async () => {
@@ -164,7 +194,7 @@ describe("acceleration by sockmap", () => {
 
   it("refuses kTLS on its sockets, as a kernel without it does, and on no others", async () => {
     const ask = async () => {
-      await using asking = new PodProgram(client, "python3", "-c", ASK_FOR_KTLS, server.ipv4, String(PORT));
+      await using asking = new PodProgram(client, ODD_CLIENT, "ktls", server.ipv4, String(PORT));
       return await asking.line(/./);
     };
     const { result: alone } = await counting(ask);
@@ -211,14 +241,3 @@ describe("acceleration that is off", () => {
     await agent.uninstall();
   });
 });
-
-/** TCP_ULP is 31 (linux/tcp.h). Node's sockets cannot ask for it. */
-const ASK_FOR_KTLS = `
-import errno, socket, sys
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-try:
-    s.setsockopt(socket.IPPROTO_TCP, 31, b"tls")
-    print("taken")
-except OSError as error:
-    print(errno.errorcode[error.errno])
-`;

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * in pieces of any size, some of them after a pause.
  *
  *     exchange.ts serve PORT [READ_AFTER_MS]
+ *     exchange.ts pattern PORT READ_AFTER_MS     takes streams whose byte n is n % 251, and sends nothing
  *     exchange.ts call ADDRESS PORT CONNECTIONS AT_ONCE MOST_BYTES [START_AFTER_MS]
  *
  * The server prints a line for each stream that it got; the client what it got in all, at its end.
@@ -76,8 +77,29 @@ async function call(address: string, port: number, mostBytes: number): Promise<s
   return await exchange(socket, below(mostBytes));
 }
 
+/** Where a stream of bpf/test/programs/odd-client.c is not what it was, or how long it is. */
+async function followPattern(socket: Socket, readAfterMs: number): Promise<string> {
+  socket.pause();
+  await sleep(readAfterMs);
+  let bytes = 0;
+  for await (const piece of socket as AsyncIterable<Buffer>) {
+    for (const byte of piece) {
+      if (byte !== bytes % 251) return `wrong after ${bytes}`;
+      bytes++;
+    }
+  }
+  return `ok ${bytes}`;
+}
+
 const [mode, ...args] = process.argv.slice(2);
-if (mode === "serve") {
+if (mode === "pattern") {
+  const [port, readAfterMs = 0] = args.map(Number);
+  const server = createServer(async (socket) => {
+    socket.on("error", () => {});
+    console.log(await followPattern(socket, readAfterMs));
+  });
+  server.listen(port, "::", () => console.log("listening"));
+} else if (mode === "serve") {
   const [port, readAfterMs = 0] = args.map(Number);
   const server = createServer({ allowHalfOpen: true }, async (socket) => {
     socket.on("error", () => {});
