@@ -3,9 +3,11 @@
  * Maps of the acceleration: what a member and a proxy of this node send each other goes from socket to socket.
  *
  * A leg is one end of such a connection. Bytes that are redirected lie in a queue of the receiving socket that is read before
- * what came by TCP (net/ipv4/tcp_bpf.c, tcp_bpf_recvmsg()). So their order is right under one rule, and wrong without it:
+ * what came by TCP, and a read that empties it returns without looking at the other one (net/ipv4/tcp_bpf.c, tcp_bpf_recvmsg()).
+ * Redirected after bytes that wait there by TCP they would overtake those. Bytes by TCP after them are in order, but a reader that takes
+ * a short read for the end of what there is (epoll(7) says it may) leaves them, and with a FIN behind them it loses them. So
  *
- *     a leg redirects until its first byte goes by TCP, and never again after that.
+ *     a leg redirects all that it ever sends, or nothing. Its first byte decides.
  *
  * Addresses are 16 bytes, IPv4 is ::ffff:a.b.c.d. Addresses and ports are in network byte order, all else in the host's.
  */
@@ -52,23 +54,20 @@ enum sends {
 struct leg_state {
 	struct leg other;
 	__u32 sends; /* enum sends */
-	__u32 room;  /* bytes that may still be redirected */
+	__u32 reserved;
 };
-
-/* What the kernel keeps for a message beside its bytes (struct sk_msg). */
-#define MESSAGE_OVERHEAD 1024
 
 enum acceleration_count {
 	COUNT_OPENED = 0,     /* a leg is known */
 	COUNT_NOT_OPENED = 1, /* the kernel refused the socket */
 	COUNT_REDIRECTED = 2, /* messages */
 	COUNT_REDIRECTED_BYTES = 3,
-	COUNT_TCP_ALONE = 4,   /* the other end was not there when the first byte was sent */
-	COUNT_TCP_FULL = 5,    /* no room left */
-	COUNT_TCP_ENDED = 6,   /* the other end is gone, or the workload is not accelerated any more */
-	COUNT_TCP_BEFORE = 7,  /* bytes went by TCP that no program was asked about */
-	COUNT_REFUSED_ULP = 8, /* kTLS */
-	COUNT_COUNT = 9,
+	COUNT_TCP_ALONE =
+		4, /* at the first byte the other end was not there, or the workload not accelerated any more */
+	COUNT_TCP_ENDED = 5,   /* the other end has closed */
+	COUNT_TCP_BEFORE = 6,  /* bytes went by TCP that no program was asked about */
+	COUNT_REFUSED_ULP = 7, /* kTLS */
+	COUNT_COUNT = 8,
 };
 
 struct {
@@ -101,18 +100,6 @@ struct {
 	__type(key, int);
 	__type(value, struct leg_state);
 } leg_states SEC(".maps");
-
-/*
- * 0 -> bytes that a leg may redirect in all, written by user space. The kernel bounds the queue by the node's tcp_mem alone, and
- * nothing tells a program how much of it was read: so this is also what the node keeps for a receiver that does not read.
- * TCP has the rest, which holds the sender back.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} room SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -92,11 +92,9 @@ static __always_inline void open_leg(struct bpf_sock_ops *ctx)
 	struct leg_state fresh = { .sends = SENDS_NOTHING_YET };
 	struct leg leg = {};
 	struct bpf_sock *sk = ctx->sk;
-	__u32 only = 0, *bytes = bpf_map_lookup_elem(&room, &only);
 
-	if (!sk || !bytes || !read_leg(ctx, &leg))
+	if (!sk || !read_leg(ctx, &leg))
 		return;
-	fresh.room = *bytes;
 	fresh.other = leg;
 	fresh.other.side = leg.side == SIDE_MEMBER ? SIDE_PROXY : SIDE_MEMBER;
 	/* The storage first: a socket of the map that has none would be sent to, and could have kTLS put on it. */

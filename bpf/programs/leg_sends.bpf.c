@@ -26,15 +26,11 @@ int leg_sends(struct sk_msg_md *msg)
 
 	if (!state || state->sends == SENDS_BY_TCP)
 		return SK_PASS;
-	if (!bpf_map_lookup_elem(&namespaces, &state->other.member))
-		return by_tcp(state, COUNT_TCP_ENDED);
-	/* At most what has room in one sk_msg: the sum does not overflow. */
-	if (state->room < bytes + MESSAGE_OVERHEAD)
-		return by_tcp(state, COUNT_TCP_FULL);
+	if (state->sends == SENDS_NOTHING_YET && !bpf_map_lookup_elem(&namespaces, &state->other.member))
+		return by_tcp(state, COUNT_TCP_ALONE);
 	if (bpf_msg_redirect_hash(msg, &legs, &state->other, BPF_F_INGRESS) != SK_PASS)
 		return by_tcp(state, state->sends == SENDS_REDIRECTED ? COUNT_TCP_ENDED : COUNT_TCP_ALONE);
 	state->sends = SENDS_REDIRECTED;
-	state->room -= bytes + MESSAGE_OVERHEAD;
 	count(COUNT_REDIRECTED, 1);
 	count(COUNT_REDIRECTED_BYTES, bytes);
 	return SK_PASS;

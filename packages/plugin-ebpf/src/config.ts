@@ -75,12 +75,6 @@ export const configSchema = z
       .startsWith("/")
       .optional()
       .describe("The cgroup 2 directory that pods are below; without it kubepods.slice, kubepods, or the root"),
-    accelerationRoom: z
-      .int()
-      .min(1)
-      .max(1024)
-      .default(4)
-      .describe("MiB that each direction of a connection may send from socket to socket; the rest goes by TCP"),
     drainSeconds: z
       .int()
       .min(0)

@@ -17,19 +17,12 @@ export class AccelerationMaps {
   /** Address of a member to its netns cookie. */
   readonly accelerated: Table<string, bigint>;
   readonly #counters: BpfMap;
-  readonly #room: BpfMap;
 
   constructor(map: (name: string) => BpfMap) {
     this.namespaces = new Table(map("namespaces"), cookieCodec, namespaceCodec, "nothing: it is as large as it can be");
     const address = { encode: encodeAddress, decode: decodeAddress };
     this.accelerated = new Table(map("accelerated"), address, cookieCodec, "nothing: it is as large as it can be");
     this.#counters = map("counters");
-    this.#room = map("room");
-  }
-
-  /** Bytes that each direction of a connection that begins from now on may send from socket to socket. */
-  writeRoom(bytes: number): void {
-    this.#room.update(u32Codec.encode(0), u32Codec.encode(bytes));
   }
 
   /** Sums over all CPUs, by `program.verdict`. */

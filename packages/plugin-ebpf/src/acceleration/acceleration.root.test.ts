@@ -12,9 +12,8 @@ const ODD_CLIENT = join(BPF, "build/odd-client");
 const PORT = 8080;
 const SLOW_PORT = 8081;
 const PATTERN_PORT = 8082;
-const CONFIG = { acceleration: "sockmap", accelerationRoom: 1, releaseSeconds: 0 } as const;
-/** The smallest there is: what does not fit goes on by TCP in the middle of a stream. */
-const ROOM = 1 << 20;
+const CONFIG = { acceleration: "sockmap", releaseSeconds: 0 } as const;
+const MIB = 1 << 20;
 
 async function serve(pod: BoxPod, port: number, readAfterMs = 0, mode = "serve"): Promise<PodProgram> {
   const server = new PodProgram(pod, process.execPath, EXCHANGE, mode, String(port), String(readAfterMs));
@@ -114,7 +113,7 @@ describe("acceleration by sockmap", () => {
         const calling = Promise.all([
           call(client, server[family], asked),
           // Bytes wait there by TCP: what was redirected after them would come out first.
-          call(client, server[family], { port: SLOW_PORT, connections: 8, atOnce: 8, mostBytes: 12 * ROOM }),
+          call(client, server[family], { port: SLOW_PORT, connections: 8, atOnce: 8, mostBytes: 12 * MIB }),
         ]);
         let isOver = false;
         calling.finally(() => {
@@ -132,17 +131,15 @@ describe("acceleration by sockmap", () => {
       ]);
       expect(broken()).toEqual([]);
       expect(more("leg_sends.redirected")).toBeGreaterThan(0);
-      expect(more("leg_sends.tcp_ended")).toBeGreaterThan(0);
       await agent.remove("uid-client");
     });
 
-    it("lets TCP hold back who sends to somebody that does not read", async () => {
+    it("keeps for a receiver that reads late all that was sent", async () => {
       await agent.apply(workloadOf(client, { acceleration: true }));
-      const asked = { port: SLOW_PORT, connections: 2, atOnce: 2, mostBytes: 8 * ROOM };
-      const { result, more } = await counting(() => call(client, server[family], asked));
+      const asked = { port: SLOW_PORT, connections: 2, atOnce: 2, mostBytes: 8 * MIB };
+      const { result } = await counting(() => call(client, server[family], asked));
       expect(result).toMatchObject({ ok: 2, failed: [] });
       expect(broken()).toEqual([]);
-      expect(more("leg_sends.redirected_bytes")).toBeLessThanOrEqual(2 * 2 * ROOM);
       await agent.remove("uid-client");
     });
   });
@@ -214,7 +211,7 @@ describe("acceleration by sockmap", () => {
     await proxy[Symbol.asyncDispose]();
     const { failed } = await calling;
     // Whole streams, or streams that are told to be broken; a stream of other bytes has another digest.
-    for (const line of failed) expect(line).toMatch(/^(broken|closed|wrong) after|^refused/);
+    for (const line of failed) expect(line).toMatch(/^(broken|closed|short) after|^refused/);
     proxy = await startProxy(box, proxyPod);
     const { result, more } = await counting(() =>
       call(client, server.ipv4, { connections: 3, atOnce: 1, mostBytes: 9_000 }),

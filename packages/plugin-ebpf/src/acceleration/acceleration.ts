@@ -56,7 +56,6 @@ export class Acceleration implements Disposable {
       const cgroup = podCgroup(config.accelerationCgroup);
       const acceleration = new Acceleration(pins, loadOrAdopt(accelerationPlace(pins), log), members, cgroup);
       try {
-        acceleration.#maps.writeRoom(config.accelerationRoom * 2 ** 20);
         acceleration.ensure();
       } catch (error) {
         acceleration[Symbol.dispose]();
@@ -96,7 +95,7 @@ export class Acceleration implements Disposable {
     if (!acceleration) this.#maps.namespaces.delete(cookie);
   }
 
-  /** Forgets members that are not redirected any more. What their legs send from now on goes by TCP. */
+  /** Forgets members that are not redirected any more: their connections from now on. Those that are accelerated end as that. */
   sweep(): void {
     for (const [cookie, { side, ifindex }] of [...this.#maps.namespaces.entries()]) {
       if (side === SIDE.member && this.#members.workloads.get(ifindex) === undefined)
@@ -149,7 +148,7 @@ export class Acceleration implements Disposable {
     return this.#maps.counters();
   }
 
-  /** Takes all of it away. Connections that it has go on by TCP, after what was redirected and is not read yet. */
+  /** Takes all of it away. Connections that it has keep it until they end. */
   remove(): void {
     this[Symbol.dispose]();
     removeAcceleration(this.#pins);

@@ -16,7 +16,6 @@ export const ACCELERATION_COUNTERS = [
   "leg_sends.redirected",
   "leg_sends.redirected_bytes",
   "leg_sends.tcp_alone",
-  "leg_sends.tcp_full",
   "leg_sends.tcp_ended",
   "leg_opened.tcp_before",
   "leg_option.refused_ktls",

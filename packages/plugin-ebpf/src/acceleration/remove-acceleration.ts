@@ -7,8 +7,8 @@ import { accelerationPins, accelerationPlace } from "./acceleration-place.ts";
 import { detachCgroupLinks } from "./cgroup-links.ts";
 
 /**
- * Takes the acceleration away, whoever made it. Sockets that are known keep `leg_sends` and its maps until they close (struct sk_psock):
- * with no namespace left there, it lets all they send go by TCP. So nothing is lost that lies in a queue.
+ * Takes the acceleration away, whoever made it. Connections that have it keep `leg_sends` and its maps until they close (struct sk_psock):
+ * nothing is lost that lies in a queue. With no namespace left there, those that have not sent anything yet do without.
  */
 export function removeAcceleration(pins: Pick<Pins, "root">): void {
   attempt("removing the acceleration", () => {

@@ -3,7 +3,7 @@ import { createServer, connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Two programs that send each other streams which prove themselves: random bytes, then their SHA-256, then FIN. Each direction on its own,
+ * Two programs that send each other streams which prove themselves: random bytes, then their SHA-256 and how many they were, then FIN. Each direction on its own,
  * in pieces of any size, some of them after a pause.
  *
  *     exchange.ts serve PORT [READ_AFTER_MS]
@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * The server prints a line for each stream that it got; the client what it got in all, at its end.
  */
 const DIGEST = 32;
+const LENGTH = 6;
 const PAUSES = 0.05;
 
 /** Deterministic enough to be told apart, random enough to differ in each run: sizes and pauses need no more. */
@@ -20,6 +21,12 @@ const below = (most: number): number => Math.floor(Math.random() * most);
 
 /** Small ones as often as large ones. */
 const pieceSize = (left: number): number => Math.min(left, 1 + below(2 ** (1 + below(17))));
+
+function lengthOf(bytes: number): Buffer {
+  const buffer = Buffer.alloc(LENGTH);
+  buffer.writeUIntBE(bytes, 0, LENGTH);
+  return buffer;
+}
 
 async function send(socket: Socket, bytes: number): Promise<void> {
   const hash = createHash("sha256");
@@ -30,7 +37,7 @@ async function send(socket: Socket, bytes: number): Promise<void> {
     if (!socket.write(piece)) await drained(socket);
     if (Math.random() < PAUSES) await sleep(below(3));
   }
-  socket.end(hash.digest());
+  socket.end(Buffer.concat([hash.digest(), lengthOf(bytes)]));
 }
 
 const drained = (socket: Socket): Promise<void> =>
@@ -49,15 +56,17 @@ function receive(socket: Socket): Promise<string> {
   let bytes = 0;
   socket.on("data", (piece: Buffer) => {
     held = Buffer.concat([held, piece]);
-    const sure = Math.max(0, held.length - DIGEST);
+    const sure = Math.max(0, held.length - DIGEST - LENGTH);
     hash.update(held.subarray(0, sure));
     bytes += sure;
     held = held.subarray(sure);
   });
   return new Promise((resolve) => {
-    socket.once("end", () =>
-      resolve(held.length === DIGEST && hash.digest().equals(held) ? `ok ${bytes}` : `wrong after ${bytes}`),
-    );
+    socket.once("end", () => {
+      const isWhole = held.length === DIGEST + LENGTH && held.readUIntBE(DIGEST, LENGTH) === bytes;
+      if (!isWhole) resolve(`short after ${bytes}`);
+      else resolve(hash.digest().equals(held.subarray(0, DIGEST)) ? `ok ${bytes}` : `wrong after ${bytes}`);
+    });
     socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(`broken after ${bytes}: ${code}`));
     socket.once("close", () => resolve(`closed after ${bytes}`));
   });
@@ -67,7 +76,9 @@ async function exchange(socket: Socket, bytes: number, readAfterMs = 0): Promise
   socket.setNoDelay(true);
   const sent = send(socket, bytes);
   if (readAfterMs > 0) await sleep(readAfterMs);
-  const [got] = await Promise.all([receive(socket), sent]);
+  // Nobody may end this program while it has bytes to send.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  const [got] = await Promise.all([receive(socket), sent, closed]);
   return got;
 }
 
