@@ -28,7 +28,7 @@ interface Call {
   readonly mostBytes: number;
 }
 
-async function call(pod: BoxPod, address: string, { port = PORT, connections, atOnce, mostBytes }: Call) {
+async function dial(pod: BoxPod, address: string, { port = PORT, connections, atOnce, mostBytes }: Call) {
   const numbers = [port, connections, atOnce, mostBytes].map(String);
   await using client = new PodProgram(pod, process.execPath, EXCHANGE, "call", address, ...numbers);
   return JSON.parse(await client.line(/^\{/, 60_000)) as { ok: number; bytes: number; failed: string[] };
@@ -67,6 +67,14 @@ describe("acceleration by sockmap", () => {
   });
 
   const counters = async () => (await agent.observe()).counters;
+  /** With the server's end of each: what was redirected can lie there when the client has long gone. */
+  async function call(pod: BoxPod, address: string, asked: Call) {
+    const { lines } = asked.port === SLOW_PORT ? slow : exchange;
+    const before = lines.length;
+    const result = await dial(pod, address, asked);
+    await expect.poll(() => lines.length - before, { timeout: 30_000 }).toBe(asked.connections);
+    return result;
+  }
   /** What has been counted meanwhile, and what the work returned. */
   async function counting<T>(work: () => Promise<T>) {
     const before = await counters();
@@ -206,7 +214,7 @@ describe("acceleration by sockmap", () => {
 
   it("breaks off what the proxy had when it is killed, and nothing else becomes of it", async () => {
     await agent.apply(workloadOf(client, { acceleration: true }));
-    const calling = call(client, server.ipv4, { connections: 4, atOnce: 4, mostBytes: 60_000_000 });
+    const calling = dial(client, server.ipv4, { connections: 4, atOnce: 4, mostBytes: 60_000_000 });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await proxy[Symbol.asyncDispose]();
     const { failed } = await calling;
