@@ -99,3 +99,16 @@ describe("a member", () => {
     expect(replayed(run.records).differences).toEqual([]);
   });
 });
+
+test("a pod is accelerated that asks for it, and what cannot be read asks for nothing", () => {
+  expect(captureOf({}, false).acceleration).toBe(false);
+  expect(captureOf({ "millrace.dev/acceleration": "sockmap" }, false)).toMatchObject({
+    acceleration: true,
+    problems: [],
+  });
+  expect(captureOf({ "millrace.dev/acceleration": "off" }, false)).toMatchObject({ acceleration: false, problems: [] });
+  expect(captureOf({ "millrace.dev/acceleration": "yes" }, false)).toMatchObject({
+    acceleration: false,
+    problems: ['annotation millrace.dev/acceleration is "yes", not sockmap or off'],
+  });
+});

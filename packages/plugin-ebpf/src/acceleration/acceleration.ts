@@ -85,6 +85,7 @@ export class Acceleration implements Disposable {
   apply({ interface: pod, acceleration }: Workload): void {
     using netns = requireNetns(pod);
     const cookie = netnsCookie(netns.fd);
+    if (!acceleration && this.#maps.namespaces.get(cookie) === undefined) return;
     const addresses = acceleration ? this.#addressesOf(pod.hostIndex) : [];
     // The address last: by it the proxy's end is known, which is sent to from then on.
     if (acceleration) this.#maps.namespaces.ensure(cookie, { side: SIDE.member, ifindex: pod.hostIndex });
@@ -133,15 +134,13 @@ export class Acceleration implements Disposable {
   }
 
   /** The same of a workload that is to be as this. */
-  problemsOf({ interface: { hostIndex }, acceleration }: Workload): string[] {
-    const entry = [...this.#maps.namespaces.entries()].find(
-      ([, { side, ifindex }]) => side === SIDE.member && ifindex === hostIndex,
-    );
-    if (!acceleration) return entry === undefined ? [] : ["is accelerated"];
-    const cookie = entry?.[0];
-    const held = this.#maps.accelerated.keysWhere((holder) => holder === cookie);
-    const isWhole = this.#addressesOf(hostIndex).every((address) => held.includes(address));
-    return cookie !== undefined && isWhole ? [] : ["is not accelerated"];
+  problemsOf({ interface: { hostIndex }, acceleration, addresses }: Workload): string[] {
+    const held = addresses.filter((address) => {
+      const cookie = this.#maps.accelerated.get(address);
+      return cookie !== undefined && this.#maps.namespaces.get(cookie)?.ifindex === hostIndex;
+    });
+    if (!acceleration) return held.length === 0 ? [] : ["is accelerated"];
+    return this.#addressesOf(hostIndex).every((address) => held.includes(address)) ? [] : ["is not accelerated"];
   }
 
   counters(): Record<string, number> {

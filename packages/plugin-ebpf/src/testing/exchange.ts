@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createServer, connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -129,5 +129,11 @@ if (mode === "pattern") {
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   const bytes = results.reduce((sum, text) => sum + Number(/^ok (\d+)$/.exec(text)?.[1] ?? 0), 0);
-  console.log(JSON.stringify({ ok: results.filter((text) => text.startsWith("ok")).length, bytes, failed: results.filter((text) => !text.startsWith("ok")) }));
+  console.log(
+    JSON.stringify({
+      ok: results.filter((text) => text.startsWith("ok")).length,
+      bytes,
+      failed: results.filter((text) => !text.startsWith("ok")),
+    }),
+  );
 }
