@@ -72,9 +72,9 @@ export const configSchema = z
       .describe("What annotated members and the proxy send each other goes from socket to socket"),
     accelerationCgroup: z
       .string()
-      .startsWith("/")
-      .optional()
-      .describe("The cgroup 2 directory that pods are below; without it kubepods.slice, kubepods, or the root"),
+      .regex(/^(auto|\/.*)$/, "auto, or the path of a cgroup 2 directory")
+      .default("auto")
+      .describe("The cgroup that pods are below; auto: kubepods.slice, kubepods, or the root"),
     drainSeconds: z
       .int()
       .min(0)

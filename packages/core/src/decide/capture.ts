@@ -4,7 +4,7 @@ import { readExclusions } from "../kubernetes/exclusion-annotations.ts";
 
 /** What of a member's traffic is captured beyond its TCP, what of its TCP is not, whether it may be accelerated, and which annotations could not be read. */
 export interface Capture extends Pick<Workload, "dnsCapture" | "exclusions"> {
-  readonly acceleration: boolean;
+  readonly acceleration?: true;
   /** One phrase each. */
   readonly problems: readonly string[];
 }
@@ -14,8 +14,7 @@ const { exclusions: NOTHING } = readExclusions({});
 
 /** Reads a pod's annotations. Where one cannot be read, `nodeDnsCapture` stands, nothing is excluded and nothing accelerated. */
 export function captureOf(annotations: Readonly<Record<string, string>>, nodeDnsCapture: boolean): Capture {
-  if (Object.keys(annotations).length === 0)
-    return { dnsCapture: nodeDnsCapture, exclusions: NOTHING, acceleration: false, problems: [] };
+  if (Object.keys(annotations).length === 0) return { dnsCapture: nodeDnsCapture, exclusions: NOTHING, problems: [] };
   const { exclusions, problems } = readExclusions(annotations);
   const unreadable: string[] = [];
   let dnsCapture = nodeDnsCapture;
@@ -29,5 +28,5 @@ export function captureOf(annotations: Readonly<Record<string, string>>, nodeDns
   const acceleration = wanted === "sockmap";
   if (wanted !== undefined && wanted !== "off" && !acceleration)
     unreadable.push(`annotation ${ANNOTATIONS.acceleration} is ${JSON.stringify(wanted)}, not sockmap or off`);
-  return { dnsCapture, exclusions, acceleration, problems: [...unreadable, ...problems] };
+  return { dnsCapture, exclusions, ...(acceleration && { acceleration }), problems: [...unreadable, ...problems] };
 }

@@ -11,8 +11,8 @@ test("kernels that lose what is unread when a connection ends are refused", () =
 test("the cgroup is the configured one, else below the first cgroup 2 hierarchy", () => {
   const mounts = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup2 /nowhere/unified cgroup2 rw 0 0\n";
   expect(podCgroup("/sys/fs/cgroup/pods", mounts)).toBe("/sys/fs/cgroup/pods");
-  expect(podCgroup(undefined, mounts)).toBe("/nowhere/unified");
-  expect(() => podCgroup(undefined, "proc /proc proc rw 0 0\n")).toThrow(
+  expect(podCgroup("auto", mounts)).toBe("/nowhere/unified");
+  expect(() => podCgroup("auto", "proc /proc proc rw 0 0\n")).toThrow(
     expect.objectContaining({ code: "ERR_ACCELERATION_UNSUPPORTED" }),
   );
 });

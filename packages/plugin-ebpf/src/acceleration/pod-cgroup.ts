@@ -7,12 +7,12 @@ const POD_CGROUPS = ["kubepods.slice", "kubepods"];
 
 /**
  * The cgroup that the acceleration's programs are attached to: the one of all pods where it is found, else the root of the hierarchy,
- * whose other sockets cost one lookup for each connection that they open. `configured`: the directory to be used.
+ * whose other sockets cost one lookup for each connection that they open. `configured`: `auto`, or the directory to be used.
  *
  * Throws `ERR_ACCELERATION_UNSUPPORTED` where there is no cgroup 2 hierarchy.
  */
-export function podCgroup(configured: string | undefined, mounts = readFileSync("/proc/self/mounts", "utf8")): string {
-  if (configured !== undefined) return configured;
+export function podCgroup(configured: string, mounts = readFileSync("/proc/self/mounts", "utf8")): string {
+  if (configured !== "auto") return configured;
   const root = mounts
     .split("\n")
     .map((line) => line.split(" "))
