@@ -108,6 +108,9 @@ fuzz-short: setup ## A million random frames through the BPF programs, against d
 fuzz: setup ## The same until it is interrupted or finds something: SEED=1
 	@node --conditions=source bpf/test/fuzz/main.ts $(if $(SEED),--seed $(SEED))
 
+test-acceleration: setup ## Checksummed streams through accelerated connections: GB=100
+	@node --conditions=source packages/plugin-ebpf/src/testing/accelerate-long.ts $(or $(GB),100)
+
 fuzz-cni: setup ## Fuzz what the CNI plugin reads, with sanitizers: SECONDS=30 for each of its fuzzers
 	@$(MAKE) -s --no-print-directory -C cni fuzz $(if $(SECONDS),SECONDS=$(SECONDS))
 

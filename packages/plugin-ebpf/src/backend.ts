@@ -11,6 +11,7 @@ import type {
 } from "@millrace/core";
 import { SysctlJournal } from "@millrace/host";
 import { currentNetns } from "linux-ts";
+import { Acceleration } from "./acceleration/acceleration.ts";
 import type { EbpfConfig } from "./config.ts";
 import { attempt, explainFailure } from "./errors.ts";
 import { chooseHooks } from "./hooks.ts";
@@ -65,7 +66,9 @@ export class EbpfBackend implements RedirectionBackend {
     using netns = currentNetns();
     const taking = attempt("looking for other layout versions", () => takeOver(pins, host.bpffs, config, log));
     const object = loadOrAdopt(nodePlace(pins, config), log);
+    using opened = new DisposableStack();
     try {
+      const maps = new SharedMaps(object.map);
       const kernel: NodeKernel = {
         config,
         policy,
@@ -73,14 +76,16 @@ export class EbpfBackend implements RedirectionBackend {
         pins,
         hooks,
         object,
-        maps: new SharedMaps(object.map),
+        maps,
         programs: REDIRECTING,
         other: shadowPins(host.bpffs, config),
         journal: new SysctlJournal(host.journal, log),
         netnsInode: netns.inode,
+        acceleration: opened.use(Acceleration.open(pins, config, maps, log)),
       };
       const redirection = await EbpfRedirection.adopt(kernel);
       taking?.finish();
+      opened.move();
       log.info({ attach: hooks.mode, pins: pins.root }, "opened the eBPF redirection");
       return redirection;
     } catch (error) {

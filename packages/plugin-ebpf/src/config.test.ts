@@ -14,6 +14,8 @@ describe("configuration", () => {
       pins: "millrace",
       drainSeconds: 600,
       releaseSeconds: 5,
+      acceleration: "off",
+      accelerationCgroup: "auto",
     });
   });
 

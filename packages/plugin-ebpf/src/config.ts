@@ -4,6 +4,9 @@ import { z } from "zod";
 export const attachModes = ["auto", "tcx", "clsact"] as const;
 export type AttachChoice = (typeof attachModes)[number];
 
+/** `sockmap`: programs on sockets, for workloads that ask for it by annotation. */
+export const accelerationModes = ["off", "sockmap"] as const;
+
 /** The eBPF backend's part of the configuration file. Every value has a default that suits a node nobody has touched. */
 export const configSchema = z
   .strictObject({
@@ -63,6 +66,15 @@ export const configSchema = z
       .regex(/^[A-Za-z0-9_-]{1,64}$/, "letters, digits, dashes and underscores only: bpffs refuses dots")
       .default("millrace")
       .describe("Directory of our pins, below the mount point of the BPF file system"),
+    acceleration: z
+      .enum(accelerationModes)
+      .default("off")
+      .describe("What annotated members and the proxy send each other goes from socket to socket"),
+    accelerationCgroup: z
+      .string()
+      .regex(/^(auto|\/.*)$/, "auto, or the path of a cgroup 2 directory")
+      .default("auto")
+      .describe("The cgroup that pods are below; auto: kubepods.slice, kubepods, or the root"),
     drainSeconds: z
       .int()
       .min(0)

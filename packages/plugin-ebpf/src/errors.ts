@@ -25,6 +25,7 @@ export const ERRORS = {
   ERR_ATTACH_UNSUPPORTED: "the kernel lacks the configured way to attach programs",
   ERR_NFT_MISSING: "nft(8), which leads members' DNS to the proxy, is not installed",
   ERR_NFT_FAILED: "nft(8) refused the rules that lead members' DNS to the proxy",
+  ERR_ACCELERATION_UNSUPPORTED: "this node cannot have the acceleration that is configured",
   ERR_EVENTS_UNAVAILABLE: "there is no eBPF redirection on this node whose events could be read",
   ERR_EVENTS_IN_USE: "another process reads the events of the data path",
   ERR_INVALID_UID: "a workload uid cannot be used as a file name",

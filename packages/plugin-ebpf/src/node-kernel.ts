@@ -1,5 +1,6 @@
 import type { NodePolicy, PluginLogger } from "@millrace/core";
 import type { SysctlJournal } from "@millrace/host";
+import type { Acceleration } from "./acceleration/acceleration.ts";
 import type { EbpfConfig } from "./config.ts";
 import type { Hooks } from "./hooks.ts";
 import type { LoadedObject } from "./load-object.ts";
@@ -19,7 +20,9 @@ export interface NodeKernel extends HookOwner {
   readonly journal: SysctlJournal;
   /** Inode of the node's own network namespace. */
   readonly netnsInode: number;
+  /** Undefined: off, or this node cannot have it. */
+  readonly acceleration: Acceleration | undefined;
 }
 
 /** What enrolling a workload takes: a shadow has it too. */
-export type MemberKernel = Omit<NodeKernel, "journal" | "netnsInode">;
+export type MemberKernel = Omit<NodeKernel, "journal" | "netnsInode" | "acceleration">;

@@ -134,9 +134,10 @@ async function observeNode(kernel: NodeKernel, slots: ProxySlots): Promise<Omit<
       ...settingProblems(kernel, slots),
       ...mapProblems(kernel),
       ...filterProblems(kernel, slots),
+      ...(kernel.acceleration?.problems(slots) ?? []),
     ]),
     nodeAddresses: sortedUnique(flagged(maps, ADDRESS_NODE)),
-    counters: maps.counters(),
+    counters: { ...maps.counters(), ...kernel.acceleration?.counters() },
     maps: maps.fills(),
   };
 }
@@ -172,6 +173,7 @@ async function observeWorkload(
   const addresses = sortedUnique(members.map(([address]) => address));
   if (wanted) {
     problems.push(...captureProblems(tables, pin.ifindex, entry?.flags ?? 0, wanted));
+    problems.push(...(kernel.acceleration?.problemsOf(wanted) ?? []));
     problems.push(
       ...wanted.addresses
         .filter((address) => !addresses.includes(address))

@@ -1,10 +1,11 @@
 import { errorCode } from "@millrace/core/internal";
 import { BpfMap, BpfProgram } from "libbpf-ts";
+import { ACCELERATION_PROGRAMS } from "./acceleration/layout.ts";
 import { isOfShadow, PROGRAMS, SHADOW_PROGRAMS } from "./layout.ts";
 
 /** Every program of ours counts its verdicts here (bpf/include/verdict.h). */
 const COUNTERS = "counters";
-const NAMES: readonly string[] = [...PROGRAMS, ...SHADOW_PROGRAMS];
+const NAMES: readonly string[] = [...PROGRAMS, ...SHADOW_PROGRAMS, ...ACCELERATION_PROGRAMS];
 
 /**
  * Whether a program is ours, by its name and a map that it uses: Istio's own eBPF redirection had an `app_inbound` and an `app_outbound`

@@ -96,7 +96,7 @@ interface Place {
 }
 
 function planWorkload({ config, hooks, pins, owner }: Place, given: Given, workload: Workload): PlannedWorkload {
-  const { uid, namespace, name, interface: pod, dnsCapture, exclusions } = workload;
+  const { uid, namespace, name, interface: pod, dnsCapture, exclusions, acceleration } = workload;
   try {
     requireNetns(pod)[Symbol.dispose]();
     requireHostLink(pod);
@@ -111,7 +111,12 @@ function planWorkload({ config, hooks, pins, owner }: Place, given: Given, workl
     const { ports, networks } = keysOf(pod.hostIndex, exclusions);
     given.excludedPorts += ports.length;
     given.excludedNetworks += networks.length;
-    const marks = [...(dnsCapture ? ["DNS too"] : []), ...(hasExclusions(exclusions) ? ["with exclusions"] : [])];
+    const isAccelerated = config.acceleration === "sockmap" && acceleration;
+    const marks = [
+      ...(dnsCapture ? ["DNS too"] : []),
+      ...(hasExclusions(exclusions) ? ["with exclusions"] : []),
+      ...(isAccelerated ? ["accelerated"] : []),
+    ];
     const partly = partlyRefused(config, given, taken.size > 0 ? addressesInUse(workload, taken) : undefined);
     return {
       uid,

@@ -13,6 +13,7 @@ import {
   probeProgramType,
   probeTcx,
 } from "libbpf-ts";
+import { accelerationFeatures } from "./acceleration/probe-acceleration.ts";
 import type { EbpfConfig } from "./config.ts";
 import { checkDnsRules } from "./dns-rules.ts";
 import { explainFailure } from "./errors.ts";
@@ -66,6 +67,7 @@ export async function probe({ config, host }: PluginContext<EbpfConfig>): Promis
       config.attach === "tcx",
     ),
     clsact(config.attach === "clsact" || !tcx.available),
+    ...accelerationFeatures(config),
   );
   const missing = features.filter(({ available, required }) => required && !available);
   return { features, capable: missing.length === 0, summary: summarise(missing, config, tcx.available) };

@@ -66,6 +66,7 @@ export class EbpfRedirection implements Redirection {
     for (const slot of redirection.#slots.all()) await redirection.#slots.adopt(slot);
     await redirection.#workloads.adopt();
     redirection.#adoptions.expect();
+    kernel.acceleration?.sweep();
     return redirection;
   }
 
@@ -75,7 +76,12 @@ export class EbpfRedirection implements Redirection {
       object.repin();
       for (const path of pins.strayProxies()) this.#clearAway(path);
       this.#workloads.sweepEntries();
-      await useProxies(this.#kernel, this.#slots, proxies);
+      try {
+        await useProxies(this.#kernel, this.#slots, proxies);
+      } finally {
+        this.#kernel.acceleration?.ensure();
+        this.#kernel.acceleration?.useProxies(this.#slots);
+      }
       // Not the first time: where the directories were lost, they are members' that apply() is about to take over.
       if (this.#hasChosen) {
         removeStrayFilters(this.#kernel, this.#slots.all());
@@ -104,6 +110,7 @@ export class EbpfRedirection implements Redirection {
       const refused = workload.dnsCapture ? await this.#dns.run(() => this.#slots.takeDns()) : undefined;
       await this.#workloads.apply(workload, () => this.#translated());
       this.#adoptions.expect();
+      this.#kernel.acceleration?.apply(workload);
       if (refused !== undefined) throw refused;
     });
   }
@@ -118,6 +125,7 @@ export class EbpfRedirection implements Redirection {
     await this.#untilReleased(addresses);
     await this.#run(doing, undefined, async () => {
       if (!this.#wanted.has(uid)) await this.#workloads.remove(uid);
+      this.#kernel.acceleration?.sweep();
     });
   }
 
@@ -143,6 +151,7 @@ export class EbpfRedirection implements Redirection {
     await carryOn();
     await step(async () => {
       if (!this.#wanted.has(uid)) await this.#workloads.remove(uid, addresses);
+      this.#kernel.acceleration?.sweep();
     });
   }
 
@@ -167,6 +176,7 @@ export class EbpfRedirection implements Redirection {
     await this.#run("uninstalling", undefined, async () => {
       await this.#workloads.removeAll();
       for (const slot of this.#slots.all()) await this.#slots.retire(slot);
+      this.#kernel.acceleration?.remove();
       uninstall(this.#kernel);
       this.#close();
     });
@@ -199,7 +209,10 @@ export class EbpfRedirection implements Redirection {
 
   #close(): void {
     this.#adoptions[Symbol.dispose]();
-    if (!this.#isClosed) this.#kernel.object[Symbol.dispose]();
+    if (!this.#isClosed) {
+      this.#kernel.acceleration?.[Symbol.dispose]();
+      this.#kernel.object[Symbol.dispose]();
+    }
     this.#isClosed = true;
   }
 

@@ -44,6 +44,11 @@ export interface Workload {
   /** What it asks of a nameserver, UDP and TCP to port 53, goes to the proxy too: to its port 15053, the server's address in the answer. */
   readonly dnsCapture: boolean;
   readonly exclusions: Exclusions;
+  /**
+   * It may be accelerated: what it and the proxy send each other need not go by TCP. A backend that has no acceleration, or has it
+   * switched off, does without.
+   */
+  readonly acceleration?: true;
 }
 
 /**

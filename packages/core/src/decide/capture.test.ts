@@ -99,3 +99,11 @@ describe("a member", () => {
     expect(replayed(run.records).differences).toEqual([]);
   });
 });
+
+test("a pod is accelerated that asks for it, and what cannot be read asks for nothing", () => {
+  const asked = (value: string) => captureOf({ "millrace.dev/acceleration": value }, false);
+  expect(asked("sockmap")).toMatchObject({ acceleration: true, problems: [] });
+  expect(asked("off")).toEqual(captureOf({}, false));
+  const problems = ['annotation millrace.dev/acceleration is "yes", not sockmap or off'];
+  expect(asked("yes")).toEqual({ ...captureOf({}, false), problems });
+});

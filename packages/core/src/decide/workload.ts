@@ -38,6 +38,7 @@ export function wantedWorkload(state: State, uid: string): WantedWorkload {
     enrolExisting: state.agent?.config.enrolExisting ?? "drain",
     dnsCapture: capture.dnsCapture,
     exclusions: capture.exclusions,
+    ...(capture.acceleration && { acceleration: true }),
   };
   return { kind: "redirect", spec, conflicts };
 }

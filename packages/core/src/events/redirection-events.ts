@@ -33,6 +33,7 @@ export const workloadSpec = z.strictObject({
   enrolExisting: z.enum(["drain", "reset"]),
   dnsCapture: z.boolean(),
   exclusions,
+  acceleration: z.exactOptional(z.literal(true)),
   placement: z.exactOptional(placement),
 });
 

@@ -10,6 +10,8 @@ export const ANNOTATIONS = {
   ambientDnsCapture: "ambient.istio.io/dns-capture",
   /** The same, under our own name; it wins over Istio's. */
   dnsCapture: "millrace.dev/dns-capture",
+  /** `sockmap`: what the pod and the proxy send each other may go from socket to socket, where the node's backend has that; `off`: it may not. */
+  acceleration: "millrace.dev/acceleration",
   /** TCP ports that the pod reaches without the proxy, with commas between them. */
   excludeOutboundPorts: "millrace.dev/exclude-outbound-ports",
   /** Networks that the pod reaches without the proxy: `198.18.0.0/15,2001:2::/48`; an address alone is a network of one. */

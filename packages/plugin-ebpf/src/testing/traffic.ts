@@ -23,9 +23,9 @@ export class PodProgram implements AsyncDisposable {
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.lines.push(line));
   }
 
-  /** Waits until it has printed a line that matches, at most ten seconds. */
-  async line(pattern: RegExp): Promise<string> {
-    const deadline = performance.now() + 10_000;
+  /** Waits until it has printed a line that matches, ten seconds unless told. */
+  async line(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       const found = this.lines.find((line) => pattern.test(line));
       if (found !== undefined) return found;
