@@ -1,10 +1,11 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { PluginLogger } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
 import { BpfMap, BpfObject, BpfProgram, LibbpfError } from "libbpf-ts";
 import { attempt, EbpfError, explainFailure } from "./errors.ts";
-import { makeDirectory, namesIn } from "./pins.ts";
+import { describeLoad, hashOf, LOADED_FROM, type LoadedParts, openLoaded } from "./loaded-from.ts";
+import { makeDirectory, namesIn, readNote, writeNote } from "./pins.ts";
 
 export interface ObjectPlace {
   /** Path of the compiled object. */
@@ -25,11 +26,14 @@ export class LoadedObject implements Disposable {
   readonly #place: ObjectPlace;
   readonly #maps: ReadonlyMap<string, BpfMap>;
   readonly #programs: ReadonlyMap<string, BpfProgram>;
+  readonly #note: string;
 
-  constructor(place: ObjectPlace, maps: ReadonlyMap<string, BpfMap>, programs: ReadonlyMap<string, BpfProgram>) {
+  /** `object`: hash of the object file. */
+  constructor(place: ObjectPlace, object: string, { maps, programs }: LoadedParts) {
     this.#place = place;
     this.#maps = maps;
     this.#programs = programs;
+    this.#note = describeLoad(object, { maps: new Map([...maps, ...place.shared]), programs });
   }
 
   readonly map = (name: string): BpfMap => found(this.#maps, name);
@@ -39,9 +43,9 @@ export class LoadedObject implements Disposable {
     return this.#maps;
   }
 
-  /** Pins that somebody removed, by path. */
+  /** Pins that somebody removed, by path, and the note of what was loaded where it does not say so any more. */
   missingPins(): string[] {
-    return this.#unpinned().map(({ path }) => path);
+    return [...this.#unpinned().map(({ path }) => path), ...(this.#isNoted() ? [] : [this.#notePath])];
   }
 
   /** Pins again what lost its pin, so that the next start of the agent finds it. */
@@ -50,6 +54,20 @@ export class LoadedObject implements Disposable {
       makeDirectory(dirname(path));
       attempt(`pinning ${path} again`, () => replacePin(path, (fresh) => owner.pin(fresh)));
     }
+    this.note();
+  }
+
+  /** Writes down of which object file this is: whoever finds it so has nothing to load. */
+  note(): void {
+    if (!this.#isNoted()) attempt(`noting ${this.#notePath}`, () => writeNote(this.#notePath, this.#note));
+  }
+
+  get #notePath(): string {
+    return join(this.#place.programs, LOADED_FROM);
+  }
+
+  #isNoted(): boolean {
+    return readNote(this.#notePath) === this.#note;
   }
 
   /** Both directories are read once, as for every workload that is applied: looking for each pin alone is twenty times the system calls. */
@@ -69,7 +87,8 @@ export class LoadedObject implements Disposable {
 }
 
 /**
- * Loads an object, or adopts what an earlier run pinned of it. Pinned maps are used again. Pinned programs are kept when they are the
+ * Loads an object, or adopts what an earlier run pinned of it. Where a note says that this is all there, of this very file, nothing is loaded:
+ * the verifier takes longer than all the rest of a start. Otherwise pinned maps are used again. Pinned programs are kept when they are the
  * object's own (same tag, which is a hash of the instructions) and use the pinned maps; otherwise the pin is replaced in one step, and
  * whoever attached the old program updates the attachment when it next compares program ids. A crash between any two steps leaves what
  * the next call adopts.
@@ -84,7 +103,11 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
     );
   }
   for (const directory of [place.maps, place.programs]) attempt(`making ${directory}`, () => makeDirectory(directory));
-  using object = attempt(`opening ${place.elf}`, () => BpfObject.open(place.elf));
+  const elf = attempt(`reading ${place.elf}`, () => readFileSync(place.elf));
+  const hash = hashOf(elf);
+  const loaded = attempt(`adopting ${place.programs}`, () => openLoaded(place, hash));
+  if (loaded !== undefined) return new LoadedObject(place, hash, loaded);
+  using object = attempt(`opening ${place.elf}`, () => BpfObject.open(elf));
   // Names with a dot are data sections, which are part of the code.
   const declared = object.mapSpecs.map(({ name }) => name).filter((name) => !name.includes("."));
   const own = declared.filter((name) => !place.shared.has(name));
@@ -99,7 +122,10 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
   load(object, place.elf);
   pinMaps(object, place, own, outgrown, log);
   pinPrograms(object, place, log);
-  return openPinned(place, own, [...object.programs.keys()]);
+  const parts = openPinned(place, own, [...object.programs.keys()]);
+  const adopted = new LoadedObject(place, hash, parts);
+  adopted.note();
+  return adopted;
 }
 
 /** Uses the pinned maps; those whose size the configuration changed are returned, and made anew. */
@@ -210,12 +236,11 @@ function replacePin(pin: string, pinTo: (path: string) => void): void {
   renameSync(fresh, pin);
 }
 
-function openPinned(place: ObjectPlace, maps: readonly string[], programs: readonly string[]): LoadedObject {
-  return new LoadedObject(
-    place,
-    new Map(maps.map((name) => [name, BpfMap.openPinned(join(place.maps, name))])),
-    new Map(programs.map((name) => [name, BpfProgram.openPinned(join(place.programs, name))])),
-  );
+function openPinned(place: ObjectPlace, maps: readonly string[], programs: readonly string[]): LoadedParts {
+  return {
+    maps: new Map(maps.map((name) => [name, BpfMap.openPinned(join(place.maps, name))])),
+    programs: new Map(programs.map((name) => [name, BpfProgram.openPinned(join(place.programs, name))])),
+  };
 }
 
 function found<T>(objects: ReadonlyMap<string, T>, name: string): T {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { Feature, PluginContext, Probe } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
@@ -16,12 +17,19 @@ import {
 import type { EbpfConfig } from "./config.ts";
 import { checkDnsRules } from "./dns-rules.ts";
 import { explainFailure } from "./errors.ts";
+import { hashOf, loadedPrograms } from "./loaded-from.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
+import { Pins } from "./pins.ts";
+import { proxyPlace } from "./places.ts";
 
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
 
-/** Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. */
+/**
+ * Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. Our own programs are
+ * not loaded where they are pinned and a note says that this kernel has loaded them from these very object files.
+ */
 export async function probe({ config, host }: PluginContext<EbpfConfig>): Promise<Probe> {
+  const pins = new Pins(host.bpffs, config.pins);
   const syscall = probeBpf();
   const newer = syscall.available ? "use a newer kernel, or redirectMode iptables" : "see bpf.syscall";
   const features: Feature[] = [
@@ -52,8 +60,13 @@ export async function probe({ config, host }: PluginContext<EbpfConfig>): Promis
     ),
     tried("bpf.sockmap", "remember the proxy's listeners", probeMapType("sockmap"), newer),
     tried("bpf.lru_hash", "remember connections in bounded memory", probeMapType("lru_hash"), newer),
-    object("bpf.node_object", "programs of the node", NODE_OBJECT),
-    object("bpf.proxy_object", "programs of a proxy", PROXY_OBJECT),
+    object("bpf.node_object", "programs of the node", NODE_OBJECT, [pins.programs]),
+    object(
+      "bpf.proxy_object",
+      "programs of a proxy",
+      PROXY_OBJECT,
+      pins.proxySlots().map((slot) => proxyPlace(pins.proxy(slot), new Map()).programs),
+    ),
     await dns(),
   ];
   const tcx = probeTcx();
@@ -104,12 +117,10 @@ function tried(name: string, description: string, result: ProbeResult, advice: s
   return { name, description, available, required, detail: available ? "works" : `${reason}; ${advice}` };
 }
 
-/** Loads one of our own objects: the verifier's word on this very kernel. */
-function object(name: string, description: string, elf: string): Feature {
+/** The verifier's word on one of our own objects, on this very kernel. `pinned`: directories where its programs may be pinned. */
+function object(name: string, description: string, elf: string, pinned: readonly string[]): Feature {
   try {
-    using loaded = BpfObject.open(elf);
-    loaded.load();
-    const programs = [...loaded.programs.keys()].join(", ");
+    const programs = accepted(readFileSync(elf), pinned).join(", ");
     return { name, description, available: true, required: true, detail: `the verifier accepts ${programs}` };
   } catch (error) {
     return {
@@ -120,6 +131,18 @@ function object(name: string, description: string, elf: string): Feature {
       detail: explainFailure(`loading ${elf}`, error).message,
     };
   }
+}
+
+/** Names of an object's programs. Pins go with the kernel that made them: what is pinned it has accepted. */
+function accepted(elf: Uint8Array, pinned: readonly string[]): readonly string[] {
+  const hash = hashOf(elf);
+  for (const directory of pinned) {
+    const programs = loadedPrograms(directory, hash);
+    if (programs !== undefined) return programs;
+  }
+  using loaded = BpfObject.open(elf);
+  loaded.load();
+  return [...loaded.programs.keys()];
 }
 
 /** Only dnsCapture needs it, which not every node has. */
