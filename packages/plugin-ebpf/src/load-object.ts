@@ -6,6 +6,7 @@ import { BpfMap, BpfObject, BpfProgram, LibbpfError } from "libbpf-ts";
 import { attempt, EbpfError, explainFailure } from "./errors.ts";
 import { describeLoad, hashOf, LOADED_FROM, type LoadedParts, openLoaded } from "./loaded-from.ts";
 import { makeDirectory, namesIn, readNote, writeNote } from "./pins.ts";
+import type { TriedObject } from "./tried-object.ts";
 
 export interface ObjectPlace {
   /** Path of the compiled object. */
@@ -91,11 +92,11 @@ export class LoadedObject implements Disposable {
  * the verifier takes longer than all the rest of a start. Otherwise pinned maps are used again. Pinned programs are kept when they are the
  * object's own (same tag, which is a hash of the instructions) and use the pinned maps; otherwise the pin is replaced in one step, and
  * whoever attached the old program updates the attachment when it next compares program ids. A crash between any two steps leaves what
- * the next call adopts.
+ * the next call adopts. Where nothing is pinned, the object that `tried` has of this file is taken, which has the place's sizes.
  *
  * Throws `ERR_OBJECT_MISSING`, `ERR_OBJECT_REJECTED`, `ERR_LAYOUT_MISMATCH`, `ERR_NOT_PERMITTED`, `ERR_BPF_UNSUPPORTED`.
  */
-export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject {
+export function loadOrAdopt(place: ObjectPlace, log: PluginLogger, tried?: TriedObject): LoadedObject {
   if (!existsSync(place.elf)) {
     throw new EbpfError(
       "ERR_OBJECT_MISSING",
@@ -107,10 +108,29 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
   const hash = hashOf(elf);
   const loaded = attempt(`adopting ${place.programs}`, () => openLoaded(place, hash));
   if (loaded !== undefined) return new LoadedObject(place, hash, loaded);
-  using object = attempt(`opening ${place.elf}`, () => BpfObject.open(elf));
+  const isNew = [place.maps, place.programs].every((directory) => namesIn(directory).size === 0);
+  const taken = isNew ? tried?.take(hash) : undefined;
+  using object = taken ?? attempt(`opening ${place.elf}`, () => BpfObject.open(elf));
   // Names with a dot are data sections, which are part of the code.
   const declared = object.mapSpecs.map(({ name }) => name).filter((name) => !name.includes("."));
   const own = declared.filter((name) => !place.shared.has(name));
+  const outgrown = taken === undefined ? loadWith(object, place, declared, own, log) : new Set<string>();
+  pinMaps(object, place, own, outgrown, log);
+  pinPrograms(object, place, log);
+  const parts = openPinned(place, own, [...object.programs.keys()]);
+  const adopted = new LoadedObject(place, hash, parts);
+  adopted.note();
+  return adopted;
+}
+
+/** Loads it with the maps that are there, shared and pinned; what has outgrown its pinned map is returned. */
+function loadWith(
+  object: BpfObject,
+  place: ObjectPlace,
+  declared: readonly string[],
+  own: readonly string[],
+  log: PluginLogger,
+): Set<string> {
   for (const name of declared) {
     const map = place.shared.get(name);
     if (!map) continue;
@@ -120,12 +140,7 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
   }
   const outgrown = reusePinned(object, place, own, log);
   load(object, place.elf);
-  pinMaps(object, place, own, outgrown, log);
-  pinPrograms(object, place, log);
-  const parts = openPinned(place, own, [...object.programs.keys()]);
-  const adopted = new LoadedObject(place, hash, parts);
-  adopted.note();
-  return adopted;
+  return outgrown;
 }
 
 /** Uses the pinned maps; those whose size the configuration changed are returned, and made anew. */
