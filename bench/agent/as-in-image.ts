@@ -23,8 +23,8 @@ export async function asInImage(): Promise<AsInImage> {
     throw error;
   }
   return {
-    // The flag is the image's: deploy/image/millrace.sh.
-    command: [node, "--max-semi-space-size=16", join(directory, entry)],
+    // The flags are the image's: deploy/image/millrace.sh.
+    command: ["env", "MALLOC_ARENA_MAX=2", node, "--max-semi-space-size=4", join(directory, entry)],
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
   };
 }

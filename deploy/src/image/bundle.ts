@@ -1,6 +1,7 @@
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
+import { leanModules } from "./lean-modules.ts";
 
 export interface Bundles {
   /** The checkout. */
@@ -15,8 +16,8 @@ export interface Bundles {
 
 /**
  * Writes each program with its modules in one file, and what it imports only when it needs it, and what several programs share, in files
- * below `chunks`: most runs of the command never need the Kubernetes client, which is ten times as large as all the rest. Resolves to the
- * modules' files.
+ * below `chunks`: most runs of the command never need the Kubernetes client, which is larger than all the rest. Resolves to the modules'
+ * files.
  */
 export async function writeBundles({ root, entries, directory, runsAt = root }: Bundles): Promise<ReadonlySet<string>> {
   await using bundle = await rolldown({
@@ -24,7 +25,9 @@ export async function writeBundles({ root, entries, directory, runsAt = root }: 
     platform: "node",
     // Some packages' "main" is UMD, whose require() no bundler can follow (jsonc-parser); their "module" is what is meant for one.
     resolve: { mainFields: ["module", "main"] },
-    plugins: [keepLocations(root, runsAt)],
+    plugins: [leanModules(), keepLocations(root, runsAt)],
+    // The client has all of Kubernetes' API, each type of which registers itself; the agent takes from it the reading of a kubeconfig.
+    treeshake: { moduleSideEffects: (id) => !id.includes("/@kubernetes/client-node/dist/") },
     external: /\.node$/,
   });
   const { output } = await bundle.write({

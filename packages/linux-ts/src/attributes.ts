@@ -86,6 +86,11 @@ export class Attributes {
     return at === undefined ? undefined : this.#view.getUint16(at, littleEndian);
   }
 
+  u16be(type: number): number | undefined {
+    const at = this.#valueOf(type, 2);
+    return at === undefined ? undefined : this.#view.getUint16(at, false);
+  }
+
   u32(type: number): number | undefined {
     const at = this.#valueOf(type, 4);
     return at === undefined ? undefined : this.#view.getUint32(at, littleEndian);

@@ -26,6 +26,15 @@ function immediate(chain: string): PayloadWriter {
   return new PayloadWriter().string(1, "immediate").nested(2, data);
 }
 
+/** A tunnel device with these details. */
+function tunnelLink(kind: string, details: PayloadWriter): Uint8Array {
+  return new PayloadWriter()
+    .struct(16, (view) => view.setInt32(4, 7, littleEndian))
+    .string(3, "tunnel0")
+    .nested(18, new PayloadWriter().string(1, kind).nested(2, details))
+    .finish();
+}
+
 /** One message of each family, with every nest that is looked into, as the kernel lays it out. */
 const samples: Record<string, Sample> = {
   link: {
@@ -40,6 +49,11 @@ const samples: Record<string, Sample> = {
       .attribute(1, Uint8Array.of(2, 0, 0, 0, 0, 1))
       .nested(18, new PayloadWriter().string(1, "veth"))
       .finish(),
+  },
+  tunnel: {
+    decode: decodeLink,
+    header: 16,
+    payload: tunnelLink("vxlan", new PayloadWriter().u32(1, 7).attribute(2, Uint8Array.of(198, 18, 0, 1))),
   },
   address: {
     decode: decodeAddress,
@@ -173,6 +187,45 @@ describe.each(Object.entries(samples))("decoding a %s", (_, { decode, header, pa
 });
 
 describe("decodeLink", () => {
+  const port = Uint8Array.of(0x17, 0xc1);
+  const remote6 = Uint8Array.of(0x20, 0x01, 0, 2, ...new Uint8Array(11), 1);
+
+  // As geneve_fill_info() (drivers/net/geneve.c) and vxlan_fill_info() (drivers/net/vxlan/vxlan_core.c) lay them out.
+  it.each([
+    [
+      "geneve",
+      new PayloadWriter()
+        .u32(1, 5)
+        .attribute(2, Uint8Array.of(198, 18, 0, 1))
+        .u8(3, 64)
+        .attribute(5, port),
+      { vni: 5, port: 6081, remote: "198.18.0.1" },
+    ],
+    [
+      "geneve",
+      new PayloadWriter().u32(1, 5).attribute(7, remote6).attribute(5, port),
+      { vni: 5, port: 6081, remote: "2001:2::1" },
+    ],
+    [
+      "geneve",
+      new PayloadWriter().u32(1, 0).attribute(5, port).attribute(6, new Uint8Array()),
+      { vni: 0, port: 6081, external: true },
+    ],
+    [
+      "vxlan",
+      new PayloadWriter().u32(1, 9).attribute(16, remote6).attribute(15, port).u8(25, 0),
+      { vni: 9, port: 6081, remote: "2001:2::1" },
+    ],
+    ["vxlan", new PayloadWriter().u32(1, 0).attribute(15, port).u8(25, 1), { vni: 0, port: 6081, external: true }],
+  ])("tells where a %s device leads", (kind, details, tunnel) => {
+    expect(decodeLink(tunnelLink(kind, details))).toMatchObject({ index: 7, kind, tunnel });
+  });
+
+  it("tells nothing of the kind of other devices, whatever their details", () => {
+    expect(decodeLink(tunnelLink("bridge", new PayloadWriter().u32(1, 5)))).not.toHaveProperty("tunnel");
+    expect(decodeLink(tunnelLink("constructor", new PayloadWriter().u32(1, 5)))).not.toHaveProperty("tunnel");
+  });
+
   it("passes over the bridge's messages about its ports: that a port left does not mean that the link is gone", () => {
     const bridgePort = new PayloadWriter()
       .struct(16, (view) => view.setUint8(0, 7))

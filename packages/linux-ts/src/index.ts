@@ -29,7 +29,7 @@ export {
   RtnetlinkMonitor,
   type RtnetlinkMonitorOptions,
 } from "./monitor.ts";
-export { deleteNeighbour, type Neighbour, type NeighbourState, neighbours } from "./neighbours.ts";
+export { deleteNeighbour, type Neighbour, type NeighbourState, neighbours, neighboursAsync } from "./neighbours.ts";
 export type { MonitorOptions, NetlinkMonitor } from "./netlink-monitor.ts";
 export { currentNetns, Netns, type NetnsFd, openNetns, openNetnsIfThere } from "./netns.ts";
 export { type NetnsIdOptions, netnsId } from "./netns-id.ts";
@@ -51,7 +51,7 @@ export { type PeerCredentials, peerCredentials } from "./peer-credentials.ts";
 export { renameExchange } from "./rename-exchange.ts";
 export { addRoute, deleteRoute, type Route, type RouteSpec, type RouteType, routes, routeTables } from "./routes.ts";
 export type { Range, Rule, RuleAction, RuleSpec } from "./rule-codec.ts";
-export { addRule, deleteRule, rules } from "./rules.ts";
+export { addRule, deleteRule, rules, rulesAsync } from "./rules.ts";
 export type { Scope } from "./scope.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";
 export {
@@ -65,3 +65,4 @@ export {
   tcFiltersAsync,
 } from "./tc-filters.ts";
 export { type TcpSocket, type TcpState, tcpSockets } from "./tcp-sockets.ts";
+export type { Tunnel } from "./tunnels.ts";

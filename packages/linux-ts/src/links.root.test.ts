@@ -12,7 +12,10 @@ interface IpLink {
   link_index?: number;
   link_netnsid?: number;
   master?: string;
-  linkinfo?: { info_kind?: string };
+  linkinfo?: {
+    info_kind?: string;
+    info_data?: { id?: number; remote?: string; remote6?: string; group?: string; port?: number; external?: boolean };
+  };
 }
 
 /** `ip -d -j link` in our shape. It names a link's peer where it can, and gives the index where it cannot. */
@@ -32,8 +35,18 @@ function fromIp(list: IpLink[]): Link[] {
       ...(peerIndex === undefined ? {} : { peerIndex }),
       ...(each.link_netnsid === undefined ? {} : { peerNetnsId: each.link_netnsid }),
       ...(master === undefined ? {} : { master }),
+      ...tunnelFromIp(each),
     };
   });
+}
+
+function tunnelFromIp({ linkinfo }: IpLink): Pick<Link, "tunnel"> {
+  if (linkinfo?.info_kind !== "vxlan" && linkinfo?.info_kind !== "geneve") return {};
+  const { id = 0, port = 0, external = false, ...data } = linkinfo.info_data ?? {};
+  const remote = data.remote ?? data.remote6 ?? data.group;
+  return {
+    tunnel: { vni: id, port, ...(remote === undefined ? {} : { remote }), ...(external ? { external: true } : {}) },
+  };
 }
 
 describe("links", () => {
@@ -78,6 +91,25 @@ describe("links", () => {
     expect(byName.get("there")).toMatchObject({ mac: "02:00:00:00:0a:ff", up: false });
     expect(byName.get("mv0")).toMatchObject({ kind: "macvlan", peerIndex: byName.get("away")?.index });
     expect(byName.get("tn0")).toMatchObject({ kind: "tun", mac: "" });
+  });
+
+  it.each(["vxlan", "geneve"])("of the kind %s tell where they lead, as ip(8) does", (kind) => {
+    using there = new ScratchNetns();
+    const add = (name: string, more: string) => there.sh(`ip link add ${name} type ${kind} ${more}`);
+    const first = outcomeOf(() => add("four", "id 5 remote 198.18.0.1 dstport 6082"));
+    // A kernel without this kind of device says so, and has none to list.
+    if (first !== undefined) {
+      expect(`${kind}: ${first}`).toMatch(/^geneve: .*Unknown device type/s);
+      return;
+    }
+    add("six", "id 6 remote 2001:2::1 dstport 6083");
+    add("any", "external dstport 6084");
+    const expected = fromIp(there.ipJson<IpLink[]>("-d link"));
+    expect(links(there.fd)).toEqual(expected);
+    expect(link(there.fd, "six")?.tunnel).toEqual({ vni: 6, port: 6083, remote: "2001:2::1" });
+    expect(link(there.fd, "any")?.tunnel).toMatchObject({ port: 6084, external: true });
+    there.sh(`ip link set four type ${kind} id 5 remote 198.18.0.2`);
+    expect(link(there.fd, "four")?.tunnel).toEqual({ vni: 5, port: 6082, remote: "198.18.0.2" });
   });
 
   it("can be asked for by name and by index", () => {
@@ -133,3 +165,13 @@ describe("links", () => {
     expect(() => setLinkUp(far.fd, 987_654)).toThrow(expect.objectContaining(none));
   });
 });
+
+/** What a command said that failed; undefined for one that did not. */
+function outcomeOf(run: () => void): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -4,6 +4,7 @@ import { formatMac } from "./mac-address.ts";
 import type { Message } from "./messages.ts";
 import type { NetnsFd } from "./netns.ts";
 import { dump, type NetlinkRequest, request, requestAsync } from "./request.ts";
+import { decodeTunnel, type Tunnel } from "./tunnels.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
 export const RTM_NEWLINK = 16;
@@ -20,6 +21,7 @@ const IFLA_LINKINFO = 18;
 const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
 
 /** RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h): no counters, which are most of a link's message. */
 const RTEXT_FILTER_SKIP_STATS = 8;
@@ -46,6 +48,8 @@ export interface Link {
   peerNetnsId?: number;
   /** Index of the bridge, bond or VRF that the link is a port of. */
   master?: number;
+  /** Of a link of the kind `geneve` or `vxlan`. */
+  tunnel?: Tunnel;
 }
 
 /** Undefined for a message about something else: bridge ports are announced by link messages of another family. */
@@ -54,7 +58,9 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
   // A port that leaves its bridge is announced as RTM_DELLINK of AF_BRIDGE (net/bridge/br_netlink.c); the link lives on.
   if (header.getUint8(0) !== 0) return undefined;
   const attributes = Attributes.parse(payload.subarray(ifinfomsgLength));
-  const kind = attributes.nested(IFLA_LINKINFO)?.string(IFLA_INFO_KIND);
+  const info = attributes.nested(IFLA_LINKINFO);
+  const kind = info?.string(IFLA_INFO_KIND);
+  const tunnel = info && decodeTunnel(kind, () => info.nested(IFLA_INFO_DATA));
   const peerIndex = attributes.u32(IFLA_LINK);
   const peerNetnsId = attributes.s32(IFLA_LINK_NETNSID);
   const master = attributes.u32(IFLA_MASTER);
@@ -69,6 +75,7 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     ...(peerIndex === undefined || peerIndex === 0 ? {} : { peerIndex }),
     ...(peerNetnsId === undefined || peerNetnsId < 0 ? {} : { peerNetnsId }),
     ...(master === undefined ? {} : { master }),
+    ...(tunnel === undefined ? {} : { tunnel }),
   };
 }
 

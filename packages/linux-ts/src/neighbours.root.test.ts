@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { deleteNeighbour, link, type Neighbour, neighbours } from "./index.ts";
+import { deleteNeighbour, link, type Neighbour, neighbours, neighboursAsync } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface IpNeighbour {
@@ -69,6 +69,23 @@ describe("neighbours", () => {
     ]);
     const configured = found.filter(({ address }) => /^(198|2001).*(9|::a)$/.test(address)).map(({ state }) => state);
     expect(configured.sort()).toEqual(["failed", "noarp", "permanent"]);
+  });
+
+  it("of one link are those that the whole list has of it", async () => {
+    here.ip(`
+      link add e8 type veth peer name e9
+      link set e8 up
+      neigh add 198.18.0.9 lladdr 02:00:00:00:00:09 dev e0
+      neigh add 198.18.0.9 lladdr 02:00:00:00:00:08 dev e8
+      neigh add 2001:2::9 lladdr 02:00:00:00:00:0a dev e8
+    `);
+    const other = link(here.fd, "e8")?.index ?? 0;
+    const configured = ({ state }: Neighbour) => state === "permanent";
+    const found = (await neighboursAsync(here.fd, other)).filter(configured);
+    expect(found).toEqual(neighbours(here.fd).filter((each) => each.index === other && configured(each)));
+    expect(found.map(({ mac }) => mac).sort()).toEqual(["02:00:00:00:00:08", "02:00:00:00:00:0a"]);
+    expect(await neighboursAsync(here.fd, 999_999)).toEqual([]);
+    await expect(neighboursAsync(1_000_000, other)).rejects.toMatchObject({ name: "LinuxError", code: "EBADF" });
   });
 
   it("are forgotten one at a time, in their namespace alone, and learnt again", () => {

@@ -2,8 +2,9 @@ import { Attributes, littleEndian, PayloadWriter, structOf } from "./attributes.
 import { LinuxError } from "./errors.ts";
 import { addressFamily, type Family, familyOf, formatAddress, parseAddress } from "./ip-address.ts";
 import { formatMac } from "./mac-address.ts";
+import type { Message } from "./messages.ts";
 import type { NetnsFd } from "./netns.ts";
-import { dump, request } from "./request.ts";
+import { dump, dumpAsync, type NetlinkRequest, request } from "./request.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
 const RTM_NEWNEIGH = 28;
@@ -13,6 +14,7 @@ const RTM_GETNEIGH = 30;
 /** enum in include/uapi/linux/neighbour.h. */
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_IFINDEX = 8;
 
 /** NUD_* (neighbour.h), which say what ip-neighbour(8) calls states. An entry has one of them, or none just after it was made. */
 const states = {
@@ -64,8 +66,27 @@ export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
 
 /** What ARP and IPv6 neighbour discovery know in the netns, entries in every state. */
 export function neighbours(netns?: NetnsFd): Neighbour[] {
-  const payload = new PayloadWriter().struct(ndmsgLength).finish();
-  return dump({ netns, doing: "listing neighbours", type: RTM_GETNEIGH, name: "RTM_GETNEIGH", payload })
+  return decodeNeighbours(dump(allNeighbours(netns)));
+}
+
+/**
+ * {@link neighbours} of one link, by its index, on a thread of libuv's pool: the kernel may read them under rtnetlink's lock. Those of other
+ * links are left out by the kernel, which may have very many. None of a link that is not there.
+ */
+export async function neighboursAsync(netns: NetnsFd, index: number): Promise<Neighbour[]> {
+  return decodeNeighbours(await dumpAsync(allNeighbours(netns, index))).filter(
+    (neighbour) => neighbour.index === index,
+  );
+}
+
+function allNeighbours(netns: NetnsFd, index?: number): NetlinkRequest {
+  const payload = new PayloadWriter().struct(ndmsgLength);
+  if (index !== undefined) payload.u32(NDA_IFINDEX, index);
+  return { netns, doing: "listing neighbours", type: RTM_GETNEIGH, name: "RTM_GETNEIGH", payload: payload.finish() };
+}
+
+function decodeNeighbours(messages: Message[]): Neighbour[] {
+  return messages
     .filter((message) => message.type === RTM_NEWNEIGH)
     .map((message) => decodeNeighbour(message.payload))
     .filter((neighbour) => neighbour !== undefined);

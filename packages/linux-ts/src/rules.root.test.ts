@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { addRule, deleteRule, type Rule, type RuleSpec, rules } from "./index.ts";
+import { addRule, deleteRule, type Rule, type RuleSpec, rules, rulesAsync } from "./index.ts";
 import { ScratchNetns } from "./testing/scratch-netns.ts";
 
 interface IpRule {
@@ -84,9 +84,12 @@ describe("rules", () => {
 
   afterAll(() => namespace[Symbol.dispose]());
 
-  it("are what ip(8) lists, in both families and in order", () => {
+  it("are what ip(8) lists, in both families and in order", async () => {
     expect(rules(namespace.fd, 4)).toEqual(listed(4));
     expect(rules(namespace.fd, 6)).toEqual(listed(6));
+    const onOtherThreads = Promise.all([rulesAsync(namespace.fd, 4), rulesAsync(namespace.fd, 6)]);
+    expect(await onOtherThreads).toEqual([listed(4), listed(6)]);
+    await expect(rulesAsync(1_000_000, 4)).rejects.toMatchObject({ name: "LinuxError", code: "EBADF" });
     expect(listed(4)).toHaveLength(14);
   });
 

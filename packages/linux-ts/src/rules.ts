@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { PayloadWriter } from "./attributes.ts";
 import { LinuxError } from "./errors.ts";
 import { addressFamily, type Family } from "./ip-address.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "./messages.ts";
+import { type Message, NLM_F_CREATE, NLM_F_EXCL } from "./messages.ts";
 import { type NetnsFd, whereIs } from "./netns.ts";
-import { dump, request } from "./request.ts";
+import { dump, dumpAsync, type NetlinkRequest, request } from "./request.ts";
 import { decodeRule, encodeRule, type Rule, type RuleSpec, ruleHeaderLength, ruleOf } from "./rule-codec.ts";
 
 /** include/uapi/linux/rtnetlink.h. */
@@ -14,14 +14,22 @@ const RTM_GETRULE = 34;
 
 /** The policy routing rules of one family, in the order in which they are tried. */
 export function rules(netns: NetnsFd, family: Family): Rule[] {
+  return decodeRules(dump(allRules(netns, family)), family);
+}
+
+/** {@link rules} on a thread of libuv's pool: the kernel may read them under rtnetlink's lock, for which many wait where pods are being made. */
+export async function rulesAsync(netns: NetnsFd, family: Family): Promise<Rule[]> {
+  return decodeRules(await dumpAsync(allRules(netns, family)), family);
+}
+
+function allRules(netns: NetnsFd, family: Family): NetlinkRequest {
   const header = new PayloadWriter().struct(ruleHeaderLength, (view) => view.setUint8(0, addressFamily[family]));
-  return dump({
-    netns,
-    doing: `listing IPv${family} rules`,
-    type: RTM_GETRULE,
-    name: "RTM_GETRULE",
-    payload: header.finish(),
-  })
+  const doing = `listing IPv${family} rules`;
+  return { netns, doing, type: RTM_GETRULE, name: "RTM_GETRULE", payload: header.finish() };
+}
+
+function decodeRules(messages: Message[], family: Family): Rule[] {
+  return messages
     .filter((message) => message.type === RTM_NEWRULE)
     .map((message) => decodeRule(message.payload))
     .filter((rule) => rule !== undefined)

@@ -28,18 +28,20 @@ import { shadowPins } from "./shadow/shadow-pins.ts";
 import { SharedMaps } from "./shared-maps.ts";
 import { takeOver } from "./take-over.ts";
 import { traces } from "./traces.ts";
+import { TriedObject } from "./tried-object.ts";
 import { REDIRECTING } from "./workload-hooks.ts";
 
 /** tc programs that hand packets straight to the proxy. The process has to run in the node's network namespace. */
 export class EbpfBackend implements RedirectionBackend {
   readonly #context: PluginContext<EbpfConfig>;
+  readonly #tried = new TriedObject();
 
   constructor(context: PluginContext<EbpfConfig>) {
     this.#context = context;
   }
 
   async probe(): Promise<Probe> {
-    return probe(this.#context);
+    return probe(this.#context, this.#tried);
   }
 
   async traces(namespaces: readonly NamespacePlace[]): Promise<Trace[]> {
@@ -65,7 +67,7 @@ export class EbpfBackend implements RedirectionBackend {
     const hooks = chooseHooks(config);
     using netns = currentNetns();
     const taking = attempt("looking for other layout versions", () => takeOver(pins, host.bpffs, config, log));
-    const object = loadOrAdopt(nodePlace(pins, config), log);
+    const object = loadOrAdopt(nodePlace(pins, config), log, this.#tried);
     using opened = new DisposableStack();
     try {
       const maps = new SharedMaps(object.map);

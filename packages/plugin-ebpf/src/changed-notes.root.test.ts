@@ -57,6 +57,8 @@ const changes: readonly Change[] = [
   { what: "no note of whom a slot is for", strike: () => rmSync(pin("proxies/0/identity")), phrase: '"key":"unknown"' },
   ...note("proxies/0/routing", "its routing is not noted"),
   ...note("proxies/0/dns", "DNS rules"),
+  ...note("proxies/0/programs/loaded-from", "what its programs were loaded from is not noted"),
+  ...note("programs/loaded-from", "programs/loaded-from is missing"),
   stray("proxies/foo"),
   stray("proxies/99"),
   stray("proxies/1", pinAt),

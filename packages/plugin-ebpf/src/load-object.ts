@@ -1,10 +1,12 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { PluginLogger } from "@millrace/core";
 import { errorCode, errorMessage } from "@millrace/core/internal";
 import { BpfMap, BpfObject, BpfProgram, LibbpfError } from "libbpf-ts";
 import { attempt, EbpfError, explainFailure } from "./errors.ts";
-import { makeDirectory, namesIn } from "./pins.ts";
+import { describeLoad, hashOf, LOADED_FROM, type LoadedParts, openLoaded } from "./loaded-from.ts";
+import { makeDirectory, namesIn, readNote, writeNote } from "./pins.ts";
+import type { TriedObject } from "./tried-object.ts";
 
 export interface ObjectPlace {
   /** Path of the compiled object. */
@@ -25,11 +27,14 @@ export class LoadedObject implements Disposable {
   readonly #place: ObjectPlace;
   readonly #maps: ReadonlyMap<string, BpfMap>;
   readonly #programs: ReadonlyMap<string, BpfProgram>;
+  readonly #note: string;
 
-  constructor(place: ObjectPlace, maps: ReadonlyMap<string, BpfMap>, programs: ReadonlyMap<string, BpfProgram>) {
+  /** `object`: hash of the object file. */
+  constructor(place: ObjectPlace, object: string, { maps, programs }: LoadedParts) {
     this.#place = place;
     this.#maps = maps;
     this.#programs = programs;
+    this.#note = describeLoad(object, { maps: new Map([...maps, ...place.shared]), programs });
   }
 
   readonly map = (name: string): BpfMap => found(this.#maps, name);
@@ -39,9 +44,9 @@ export class LoadedObject implements Disposable {
     return this.#maps;
   }
 
-  /** Pins that somebody removed, by path. */
+  /** Pins that somebody removed, by path, and the note of what was loaded where it does not say so any more. */
   missingPins(): string[] {
-    return this.#unpinned().map(({ path }) => path);
+    return [...this.#unpinned().map(({ path }) => path), ...(this.#isNoted() ? [] : [this.#notePath])];
   }
 
   /** Pins again what lost its pin, so that the next start of the agent finds it. */
@@ -50,6 +55,20 @@ export class LoadedObject implements Disposable {
       makeDirectory(dirname(path));
       attempt(`pinning ${path} again`, () => replacePin(path, (fresh) => owner.pin(fresh)));
     }
+    this.note();
+  }
+
+  /** Writes down of which object file this is: whoever finds it so has nothing to load. */
+  note(): void {
+    if (!this.#isNoted()) attempt(`noting ${this.#notePath}`, () => writeNote(this.#notePath, this.#note));
+  }
+
+  get #notePath(): string {
+    return join(this.#place.programs, LOADED_FROM);
+  }
+
+  #isNoted(): boolean {
+    return readNote(this.#notePath) === this.#note;
   }
 
   /** Both directories are read once, as for every workload that is applied: looking for each pin alone is twenty times the system calls. */
@@ -69,14 +88,15 @@ export class LoadedObject implements Disposable {
 }
 
 /**
- * Loads an object, or adopts what an earlier run pinned of it. Pinned maps are used again. Pinned programs are kept when they are the
+ * Loads an object, or adopts what an earlier run pinned of it. Where a note says that this is all there, of this very file, nothing is loaded:
+ * the verifier takes longer than all the rest of a start. Otherwise pinned maps are used again. Pinned programs are kept when they are the
  * object's own (same tag, which is a hash of the instructions) and use the pinned maps; otherwise the pin is replaced in one step, and
  * whoever attached the old program updates the attachment when it next compares program ids. A crash between any two steps leaves what
- * the next call adopts.
+ * the next call adopts. Where nothing is pinned, the object that `tried` has of this file is taken, which has the place's sizes.
  *
  * Throws `ERR_OBJECT_MISSING`, `ERR_OBJECT_REJECTED`, `ERR_LAYOUT_MISMATCH`, `ERR_NOT_PERMITTED`, `ERR_BPF_UNSUPPORTED`.
  */
-export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject {
+export function loadOrAdopt(place: ObjectPlace, log: PluginLogger, tried?: TriedObject): LoadedObject {
   if (!existsSync(place.elf)) {
     throw new EbpfError(
       "ERR_OBJECT_MISSING",
@@ -84,10 +104,33 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
     );
   }
   for (const directory of [place.maps, place.programs]) attempt(`making ${directory}`, () => makeDirectory(directory));
-  using object = attempt(`opening ${place.elf}`, () => BpfObject.open(place.elf));
+  const elf = attempt(`reading ${place.elf}`, () => readFileSync(place.elf));
+  const hash = hashOf(elf);
+  const loaded = attempt(`adopting ${place.programs}`, () => openLoaded(place, hash));
+  if (loaded !== undefined) return new LoadedObject(place, hash, loaded);
+  const isNew = [place.maps, place.programs].every((directory) => namesIn(directory).size === 0);
+  const taken = isNew ? tried?.take(hash) : undefined;
+  using object = taken ?? attempt(`opening ${place.elf}`, () => BpfObject.open(elf));
   // Names with a dot are data sections, which are part of the code.
   const declared = object.mapSpecs.map(({ name }) => name).filter((name) => !name.includes("."));
   const own = declared.filter((name) => !place.shared.has(name));
+  const outgrown = taken === undefined ? loadWith(object, place, declared, own, log) : new Set<string>();
+  pinMaps(object, place, own, outgrown, log);
+  pinPrograms(object, place, log);
+  const parts = openPinned(place, own, [...object.programs.keys()]);
+  const adopted = new LoadedObject(place, hash, parts);
+  adopted.note();
+  return adopted;
+}
+
+/** Loads it with the maps that are there, shared and pinned; what has outgrown its pinned map is returned. */
+function loadWith(
+  object: BpfObject,
+  place: ObjectPlace,
+  declared: readonly string[],
+  own: readonly string[],
+  log: PluginLogger,
+): Set<string> {
   for (const name of declared) {
     const map = place.shared.get(name);
     if (!map) continue;
@@ -97,9 +140,7 @@ export function loadOrAdopt(place: ObjectPlace, log: PluginLogger): LoadedObject
   }
   const outgrown = reusePinned(object, place, own, log);
   load(object, place.elf);
-  pinMaps(object, place, own, outgrown, log);
-  pinPrograms(object, place, log);
-  return openPinned(place, own, [...object.programs.keys()]);
+  return outgrown;
 }
 
 /** Uses the pinned maps; those whose size the configuration changed are returned, and made anew. */
@@ -210,12 +251,11 @@ function replacePin(pin: string, pinTo: (path: string) => void): void {
   renameSync(fresh, pin);
 }
 
-function openPinned(place: ObjectPlace, maps: readonly string[], programs: readonly string[]): LoadedObject {
-  return new LoadedObject(
-    place,
-    new Map(maps.map((name) => [name, BpfMap.openPinned(join(place.maps, name))])),
-    new Map(programs.map((name) => [name, BpfProgram.openPinned(join(place.programs, name))])),
-  );
+function openPinned(place: ObjectPlace, maps: readonly string[], programs: readonly string[]): LoadedParts {
+  return {
+    maps: new Map(maps.map((name) => [name, BpfMap.openPinned(join(place.maps, name))])),
+    programs: new Map(programs.map((name) => [name, BpfProgram.openPinned(join(place.programs, name))])),
+  };
 }
 
 function found<T>(objects: ReadonlyMap<string, T>, name: string): T {

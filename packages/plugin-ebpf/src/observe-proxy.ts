@@ -9,6 +9,7 @@ import { flagged } from "./address-flags.ts";
 import { openLink } from "./attach-tcx.ts";
 import { dnsProblems } from "./dns-rules.ts";
 import { ADDRESS_PROXY, PROXY_DNS, type ProgramName } from "./layout.ts";
+import { areNoted } from "./loaded-from.ts";
 import type { NodeKernel } from "./node-kernel.ts";
 import { hookProblems } from "./observe.ts";
 import { ownAddresses } from "./proxy-addresses.ts";
@@ -90,6 +91,7 @@ function innerProblems(
   return [
     ...hookProblems(hook, state, pinnedProgramId(slot, "ztunnel_tproxy")),
     ...lookupProblems(slot, netns),
+    ...noteProblems(slot),
     ...missingMaps(slot).map((name) => `map ${name} has lost its pin`),
     ...(JSON.stringify(present) === JSON.stringify(wanted) ? [] : ["entry in proxies differs"]),
     ...routingProblems({ netns, ifNames: [ifName] }, config.routing),
@@ -118,6 +120,13 @@ function innerForeign(
     ...hooks.inspect(innerHook(slot, netns.fd, ifindex)).ahead,
     ...foreignLookups(slot, netns.fd, lookup?.info().programId),
   ];
+}
+
+/** Where the note is missing or of other programs, the next start loads what is pinned already. */
+function noteProblems(slot: NamedSlot): string[] {
+  const programs = ["ztunnel_lookup", "ztunnel_tproxy"] as const;
+  const pinned = Object.fromEntries(programs.map((name) => [name, pinnedProgramId(slot, name)]));
+  return areNoted(join(slot.directory, "programs"), pinned) ? [] : ["what its programs were loaded from is not noted"];
 }
 
 function lookupProblems(slot: NamedSlot, netns: { readonly inode: number }): string[] {

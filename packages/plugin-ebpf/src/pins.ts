@@ -36,6 +36,7 @@ export interface WorkloadPin {
  * ```
  * <bpffs>/millrace/v1/maps/<map>                            shared maps
  *                     programs/<program>                    programs of the node object
+ *                     programs/loaded-from                  which object file they are of (loaded-from.ts); beside those of proxies too
  *                     workloads/<uid>/<ifindex>/            enrolled interface; holds tcx links `ingress`, `egress`, or `own-qdisc`
  *                     proxies/<slot>/identity               who the slot is for
  *                     proxies/<slot>/{maps,programs,links}/ what belongs to that proxy alone

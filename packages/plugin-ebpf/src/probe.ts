@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { Feature, PluginContext, Probe } from "@millrace/core";
-import { errorCode, errorMessage } from "@millrace/core/internal";
+import { errorCode, errorMessage, sortedUnique } from "@millrace/core/internal";
 import { type Capability, hasCapability, kernelHas } from "@millrace/host";
 import {
   BpfObject,
@@ -17,12 +18,23 @@ import { accelerationFeatures } from "./acceleration/probe-acceleration.ts";
 import type { EbpfConfig } from "./config.ts";
 import { checkDnsRules } from "./dns-rules.ts";
 import { explainFailure } from "./errors.ts";
+import { hashOf, loadedPrograms } from "./loaded-from.ts";
+import { sizesOf } from "./map-sizes.ts";
 import { NODE_OBJECT, PROXY_OBJECT } from "./objects.ts";
+import { Pins } from "./pins.ts";
+import { proxyPlace } from "./places.ts";
+import type { TriedObject } from "./tried-object.ts";
 
 const SECURITY_CONTEXT = "add it to the container's securityContext.capabilities";
 
-/** Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. */
-export async function probe({ config, host }: PluginContext<EbpfConfig>): Promise<Probe> {
+/**
+ * Tries everything the backend needs. Programs and maps are loaded and dropped; nothing is pinned, attached or written. Our own programs are
+ * not loaded where they are pinned and a note says that this kernel has loaded them from these very object files. `kept` gets the node's
+ * object where it had to be loaded.
+ */
+export async function probe({ config, host }: PluginContext<EbpfConfig>, kept: TriedObject): Promise<Probe> {
+  const pins = new Pins(host.bpffs, config.pins);
+  using dropped = new DisposableStack();
   const syscall = probeBpf();
   const newer = syscall.available ? "use a newer kernel, or redirectMode iptables" : "see bpf.syscall";
   const features: Feature[] = [
@@ -53,8 +65,18 @@ export async function probe({ config, host }: PluginContext<EbpfConfig>): Promis
     ),
     tried("bpf.sockmap", "remember the proxy's listeners", probeMapType("sockmap"), newer),
     tried("bpf.lru_hash", "remember connections in bounded memory", probeMapType("lru_hash"), newer),
-    object("bpf.node_object", "programs of the node", NODE_OBJECT),
-    object("bpf.proxy_object", "programs of a proxy", PROXY_OBJECT),
+    object("bpf.node_object", "programs of the node", NODE_OBJECT, [pins.programs], (elf, hash) => {
+      const loaded = load(elf, sizesOf(config));
+      kept.keep(hash, loaded);
+      return loaded;
+    }),
+    object(
+      "bpf.proxy_object",
+      "programs of a proxy",
+      PROXY_OBJECT,
+      pins.proxySlots().map((slot) => proxyPlace(pins.proxy(slot), new Map()).programs),
+      (elf) => dropped.use(load(elf, {})),
+    ),
     await dns(),
   ];
   const tcx = probeTcx();
@@ -70,6 +92,7 @@ export async function probe({ config, host }: PluginContext<EbpfConfig>): Promis
     ...accelerationFeatures(config),
   );
   const missing = features.filter(({ available, required }) => required && !available);
+  if (missing.length > 0) kept.drop();
   return { features, capable: missing.length === 0, summary: summarise(missing, config, tcx.available) };
 }
 
@@ -106,22 +129,36 @@ function tried(name: string, description: string, result: ProbeResult, advice: s
   return { name, description, available, required, detail: available ? "works" : `${reason}; ${advice}` };
 }
 
-/** Loads one of our own objects: the verifier's word on this very kernel. */
-function object(name: string, description: string, elf: string): Feature {
+/**
+ * The verifier's word on one of our own objects, on this very kernel. Pins go with the kernel that made them: what is pinned in one of these
+ * directories it has accepted, and has not to look at again.
+ */
+function object(
+  name: string,
+  description: string,
+  path: string,
+  pinned: readonly string[],
+  load: (elf: Uint8Array, hash: string) => BpfObject,
+): Feature {
+  const about = { name, description, required: true };
   try {
-    using loaded = BpfObject.open(elf);
-    loaded.load();
-    const programs = [...loaded.programs.keys()].join(", ");
-    return { name, description, available: true, required: true, detail: `the verifier accepts ${programs}` };
+    const elf = readFileSync(path);
+    const hash = hashOf(elf);
+    const known = pinned.flatMap((directory) => loadedPrograms(directory, hash) ?? []);
+    const programs = known.length > 0 ? known : [...load(elf, hash).programs.keys()];
+    return { ...about, available: true, detail: `the verifier accepts ${sortedUnique(programs).join(", ")}` };
   } catch (error) {
-    return {
-      name,
-      description,
-      available: false,
-      required: true,
-      detail: explainFailure(`loading ${elf}`, error).message,
-    };
+    return { ...about, available: false, detail: explainFailure(`loading ${path}`, error).message };
   }
+}
+
+function load(elf: Uint8Array, sizes: Readonly<Record<string, number>>): BpfObject {
+  using opened = new DisposableStack();
+  const object = opened.use(BpfObject.open(elf));
+  for (const [map, size] of Object.entries(sizes)) object.setMaxEntries(map, size);
+  object.load();
+  opened.move();
+  return object;
 }
 
 /** Only dnsCapture needs it, which not every node has. */

@@ -1,7 +1,17 @@
 import { RTPROT_MILLRACE } from "@millrace/host";
-import { addRoute, deleteRoute, type Family, link, type Route, type RouteSpec, routes } from "linux-ts";
-import { ipBatch, ipRules } from "./commands/ip.ts";
-import type { IpRule } from "./commands/ip-schemas.ts";
+import {
+  addRoute,
+  deleteRoute,
+  type Family,
+  link,
+  type Route,
+  type RouteSpec,
+  type Rule,
+  routes,
+  rulesAsync,
+} from "linux-ts";
+import { ALL_BITS, hex } from "./clash/mark-bits.ts";
+import { ipBatch } from "./commands/ip.ts";
 import { MAX_SLOTS } from "./marks.ts";
 import { familyOf } from "./members.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -55,7 +65,7 @@ export async function addHostRules(
   const { families, signal } = context;
   const allLeftOver = new Map<Family, readonly string[]>();
   for (const family of families) {
-    const { missing, leftOver } = compareRules(context, slots, await ipRules(family, { signal }));
+    const { missing, leftOver } = compareRules(context, slots, await rulesAsync(undefined, family));
     await ipBatch(family, missing.map(asLine("add")).join("\n"), { signal });
     allLeftOver.set(family, leftOver);
   }
@@ -75,7 +85,7 @@ const asLine = (verb: "add" | "del") => (rule: string) => `rule ${verb} priority
 export function hostRuleProblems(
   context: NodeContext,
   slots: ReadonlyMap<number, SlotIdentity>,
-  routing: ReadonlyMap<Family, readonly IpRule[]>,
+  routing: ReadonlyMap<Family, readonly Rule[]>,
 ): string[] {
   return context.families.flatMap((family) => {
     const { missing, leftOver } = compareRules(context, slots, routing.get(family) ?? []);
@@ -86,7 +96,7 @@ export function hostRuleProblems(
   });
 }
 
-function compareRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>, rules: readonly IpRule[]) {
+function compareRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdentity>, rules: readonly Rule[]) {
   const wanted = wantedRules(context, slots);
   const present = rules.filter(isOwn(context)).map(describe);
   return {
@@ -97,27 +107,27 @@ function compareRules(context: NodeContext, slots: ReadonlyMap<number, SlotIdent
 
 const isOwn =
   ({ layout }: NodeContext) =>
-  ({ protocol, priority }: IpRule): boolean => {
+  ({ protocol, priority }: Rule): boolean => {
     const { fromProxy, end } = layout.priorities;
-    return protocol === `${RTPROT_MILLRACE}` && priority >= fromProxy && priority <= end;
+    return protocol === RTPROT_MILLRACE && priority >= fromProxy && priority <= end;
   };
 
 /** In the words of {@link wantedRules}. */
-function describe({ priority, iif, fwmark, fwmask, table, goto, ...rest }: IpRule): string {
+function describe({ priority, iif, fwmark, fwmask, table, goto, action }: Rule): string {
   const parts = [
     `${priority}`,
     iif !== undefined && `iif ${iif}`,
-    fwmark !== undefined && `fwmark ${fwmark}/${fwmask ?? "0xffffffff"}`,
+    fwmark !== undefined && `fwmark ${hex(fwmark)}/${hex(fwmask ?? ALL_BITS)}`,
     goto !== undefined && `goto ${goto}`,
-    table !== undefined && `table ${table}`,
-    "nop" in rest && "nop",
+    table !== 0 && `table ${table}`,
+    action === "nop" && action,
   ];
   return parts.filter(Boolean).join(" ");
 }
 
 export async function removeHostRules(context: NodeContext): Promise<void> {
   for (const family of context.families) {
-    const rules = (await ipRules(family, { signal: context.signal })).filter(isOwn(context)).map(describe);
+    const rules = (await rulesAsync(undefined, family)).filter(isOwn(context)).map(describe);
     const text = rules.map((rule) => `rule del priority ${rule} protocol ${RTPROT_MILLRACE}`).join("\n");
     await ipBatch(family, text, { signal: context.signal });
   }

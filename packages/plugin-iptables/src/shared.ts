@@ -1,9 +1,7 @@
-import { deleteRoute, type Family, type Route } from "linux-ts";
+import { deleteRoute, type Family, type Route, type Rule, rulesAsync } from "linux-ts";
 import { ensureProxyPorts, liftProblems, portProblem, readLift, removeLift } from "./bridge-lift.ts";
 import { proxyPort } from "./bridge-of.ts";
 import type { TableListing } from "./bridge-ports.ts";
-import { ipRules } from "./commands/ip.ts";
-import type { IpRule } from "./commands/ip-schemas.ts";
 import type { SavedRules } from "./commands/parse-iptables-save.ts";
 import { answering, clearConnectionMarks, dnsAddresses, forgetQuestions } from "./conntrack.ts";
 import {
@@ -123,17 +121,17 @@ export interface NodeReading {
   readonly lift: TableListing;
   readonly rules: ReadonlyMap<Family, SavedRules>;
   /** Rules of routing, whoever made them. */
-  readonly routing: ReadonlyMap<Family, readonly IpRule[]>;
+  readonly routing: ReadonlyMap<Family, readonly Rule[]>;
   /** Routes of our tables, whoever made them, and of the table main our own. */
   readonly routes: readonly Route[];
 }
 
 export async function readNode(context: NodeContext): Promise<NodeReading> {
   const rules = new Map<Family, SavedRules>();
-  const routing = new Map<Family, readonly IpRule[]>();
+  const routing = new Map<Family, readonly Rule[]>();
   for (const family of context.families) {
     rules.set(family, await save(placeOf(context), { family }, true));
-    routing.set(family, await ipRules(family, { signal: context.signal }));
+    routing.set(family, await rulesAsync(undefined, family));
   }
   const entries = await readEntries(context);
   return { entries, lift: await readLift(context), rules, routing, routes: readRoutes(context) };

@@ -1,8 +1,16 @@
 import { isIPv6 } from "node:net";
 import { hasIpv6, type NetnsHandle } from "@millrace/host";
-import { addresses, link, readSysctl, writeSysctl } from "linux-ts";
-import { ipBatch, ipLinks, ipNeighbours } from "./commands/ip.ts";
-import type { IpLink } from "./commands/ip-schemas.ts";
+import {
+  addresses,
+  type Link,
+  link,
+  linkAsync,
+  type NetnsFd,
+  neighboursAsync,
+  readSysctl,
+  writeSysctl,
+} from "linux-ts";
+import { ipBatch } from "./commands/ip.ts";
 import type { NodeContext, TunnelKind } from "./node-context.ts";
 
 /** Where the tunnels of a node lead while it has no proxy: nothing is sent there, because the table filter refuses it before. */
@@ -49,11 +57,11 @@ export async function ensureTunnels(
   remote: string | undefined,
 ): Promise<void> {
   const where = { netns: netns.fd, signal: context.signal };
-  const present = await ipLinks(where);
+  const present = await tunnelLinks(context, netns.fd);
   const devices = DIRECTIONS.map((direction) => deviceOf(context, end, direction, remote));
   const address = context.layout.gateways[4];
   const lines = devices.flatMap((device) => {
-    const found = present.find(({ ifname }) => ifname === device.name);
+    const found = present.get(device.name);
     const kept = found !== undefined && isSameKind(found, device) ? found : undefined;
     const hasAll = end === "node" || (kept !== undefined && hasAddress(netns, device.name, address));
     return [
@@ -67,8 +75,8 @@ export async function ensureTunnels(
 }
 
 /** Lines for ip(8) that make a device, in place of one of ours that does not fit; somebody else's is not touched. */
-function creation(device: TunnelDevice, found: IpLink | undefined): string[] {
-  const isTunnel = KINDS.some((kind) => kind === found?.linkinfo?.info_kind);
+function creation(device: TunnelDevice, found: Link | undefined): string[] {
+  const isTunnel = KINDS.some((kind) => kind === found?.kind);
   return [
     ...(isTunnel ? [`link del ${device.name}`] : []),
     `link add ${device.name} type ${typeOf(device)}`,
@@ -76,13 +84,13 @@ function creation(device: TunnelDevice, found: IpLink | undefined): string[] {
   ];
 }
 
-function changes(device: TunnelDevice, found: IpLink): string[] {
+function changes(device: TunnelDevice, found: Link): string[] {
   const { name, kind, vni, remote, mac } = device;
   return [
-    ...(remoteOf(found) === remote
+    ...(found.tunnel?.remote === remote
       ? []
       : [`link change ${name} ${keptMtu(kind)}type ${kind} id ${vni} remote ${remote}`]),
-    ...(found.flags.includes("UP") && found.mtu === MTU && found.address === mac ? [] : settings(device)),
+    ...(found.up && found.mtu === MTU && found.mac === mac ? [] : settings(device)),
   ];
 }
 
@@ -95,19 +103,15 @@ const settings = ({ name, mac }: TunnelDevice): string[] => [
 ];
 
 export async function removeTunnels(context: NodeContext, netns: NetnsHandle): Promise<void> {
-  const where = { netns: netns.fd, signal: context.signal };
-  const names = DIRECTIONS.map((direction) => context.layout.links[direction]);
-  const present = (await ipLinks(where)).filter(({ ifname }) => names.includes(ifname));
-  await ipBatch(4, present.map(({ ifname }) => `link del ${ifname}`).join("\n"), where);
+  const present = await tunnelLinks(context, netns.fd);
+  const lines = [...present.keys()].map((name) => `link del ${name}`);
+  await ipBatch(4, lines.join("\n"), { netns: netns.fd, signal: context.signal });
 }
 
 /** Where the node's tunnels lead now; undefined when they lead nowhere, or not both to the same. */
 export async function tunnelRemote(context: NodeContext): Promise<string | undefined> {
-  const present = await ipLinks({ signal: context.signal });
-  const remotes = DIRECTIONS.map((direction) => {
-    const found = present.find(({ ifname }) => ifname === context.layout.links[direction]);
-    return found && remoteOf(found);
-  });
+  const present = await tunnelLinks(context, undefined);
+  const remotes = DIRECTIONS.map((direction) => present.get(context.layout.links[direction])?.tunnel?.remote);
   const [remote] = remotes;
   if (remote === undefined || Object.values<string>(NOWHERE).includes(remote)) return undefined;
   return remotes.every((other) => other === remote) ? remote : undefined;
@@ -120,23 +124,21 @@ export async function tunnelProblems(
   netns: NetnsHandle,
   remote: string | undefined,
 ): Promise<string[]> {
-  const where = { netns: netns.fd, signal: context.signal };
-  // Not all: a node with many pods has as many links.
-  const present = await ipLinks({ ...where, type: context.tunnel });
+  const present = await tunnelLinks(context, netns.fd);
   const problems: string[] = [];
   for (const direction of DIRECTIONS) {
     const device = deviceOf(context, end, direction, remote);
-    const found = present.find(({ ifname }) => ifname === device.name);
-    if (found === undefined) {
+    const found = present.get(device.name);
+    if (found?.kind !== context.tunnel) {
       problems.push(`tunnel ${device.name} is missing`);
       continue;
     }
     if (!isSameKind(found, device)) problems.push(`tunnel ${device.name} is another one`);
-    else if (remoteOf(found) !== device.remote)
-      problems.push(`tunnel ${device.name} leads to ${remoteOf(found)}, not ${device.remote}`);
-    if (!found.flags.includes("UP")) problems.push(`tunnel ${device.name} is down`);
+    else if (found.tunnel?.remote !== device.remote)
+      problems.push(`tunnel ${device.name} leads to ${found.tunnel?.remote}, not ${device.remote}`);
+    if (!found.up) problems.push(`tunnel ${device.name} is down`);
     if (found.mtu !== MTU) problems.push(`tunnel ${device.name} has the MTU ${found.mtu}, not ${MTU}`);
-    if (found.address !== device.mac) problems.push(`tunnel ${device.name} has the MAC ${found.address}`);
+    if (found.mac !== device.mac) problems.push(`tunnel ${device.name} has the MAC ${found.mac}`);
     if (end === "proxy") problems.push(...receiverProblems(context, netns, device.name));
   }
   if (end === "node")
@@ -167,14 +169,17 @@ function typeOf({ kind, vni, port, remote }: TunnelDevice): string {
 }
 
 /** All that cannot be changed while the device exists, the family of its remote among it. */
-function isSameKind({ linkinfo }: IpLink, { kind, vni, port, remote }: TunnelDevice): boolean {
-  const data = linkinfo?.info_data;
-  const family = isIPv6(remote) ? data?.remote6 : data?.remote;
-  return linkinfo?.info_kind === kind && data?.id === vni && data.port === port && family !== undefined;
+function isSameKind(found: Link, { kind, vni, port, remote }: TunnelDevice): boolean {
+  const { tunnel } = found;
+  const isSameFamily = tunnel?.remote !== undefined && isIPv6(tunnel.remote) === isIPv6(remote);
+  return found.kind === kind && tunnel?.vni === vni && tunnel.port === port && isSameFamily;
 }
 
-const remoteOf = ({ linkinfo }: IpLink): string | undefined =>
-  linkinfo?.info_data?.remote ?? linkinfo?.info_data?.remote6;
+/** What there is by the names of our tunnels. Asked for one by one: a node with many pods has as many links. */
+async function tunnelLinks({ layout }: NodeContext, netns: NetnsFd): Promise<ReadonlyMap<string, Link>> {
+  const found = await Promise.all(DIRECTIONS.map((direction) => linkAsync(netns, layout.links[direction])));
+  return new Map(found.filter((link) => link !== undefined).map((link) => [link.name, link]));
+}
 
 /** The node's end has to know whom the next hop behind a tunnel is: it does not ask. */
 async function ensureNeighbours(context: NodeContext): Promise<void> {
@@ -187,16 +192,17 @@ async function ensureNeighbours(context: NodeContext): Promise<void> {
   }
 }
 
-async function missingNeighbours({ layout, families, signal }: NodeContext) {
+async function missingNeighbours({ layout, families }: NodeContext) {
   const missing = [];
-  const present = await ipNeighbours({ signal });
-  for (const family of families) {
-    const gateway = layout.gateways[family];
-    for (const direction of DIRECTIONS) {
-      const name = layout.links[direction];
-      const mac = MACS.proxy[direction];
-      const found = present.find(({ dst, dev }) => dst === gateway && dev === name);
-      const isRight = found?.lladdr === mac && found.state.includes("PERMANENT");
+  for (const direction of DIRECTIONS) {
+    const name = layout.links[direction];
+    const mac = MACS.proxy[direction];
+    const device = link(undefined, name);
+    const present = device ? await neighboursAsync(undefined, device.index) : [];
+    for (const family of families) {
+      const gateway = layout.gateways[family];
+      const found = present.find(({ address }) => address === gateway);
+      const isRight = found?.mac === mac && found.state === "permanent";
       if (!isRight) missing.push({ family, gateway, mac, name, text: `${gateway} on ${name}` });
     }
   }

@@ -66,6 +66,10 @@ function notesOf(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => `${join(PINS, relative(directory, path))} -> ${readlinkSync(path)}`)
+    .map((path) => `${join(PINS, relative(directory, path))} -> ${withoutIds(readlinkSync(path), path)}`)
     .sort();
 }
+
+/** What programs were loaded from names them and their maps by ids, which are others when they are made anew. */
+const withoutIds = (note: string, path: string): string =>
+  path.endsWith("/loaded-from") ? note.replaceAll(/:\d+/g, ":an id") : note;

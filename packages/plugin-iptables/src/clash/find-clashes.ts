@@ -1,6 +1,6 @@
-import { addresses, type Family, type NetnsFd } from "linux-ts";
+import { addresses, type Family, type NetnsFd, rulesAsync } from "linux-ts";
 import { CommandError } from "../commands/command-error.ts";
-import { ipLinks, ipRoutes, ipRules } from "../commands/ip.ts";
+import { ipLinks, ipRoutes } from "../commands/ip.ts";
 import { ipsetSave } from "../commands/ipset.ts";
 import { iptablesSave } from "../commands/iptables.ts";
 import { flavours } from "../commands/iptables-names.ts";
@@ -31,7 +31,7 @@ export async function findClashes(wanted: Wanted, { families, ...where }: Where)
   const [links, sets, rules, routes, saved, ruleset] = await Promise.all([
     ipLinks(where),
     ipsetSave(where),
-    perFamily(async (family) => ({ family, rules: await ipRules(family, where) })),
+    perFamily(async (family) => ({ family, rules: await rulesAsync(where.netns, family) })),
     perFamily(async (family) => ({ family, routes: await ipRoutes(family, "all", where) })),
     Promise.all(
       places.map(async (place) => ({ place, rules: await ifInstalled(iptablesSave({ ...place, ...where })) })),

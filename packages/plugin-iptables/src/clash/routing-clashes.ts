@@ -1,25 +1,26 @@
 import { BlockList, isIPv6 } from "node:net";
 import { RTPROT_MILLRACE } from "@millrace/host";
-import type { Family } from "linux-ts";
-import type { IpRoute, IpRule } from "../commands/ip-schemas.ts";
+import type { Family, Rule } from "linux-ts";
+import type { IpRoute } from "../commands/ip-schemas.ts";
 import type { Clash } from "./clash.ts";
 import { ownerByName, ownerByRouting, UNKNOWN_OWNER } from "./known-owners.ts";
 import { ALL_BITS, hex } from "./mark-bits.ts";
 import { isWithin, type WantedRouting } from "./wanted.ts";
 
-const OURS = `${RTPROT_MILLRACE}`;
 /** RT_TABLE_LOCAL (include/uapi/linux/rtnetlink.h). */
-const LOCAL = "255";
+const LOCAL = 255;
 /** RTPROT_KERNEL: what the kernel makes by itself. */
-const KERNEL = "2";
+const KERNEL = 2;
 
 /** Rules of others that stand where ours do, lead to our tables, look at our bits, or are asked before ours. */
-export function ruleClashes(family: Family, rules: readonly IpRule[], wanted: WantedRouting): Clash[] {
-  return rules.filter(({ protocol }) => protocol !== OURS).flatMap((rule) => clashesOf(family, rule, wanted));
+export function ruleClashes(family: Family, rules: readonly Rule[], wanted: WantedRouting): Clash[] {
+  return rules
+    .filter(({ protocol }) => protocol !== RTPROT_MILLRACE)
+    .flatMap((rule) => clashesOf(family, rule, wanted));
 }
 
-function clashesOf(family: Family, rule: IpRule, { mask, priorities, tables }: WantedRouting): Clash[] {
-  const table = rule.table === undefined ? undefined : Number(rule.table);
+function clashesOf(family: Family, rule: Rule, { mask, priorities, tables }: WantedRouting): Clash[] {
+  const { table } = rule;
   const bits = markBits(rule);
   const found = {
     kind: "ip rule",
@@ -31,7 +32,7 @@ function clashesOf(family: Family, rule: IpRule, { mask, priorities, tables }: W
     const effect = `it stands among ours, which have the priorities ${priorities.join(" to ")}`;
     clashes.push({ ...found, effect, setting: "backends.iptables.rules.priority" });
   }
-  if (table !== undefined && isWithin(tables, table)) {
+  if (isWithin(tables, table)) {
     const effect = `it leads to routing table ${table}, one of ours (${tables.join(" to ")})`;
     clashes.push({ ...found, effect, setting: "backends.iptables.tables.first" });
   }
@@ -53,7 +54,10 @@ export function sharedMark(does: string, bits: number, mask: number): Pick<Clash
 /** Routes of others in our tables. */
 export function routeClashes(family: Family, routes: readonly IpRoute[], { tables }: WantedRouting): Clash[] {
   return routes
-    .filter(({ protocol, table }) => protocol !== OURS && table !== undefined && isWithin(tables, Number(table)))
+    .filter(
+      ({ protocol, table }) =>
+        protocol !== `${RTPROT_MILLRACE}` && table !== undefined && isWithin(tables, Number(table)),
+    )
     .map(({ dst, dev, gateway, table, protocol }) => ({
       kind: "route",
       where: `IPv${family} ${dst}${gateway === undefined ? "" : ` via ${gateway}`}${dev === undefined ? "" : ` dev ${dev}`} in table ${table}`,
@@ -66,7 +70,7 @@ export function routeClashes(family: Family, routes: readonly IpRoute[], { table
 /** Rules of others that are asked before ours and match one of these addresses: they decide where the members' packets go. */
 export function shadowingRules(
   family: Family,
-  rules: readonly IpRule[],
+  rules: readonly Rule[],
   wanted: WantedRouting,
   members: readonly string[],
 ): Clash[] {
@@ -78,59 +82,62 @@ export function shadowingRules(
   ).filter(({ setting }) => setting === undefined);
 }
 
-function couldMatch({ src, srclen, dst, dstlen, iif, fwmark, not }: IpRule, address: string): boolean {
+function couldMatch({ src, dst, iif, fwmark, inverted }: Rule, address: string): boolean {
   // What a rule matches by negation is nearly everything.
-  if (not !== undefined) return true;
+  if (inverted) return true;
   // What the node itself sends, and what somebody has marked for himself.
-  if (iif === "lo" || (fwmark !== undefined && Number(fwmark) !== 0)) return false;
-  const from = src === "all" || contains(src, srclen, address);
-  const to = dst === undefined || dst === "all" || contains(dst, dstlen, address);
+  if (iif === "lo" || (fwmark !== undefined && fwmark !== 0)) return false;
+  const from = src === undefined || contains(src, address);
+  const to = dst === undefined || contains(dst, address);
   // As a sender with anybody as destination, or the other way round.
-  return (from && (dst === undefined || to)) || (to && src === "all");
+  return (from && (dst === undefined || to)) || (to && src === undefined);
 }
 
-function contains(network: string, length: number | undefined, address: string): boolean {
+function contains(prefix: string, address: string): boolean {
+  const [network = "", length] = prefix.split("/");
   const type = isIPv6(network) ? "ipv6" : "ipv4";
   const list = new BlockList();
-  list.addSubnet(network, length ?? (type === "ipv6" ? 128 : 32), type);
+  list.addSubnet(network, Number(length), type);
   return list.check(address, type);
 }
 
 /** The bits that a rule's fwmark looks at; without a mask, all (net/core/fib_rules.c). */
-function markBits({ fwmark, fwmask }: IpRule): number {
+function markBits({ fwmark, fwmask }: Rule): number {
   if (fwmark === undefined) return 0;
-  return fwmask === undefined ? ALL_BITS : Number(fwmask) >>> 0;
+  return fwmask ?? ALL_BITS;
 }
 
 /** The kernel's own three, and the first of them where a CNI plugin has moved it. */
-function isDefault({ priority, protocol, table }: IpRule): boolean {
+function isDefault({ priority, protocol, table }: Rule): boolean {
   return (protocol === KERNEL && [0, 32_766, 32_767].includes(priority)) || table === LOCAL;
 }
 
-function ownerOfRule(rule: IpRule): string {
-  const table = rule.table === undefined ? undefined : Number(rule.table);
+function ownerOfRule(rule: Rule): string {
+  const { priority, table, protocol } = rule;
   const bits = markBits(rule);
-  const mark = bits === 0 ? undefined : bits === ALL_BITS ? Number(rule.fwmark) : bits;
+  const mark = bits === 0 ? undefined : bits === ALL_BITS ? rule.fwmark : bits;
   const byLink = [rule.iif, rule.oif].map((name) => name && ownerByName("links", name)).find(Boolean);
-  const known = byLink ?? ownerByRouting({ priority: rule.priority, mark, table });
-  return known ?? `${UNKNOWN_OWNER} (protocol ${rule.protocol ?? 0})`;
+  const known = byLink ?? ownerByRouting({ priority, mark, table: table === 0 ? undefined : table });
+  return known ?? `${UNKNOWN_OWNER} (protocol ${protocol})`;
 }
 
-function describeRule(rule: IpRule): string {
-  const { not, src, srclen, dst, dstlen, iif, oif, fwmark, fwmask, table, goto, action } = rule;
-  const prefix = (address: string, length: number | undefined) =>
-    length === undefined ? address : `${address}/${length}`;
+function describeRule({ inverted, src, dst, iif, oif, fwmark, fwmask, table, goto, action }: Rule): string {
   return [
-    not === undefined ? "" : "not",
-    `from ${prefix(src, srclen)}`,
-    dst === undefined ? "" : `to ${prefix(dst, dstlen)}`,
+    inverted ? "not" : "",
+    `from ${src === undefined ? "all" : shortPrefix(src)}`,
+    dst === undefined ? "" : `to ${shortPrefix(dst)}`,
     iif === undefined ? "" : `iif ${iif}`,
     oif === undefined ? "" : `oif ${oif}`,
-    fwmark === undefined ? "" : `fwmark ${fwmark}${fwmask === undefined ? "" : `/${fwmask}`}`,
-    table === undefined ? "" : `lookup ${table}`,
+    fwmark === undefined ? "" : `fwmark ${hex(fwmark)}${markMask(fwmask)}`,
+    table === 0 ? "" : `lookup ${table}`,
     goto === undefined ? "" : `goto ${goto}`,
-    action === undefined ? "" : `action ${action}`,
+    action === "lookup" || action === "goto" ? "" : action,
   ]
     .filter(Boolean)
     .join(" ");
 }
+
+/** An address alone for a prefix of one, as ip(8) has it. */
+const shortPrefix = (prefix: string): string => prefix.replace(/(?<=\.\d+)\/32$|(?<=:.*)\/128$/, "");
+
+const markMask = (mask: number | undefined): string => (mask === undefined || mask === ALL_BITS ? "" : `/${hex(mask)}`);

@@ -1,6 +1,7 @@
+import { neighbours, rules } from "linux-ts";
 import { ScratchNetns } from "linux-ts/testing";
 import { expect, test } from "vitest";
-import { ipBatch, ipLinks, ipNeighbours, ipRoutes, ipRules } from "./ip.ts";
+import { ipBatch, ipLinks, ipRoutes } from "./ip.ts";
 
 test("links, with what a tunnel is made of", async () => {
   using there = new ScratchNetns();
@@ -49,12 +50,11 @@ test.each([4, 6] as const)("IPv%i: rules, routes and neighbours in numbers", asy
      neigh replace ${gateway} lladdr 02:00:00:00:00:01 dev v0 nud permanent`,
     at,
   );
-  const rules = (await ipRules(family, at)).filter(({ protocol }) => protocol === "77");
-  expect(rules).toMatchObject([
-    { priority: 60, iif: "lo", goto: 75 },
-    { priority: 61, fwmark: "0x1", fwmask: "0x7f", table: "15100" },
-    { priority: 62, fwmark: "0", fwmask: "0x7f", ipproto: "6", table: "15101" },
-    { priority: 75, nop: null },
+  expect(rules(there.fd, family).filter(({ protocol }) => protocol === 77)).toMatchObject([
+    { priority: 60, iif: "lo", action: "goto", goto: 75 },
+    { priority: 61, fwmark: 1, fwmask: 0x7f, table: 15100 },
+    { priority: 62, fwmark: 0, fwmask: 0x7f, ipProtocol: 6, table: 15101 },
+    { priority: 75, action: "nop" },
   ]);
   const routes = await ipRoutes(family, 15100, at);
   expect(routes).toHaveLength(3);
@@ -63,8 +63,8 @@ test.each([4, 6] as const)("IPv%i: rules, routes and neighbours in numbers", asy
   expect(routes).toContainEqual(expect.objectContaining({ dst: "default", type: "6", metric: 4096 }));
   const everywhere = await ipRoutes(family, "all", at);
   expect(everywhere.filter(({ table }) => table === "15100")).toHaveLength(3);
-  expect(await ipNeighbours({ ...at, dev: "v0" })).toContainEqual(
-    expect.objectContaining({ dst: gateway, lladdr: "02:00:00:00:00:01", state: ["PERMANENT"] }),
+  expect(neighbours(there.fd)).toContainEqual(
+    expect.objectContaining({ address: gateway, mac: "02:00:00:00:00:01", state: "permanent" }),
   );
 });
 
@@ -77,12 +77,12 @@ test("a batch ends at the line that is refused and tells it; with force it goes 
   using there = new ScratchNetns();
   const lines = ["rule add pref 60 table 1", "rule add pref 60 table 1", "rule add pref 61 table 1"];
   const refused = { code: "ERR_COMMAND_FAILED", line: lines[1], stderr: expect.stringContaining("File exists") };
-  const priorities = async () => (await ipRules(4, { netns: there.fd })).map(({ priority }) => priority);
+  const priorities = () => rules(there.fd, 4).map(({ priority }) => priority);
   await expect(ipBatch(4, lines.join("\n"), { netns: there.fd })).rejects.toMatchObject(refused);
-  expect(await priorities()).toEqual([0, 60, 32766, 32767]);
+  expect(priorities()).toEqual([0, 60, 32766, 32767]);
   await expect(ipBatch(4, lines.join("\n"), { netns: there.fd, force: true })).rejects.toMatchObject({
     ...refused,
     line: lines[0],
   });
-  expect(await priorities()).toEqual([0, 60, 61, 32766, 32767]);
+  expect(priorities()).toEqual([0, 60, 61, 32766, 32767]);
 });

@@ -2,16 +2,7 @@ import { errorMessage } from "@millrace/core/internal";
 import type { Family } from "linux-ts";
 import { z } from "zod";
 import { CommandError } from "./command-error.ts";
-import {
-  type IpLink,
-  type IpNeighbour,
-  type IpRoute,
-  type IpRule,
-  ipLink,
-  ipNeighbour,
-  ipRoute,
-  ipRule,
-} from "./ip-schemas.ts";
+import { type IpLink, type IpRoute, ipLink, ipRoute } from "./ip-schemas.ts";
 import { type RunOptions, run } from "./run.ts";
 
 type Where = Pick<RunOptions, "netns" | "signal" | "deadline">;
@@ -30,21 +21,11 @@ export async function ipBatch(
   await run("ip", args, { ...where, input: text.endsWith("\n") ? text : `${text}\n` });
 }
 
-/** All links, or those of one type (ip-link(8)). */
-export const ipLinks = ({ type, ...where }: Where & { readonly type?: string } = {}): Promise<IpLink[]> =>
-  query(["link", "show", ...(type === undefined ? [] : ["type", type])], ipLink, where);
-
-/** Rules in the order in which they are asked. */
-export const ipRules = (family: Family, where: Where = {}): Promise<IpRule[]> =>
-  query([`-${family}`, "rule", "show"], ipRule, where);
+export const ipLinks = (where: Where = {}): Promise<IpLink[]> => query(["link", "show"], ipLink, where);
 
 /** Routes of one table, or with `all` of every table. A table that has none answers []. */
 export const ipRoutes = (family: Family, table: number | "all", where: Where = {}): Promise<IpRoute[]> =>
   query([`-${family}`, "route", "show", "table", `${table}`], ipRoute, where);
-
-/** Those that nobody has to ask for, of both families: a node with many pods has many others. */
-export const ipNeighbours = ({ dev, ...where }: Where & { readonly dev?: string } = {}): Promise<IpNeighbour[]> =>
-  query(["neigh", "show", "nud", "permanent", ...(dev === undefined ? [] : ["dev", dev])], ipNeighbour, where);
 
 /** `-N`: numbers, whatever names /etc/iproute2 gives to tables and protocols. */
 async function query<T>(args: readonly string[], schema: z.ZodType<T>, where: Where): Promise<T[]> {
