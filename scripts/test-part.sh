@@ -13,7 +13,7 @@ plugins) program=test/plugins/dist/main.js ;;
 	;;
 esac
 
-# Half of the machine is another part's: bounds on what must come soon are those of a machine half as fast.
+# Half of the machine is another part's: bounds on what must come soon are those of a machine half as fast. (A stranger knows nothing of that.)
 export MILLRACE_SLOW=${MILLRACE_SLOW:-2}
 
 printed=$(mktemp)

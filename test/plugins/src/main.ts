@@ -57,9 +57,9 @@ async function main(): Promise<void> {
     userconfig,
     `registry=${registry.url}\n//${new URL(registry.url).host}/:_authToken=nobody\nfund=false\naudit=false\n`,
   );
-  // Of what the repository's own tests are given a stranger has nothing but a HAProxy, and a machine that is as slow.
+  // Of what the repository's own tests are given a stranger has nothing but a HAProxy.
   const clean = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE_OPTIONS|MILLRACE_(?!HAPROXY$|SLOW$))/i.test(name),
+    ([name]) => !/^(npm_|NODE_OPTIONS|MILLRACE_(?!HAPROXY))/i.test(name),
   );
   const env = {
     ...Object.fromEntries(clean),
