@@ -2,7 +2,7 @@ import type { OpenConnection } from "./open-connections.ts";
 
 /** Since it was noted. The longest that somebody who is taken out of service is waited for. */
 const TIMEOUT = "24h";
-/** What is more is not noted, and is for whoever has what nobody noted. */
+/** A rule that would note more ends there (net/netfilter/nft_dynset.c, NFT_BREAK). */
 const SIZE = 65_536;
 
 const FAMILIES = [
@@ -35,7 +35,7 @@ export class NftConnections {
 
   /**
    * Notes connections as their packets tell them: those that this end sends (`sent`: its address first), or those that are sent to it (`received`: the other's first). What is noted
-   * already stays, and its time begins anew.
+   * already stays. More than they hold is refused, with all of the transaction.
    */
   add(connections: readonly OpenConnection[], packets: "sent" | "received"): string[] {
     return connections.map(({ family, local, localPort, remote, remotePort }) => {
