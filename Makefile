@@ -79,8 +79,9 @@ test-switch: setup ## Switch a node between the backends under load: SWITCHES=20
 		MILLRACE_SWITCH_SERVERS=$(or $(SERVERS),8) MILLRACE_SWITCH_PORTS=$(or $(PORTS),20000) MILLRACE_SWITCH_STREAM_INTERVAL_MS=$(or $(INTERVAL_MS),500) \
 		vitest run --project root packages/conformance/src/endurance/live-switch.root.test.ts
 
-test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (most of an hour), which writes docs/conformance.md JOBS=2 ONLY=id,… REPORT=mutants.json
-	@node test/mutants/dist/main.js $(if $(FULL),--full --page docs/conformance.md) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
+test-mutants: setup ## Wrong backends, one for each behaviour, each to be caught by its own: FULL=1 against all (hours), which writes docs/conformance.md, in pieces: REST=1 those that were not JOBS=2 ONLY=id,… REPORT=mutants.json
+	@node test/mutants/dist/main.js $(if $(FULL),--full --results docs/mutants.json --page docs/conformance.md) $(if $(REST),--rest) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 test-upgrade: setup ## Change a node to a version with other maps and back under load, and kill agents half way: UPGRADES=6 KILLS=12 RATE=1000 STREAMS=500 SERVERS=8 PORTS=20000
 	@MILLRACE_UPGRADES=$(or $(UPGRADES),6) MILLRACE_UPGRADE_KILLS=$(or $(KILLS),12) MILLRACE_SWITCH_RATE=$(or $(RATE),1000) \

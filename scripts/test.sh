@@ -21,16 +21,18 @@ vitest run --project kubernetes --reporter default --reporter ./test/kubernetes/
 # once for each backend, and what `millrace explain` says: the way and the flavour are nothing to either. `make conformance` and
 # `make matrix` leave nothing out. Then kube-proxy's other mode in the same flavour, for what it has a part in; and pods on a bridge,
 # as flannel has them: what is switched there, and what is told by ports instead of interfaces.
+# And the tutorial for authors of backends, as it stands there, outside of the workspace and from packed packages (`make test-plugins` tries other ways, too).
 # Two at a time: each waits most of its time, in a lab of its own.
-xargs --max-procs=2 --max-lines=1 scripts/conformance-part.sh <<'RUNS'
---backend iptables --flavour nft
---backend ebpf --attach tcx --except 30
---backend ebpf --attach clsact --temperature cold --except x-explain
---backend iptables --flavour legacy --services iptables-legacy --temperature cold --except 27,30,x-explain
---backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
---backend iptables --flavour nft --pods bridge --bridge-nf 0 --temperature cold --only 1,2,4,7,8,9,13,14,17,20,22,24,x-unknown-address
---backend iptables --flavour nft --pods bridge --bridge-nf 1 --temperature warm --only 2b,7,8,11,14,x-icmp-errors
---backend ebpf --attach clsact --pods bridge --temperature warm --only 1,4,7,8,9,13,22,24
+xargs --max-procs=2 --max-lines=1 scripts/test-part.sh <<'RUNS'
+conformance run --backend iptables --flavour nft
+conformance run --backend ebpf --attach tcx --except 30
+conformance run --backend ebpf --attach clsact --temperature cold --except x-explain
+plugins --tutorial
+conformance run --backend iptables --flavour legacy --services iptables-legacy --temperature cold --except 27,30,x-explain
+conformance run --backend iptables --flavour nft --services iptables-nft --only 2,2b,3,11,12,14
+conformance run --backend iptables --flavour nft --pods bridge --bridge-nf 0 --temperature cold --only 1,2,4,7,8,9,13,14,17,20,22,24,x-unknown-address
+conformance run --backend iptables --flavour nft --pods bridge --bridge-nf 1 --temperature warm --only 2b,7,8,11,14,x-icmp-errors
+conformance run --backend ebpf --attach clsact --pods bridge --temperature warm --only 1,4,7,8,9,13,22,24
 RUNS
 # The documentation, as its readers see it.
 scripts/build-site.sh

@@ -4,12 +4,13 @@ import { z } from "zod";
 import { NftablesRedirection } from "./redirection.ts";
 import { INET, NETDEV, NODE_CHAINS, proxyChains, SETS, SHARED, TABLE } from "./rules.ts";
 
-/** Both hooks of an interface, and what hands a frame on there. */
-const TRIAL = ["ingress", "egress"].flatMap((hook) => [
+/** Both hooks of an interface, what hands a frame on there, and what refuses a connection at the first. */
+const HOOKS = ["ingress", "egress"].flatMap((hook) => [
   "add table netdev t",
   `add chain netdev t ${hook} { type filter hook ${hook} device "lo" priority 0; }`,
   `add rule netdev t ${hook} fwd to "lo"`,
 ]);
+const TRIAL = [...HOOKS, "add rule netdev t ingress meta l4proto 6 reject with tcp reset"];
 
 /** Frames are handed from interface to interface at nftables' netdev hooks: no tunnel, no BPF. */
 export default definePlugin({

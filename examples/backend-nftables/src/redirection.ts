@@ -9,21 +9,9 @@ const NODE = { fd: undefined, inode: statSync("/proc/self/ns/net").ino };
 const holderOf = (name: string) => `nftables ${name}`;
 const stateOf = (problems: readonly string[]) => (problems.length === 0 ? ("complete" as const) : ("partial" as const));
 
-const replaceAddresses = (table: host.NftTable, set: string, all: readonly string[]) =>
-  ["4", "6"].flatMap((n) => {
-    const addresses = all.filter((address) => familyOf(address) === n);
-    return table.replaceElements(`${set}_${n}`, addresses);
-  });
-
 /** Lines that take elements of members out. */
 const withoutElements = (held: host.NftReading, which: (element: host.NftElement) => boolean) =>
   ["dev_4", "dev_6", "mac_4", "mac_6"].flatMap((map) => NETDEV.withoutElements(map, held.elements(map).filter(which)));
-
-/** A member's addresses in the map `dev` or `mac`. */
-const addressesOf = (held: host.NftReading, map: string, uid: string) => {
-  const all = ["4", "6"].flatMap((n) => held.elements(`${map}_${n}`));
-  return all.flatMap(({ key, comment }) => (comment === uid ? [key] : [])).sort();
-};
 
 const elementsOf = ({ uid, addresses, interface: pod }: core.Workload) =>
   addresses.flatMap((one) => [
@@ -31,14 +19,16 @@ const elementsOf = ({ uid, addresses, interface: pod }: core.Workload) =>
     ...NETDEV.addElements(`mac_${familyOf(one)}`, [`${one} comment "${uid}" : ${pod.mac}`]),
   ]);
 
+/** What a pod has open with others. */
+const openOf = (pod: core.PodInterface) => {
+  using netns = host.requireNetns(pod);
+  return host.openConnections(netns).filter(({ local }) => !/^(127\.|::1$)/.test(local));
+};
+
 /** What is older than its enrolment goes by. */
 const olderConnections = ({ uid, enrolExisting, interface: pod }: core.Workload, held: host.NftReading) => {
-  using netns = host.requireNetns(pod);
   const begins = enrolExisting === "drain" && !held.owners(/^(from|to)_/).includes(uid);
-  const open = (begins ? host.openConnections(netns) : []).filter(({ local }) => !/^(127\.|::1$)/.test(local));
-  return open.flatMap(({ family, local, localPort, remote, remotePort }) =>
-    NETDEV.addElements(`passed_${family}`, [`${local} . ${localPort} . ${remote} . ${remotePort}`]),
-  );
+  return begins ? rules.PASSED.add(openOf(pod), "sent") : [];
 };
 
 export class NftablesRedirection implements core.Redirection {
@@ -56,6 +46,7 @@ export class NftablesRedirection implements core.Redirection {
 
   useProxies(proxies: core.Proxies, call: core.Call): Promise<void> {
     return this.#verbs.run(async () => {
+      const { draining } = proxies;
       const all = listed(proxies);
       for (const proxy of all) await this.#enter(proxy);
       const held = await NETDEV.read();
@@ -66,22 +57,25 @@ export class NftablesRedirection implements core.Redirection {
       const links = all.map(({ interface: pod }) => `"${pod.hostName}"`);
       await host.nftTransaction([
         ...rules.SETS,
-        ...all.flatMap((proxy) => rules.lines(rules.connections(proxyName(proxy)))),
-        ...replaceAddresses(NETDEV, "proxies", addresses),
+        ...all.map(rules.connectionsOf).flatMap((own) => [...own.make(), ...(draining[0] ? [] : own.clear())]),
+        ...NETDEV.replaceAddresses("proxies", addresses),
         ...INET.replaceElements("links", links),
         ...NETDEV.write(held.differing([...wanted, ...rules.SHARED])),
         ...INET.write((await INET.read()).differing(rules.NODE_CHAINS)),
         ...NETDEV.withoutChains(gone),
-        ...gone.filter((name) => name.startsWith("z_")).flatMap(rules.withoutConnections),
+        ...gone.filter((name) => name.startsWith("z_")).flatMap((name) => NETDEV.connections(name).remove()),
       ]);
+      // From now on their new ones are noted. These are older.
+      const older = draining.map((one) => rules.connectionsOf(one).add(openOf(one.interface), "received"));
+      await host.nftTransaction(older.flat());
       for (const name of gone) await this.#leave(name, held);
       this.#proxies = proxies;
     }, call);
   }
 
   useNode({ addresses }: core.NodeFacts, call: core.Call): Promise<void> {
-    const all = [...rules.SETS, ...replaceAddresses(INET, "node", addresses)];
-    return this.#verbs.run(() => host.nftTransaction(all), call);
+    const lines = [...rules.SETS, ...INET.replaceAddresses("node", addresses)];
+    return this.#verbs.run(() => host.nftTransaction(lines), call);
   }
 
   apply(workload: core.Workload, call: core.Call): Promise<void> {
@@ -108,7 +102,7 @@ export class NftablesRedirection implements core.Redirection {
         workloads: netdev.owners(/^(from|to)_/).map((uid) => this.#observeWorkload(uid, netdev, indexes)),
         proxies: await Promise.all(listed(this.#proxies).map(ofProxy)),
         problems: [...netdev.problems(shared), ...inet.problems(rules.NODE_CHAINS)].sort(),
-        nodeAddresses: ["node_4", "node_6"].flatMap((set) => inet.elements(set).map(({ key }) => key)).sort(),
+        nodeAddresses: inet.addresses("node"),
         counters: { "nftables.dropped": netdev.packets("dropped") },
       };
     }, call);
@@ -148,7 +142,7 @@ export class NftablesRedirection implements core.Redirection {
     const names = rules.workloadNames(uid);
     // Of what an earlier run applied only its own sums are known.
     const chains = workload ? held.problems(rules.workloadChains(workload)) : held.changes(names);
-    const [addresses = [], others] = ["dev", "mac"].map((map) => addressesOf(held, map, uid));
+    const [addresses = [], others] = ["dev", "mac"].map((map) => held.addresses(map, uid));
     const problems = [...chains, ...(`${addresses}` === `${others}` ? [] : ["its elements differ"])].sort();
     const hostIndex = indexes.get(held.chains.get(names[0] ?? "")?.device ?? "") ?? 0;
     return { uid, state: stateOf(problems), problems, foreign: [], addresses, hostIndex };

@@ -50,9 +50,9 @@ function chainsOf(text: string): NftChain[] {
   return chains;
 }
 
-export const connections = (name: string) =>
-  `add set netdev $T ${name}_# { type $TYPE . inet_service . $TYPE . inet_service; size 65536; flags dynamic,timeout; timeout 24h; }`;
-export const withoutConnections = (name: string) => lines(`delete set netdev $T ${name}_#`);
+/** Connections that go by, and those of a proxy. */
+export const PASSED = NETDEV.connections("passed");
+export const connectionsOf = (proxy: NodeProxy) => NETDEV.connections(proxyName(proxy));
 
 /** What chains name. Adding what is there already changes nothing. */
 export const SETS = lines(`
@@ -64,7 +64,7 @@ export const SETS = lines(`
   add set netdev $T proxies_# { type $TYPE; }
   add map netdev $T dev_# { typeof $IP daddr : meta oif; }
   add map netdev $T mac_# { type $TYPE : ether_addr; }
-  ${connections("passed")}`);
+  ${PASSED.make().join("\n")}`);
 
 /** What all members share, but for the way to the proxies. */
 export const SHARED = chainsOf(`
@@ -114,6 +114,8 @@ export function proxyChains(proxies: Proxies, { failurePolicy, localDelivery }: 
   const eldest = draining.at(-1);
   // Only while there are two is it of interest whose a connection is; those that nobody noted are the eldest's.
   const note = (name: string, tuple: string) => (eldest ? `$NEW update @${name}_# { $${tuple} }` : "");
+  // Nobody could tell two connections of one tuple apart: whoever chooses what another proxy has is refused.
+  const others = (name: string) => all.flatMap((other) => (other.name === name ? [] : [other.name]));
   const passing = `
       ether saddr $OUT $NEW update @passed_# { $AHEAD } accept
       ether saddr $IN $NEW update @passed_# { $BACK } accept
@@ -128,6 +130,9 @@ export function proxyChains(proxies: Proxies, { failurePolicy, localDelivery }: 
       $IP saddr @proxies_# accept
       meta l4proto != { 6, 17 } accept
       udp sport != 53 accept
+      ${others(name)
+        .map((other) => `$NEW $BACK @${other}_# reject with tcp reset`)
+        .join("\n")}
       ${note(name, "BACK")}
       ${localDelivery === "routed" ? routed : ""}
       ether daddr set $IP daddr map @mac_# ether saddr set $OWN fwd to $IP daddr map @dev_#`;

@@ -16,6 +16,7 @@ export {
 } from "./host/local-routing.ts";
 // nftables
 export type { NftChain } from "./host/nft-chain.ts";
+export type { NftConnections } from "./host/nft-connections.ts";
 export type { NftElement, NftHeldChain, NftReading } from "./host/nft-reading.ts";
 export { NftTable } from "./host/nft-table.ts";
 export { nftTableTraces } from "./host/nft-traces.ts";

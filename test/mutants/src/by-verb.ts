@@ -46,16 +46,24 @@ export const byVerb: readonly Mutant[] = [
     behaviour: "unenrol",
     change: "a workload that leaves leaves a route behind",
     failure: /what the first time left/,
-    verbs: (base) => ({
-      async remove(uid) {
-        await base.remove(uid);
-        await inNetns(OWN_NETNS, ["ip", "route", "replace", ...LEFT_BEHIND]);
-      },
-      async uninstall() {
-        await base.uninstall();
-        await inNetns(OWN_NETNS, ["ip", "route", "flush", ...LEFT_BEHIND]);
-      },
-    }),
+    verbs: (base) => {
+      // Another one each time: in a lab that others have used before, what the first workload left would be how it was.
+      let left = 0;
+      const leave = () =>
+        inNetns(OWN_NETNS, ["ip", "route", "replace", "blackhole", `198.18.66.${(left++ % 254) + 1}`, ...LEFT_BEHIND]);
+      return {
+        async remove(uid) {
+          await base.remove(uid);
+          await leave();
+        },
+        async uninstall() {
+          await base.uninstall();
+          // A table that was never used cannot be emptied.
+          await leave();
+          await inNetns(OWN_NETNS, ["ip", "route", "flush", ...LEFT_BEHIND]);
+        },
+      };
+    },
   },
   {
     behaviour: "idempotent-apply",
@@ -154,7 +162,7 @@ export const byVerb: readonly Mutant[] = [
 /** What the kernel begins with (include/net/ip.h, IP_FRAG_TIME). */
 const FRAGMENT_SECONDS = 30;
 
-const LEFT_BEHIND = ["blackhole", "198.18.66.1/32", "table", "4711"];
+const LEFT_BEHIND = ["table", "4711"];
 
 /** As if the proxies were as they are wanted. */
 function withProxies(seen: Observation, { active, draining }: Proxies): Observation {

@@ -1,15 +1,15 @@
 import type { Catch } from "./catch-mutant.ts";
+import { isFull } from "./results.ts";
 
 /** How many others a mutant has to pass: one that is wrong everywhere would show nothing of its behaviour. */
 export const OTHERS = 25;
 
 /** Whether its behaviour caught it and, where the others were run, enough of these passed. */
-export const isGood = ({ caught, passed, failed }: Catch): boolean =>
-  caught && (passed.length + failed.length === 0 || passed.length >= OTHERS);
+export const isGood = (one: Catch): boolean => one.caught && (!isFull(one) || one.passed.length >= OTHERS);
 
 /** One line for a mutant, as it ends. */
 export function renderCatch({ number, behaviour, where, caught, failure, passed, failed, change }: Catch): string {
-  const others = passed.length + failed.length === 0 ? "" : `, passes ${passed.length} others`;
+  const others = !isFull({ passed, failed }) ? "" : `, passes ${passed.length} others`;
   const but = failed.length === 0 ? "" : `, fails ${failed.join(", ")}`;
   const head = `${caught ? "caught" : "MISSED"}  ${String(number).padStart(2)}  ${behaviour} (${where})${others}${but}`;
   return [head, `            wrong: ${change}`, ...(failure === "" ? [] : [`            seen:  ${failure}`])].join(
@@ -35,10 +35,11 @@ export function renderMatrix(catches: readonly Catch[]): string {
   return [head, ...rows].join("\n");
 }
 
-/** The last line: `mutants: 30 of 30 caught`, and how many others each passed at least. */
+/** The last line: `mutants: 30 of 30 caught`, and how many others each passed at least that was run against them. */
 export function renderTotal(catches: readonly Catch[]): string {
   const caught = catches.filter((one) => one.caught).length;
-  const passed = catches.filter((one) => one.passed.length + one.failed.length > 0).map((one) => one.passed.length);
-  const least = passed.length === 0 ? "" : `, each passing at least ${Math.min(...passed)} others`;
-  return `mutants: ${caught} of ${catches.length} caught${least}`;
+  const full = catches.filter(isFull);
+  const whose = full.length === catches.length ? "each" : `${full.length} of them run against the others, each`;
+  const least = Math.min(...full.map((one) => one.passed.length));
+  return `mutants: ${caught} of ${catches.length} caught${full.length === 0 ? "" : `, ${whose} passing at least ${least} others`}`;
 }

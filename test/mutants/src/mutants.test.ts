@@ -50,5 +50,8 @@ describe("the matrix", () => {
       "11  nodeport       x  ?",
     ]);
     expect(renderTotal(catches)).toBe("mutants: 1 of 2 caught, each passing at least 0 others");
+    expect(renderTotal(catches.map((caught) => ({ ...caught, passed: [], failed: [] })))).toBe(
+      "mutants: 1 of 2 caught",
+    );
   });
 });

@@ -1,38 +1,34 @@
-import type { Catch } from "./catch-mutant.ts";
 import { OTHERS, renderMatrix, renderTotal } from "./matrix.ts";
+import { type Found, isFull } from "./results.ts";
 
-/** Between these lines of docs/conformance.md stands what a full run found. */
+/** Between these lines of docs/conformance.md stands what full runs found. */
 const BEGIN = "<!-- Written by `make test-mutants FULL=1`; do not edit. -->";
 const END = "<!-- The end of what it writes. -->";
 
 /** A failure may quote whole snapshots of a node. */
 const MOST_CHARACTERS = 140;
 
-/** Of a run: `uname -r`, and the day as `2026-11-22`. */
-export interface Ran {
-  readonly kernel: string;
-  readonly day: string;
-}
-
-/** What a full run found, in Markdown: each mutant with what its behaviour said, and the matrix. */
-export function renderSection(catches: readonly Catch[], { kernel, day }: Ran): string {
-  const sorted = [...catches].sort((a, b) => a.number - b.number);
-  const rows = sorted.map(({ number, behaviour, change, caught, failure }) => {
+/** What full runs found, in Markdown: each mutant with what its behaviour said, and the matrix. */
+export function renderSection(found: readonly Found[]): string {
+  const rows = found.map(({ number, behaviour, change, caught, failure, ...others }) => {
     const said = caught ? `\`${shortened(failure)}\`` : "**missed**";
-    return `| ${number} | \`${behaviour}\` | ${cell(change)} | ${said} |`;
+    const passed = isFull(others) ? `${others.passed.length}` : "not run";
+    return `| ${number} | \`${behaviour}\` | ${cell(change)} | ${said} | ${passed} |`;
   });
+  const kernels = unique(found.map(({ kernel }) => `\`${kernel}\``)).join(", ");
+  const days = unique(found.map(({ day }) => day)).sort();
   return [
-    `Each against all numbered behaviours, its own over the family in which it shows, the others over IPv4 or the first they are meant for, cold, on Linux \`${kernel}\`, ${day}:`,
-    `**${renderTotal(catches)}** (asked for: ${OTHERS}).`,
+    `From [mutants.json](mutants.json). Each against all numbered behaviours, its own over the family in which it shows, the others over IPv4 or the first they are meant for, cold, on Linux ${kernels}, ${days.join(", ")}:`,
+    `**${renderTotal(found)}** (asked for: ${OTHERS}).`,
     "",
-    "| | behaviour | the mutant | what its behaviour said |",
-    "|---|---|---|---|",
+    "| | behaviour | the mutant | what its behaviour said | others passed |",
+    "|---|---|---|---|---|",
     ...rows,
     "",
     "A mutant in a row, a behaviour in a column: `X` its own caught it, `?` missed it, `x` another failed too, `·` passed.",
     "",
     "```text",
-    renderMatrix(catches),
+    renderMatrix(found),
     "```",
   ].join("\n");
 }
@@ -45,6 +41,8 @@ export function withSection(page: string, section: string): string {
   }
   return `${page.slice(0, begin + BEGIN.length)}\n\n${section}\n\n${page.slice(end)}`;
 }
+
+const unique = (texts: readonly string[]): string[] => [...new Set(texts)];
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { takeOutside } from "./outside.ts";
 import { endKeptLabs, isAmongOwnLabs, runAmongOwnLabs } from "./own-labs.ts";
 import { Reader } from "./reader.ts";
 import { Registry } from "./registry.ts";
@@ -79,7 +80,9 @@ async function main(): Promise<void> {
       run(tarballs, env, "npm", "publish", `./${file}`, "--access", "public", "--provenance=false");
   });
   await followTutorial(env);
-  if (!values.tutorial) await otherWays(env);
+  if (values.tutorial) return;
+  await otherWays(env);
+  await wholeExample(env);
 }
 
 /** Each block of docs/writing-a-backend.md, as it stands there. */
@@ -129,6 +132,21 @@ async function otherWays(env: NodeJS.ProcessEnv): Promise<void> {
     run(project, { ...env, npm_config_store_dir: join(directory, "store") }, "pnpm", "install", "--ignore-workspace");
     const printed = run(project, env, "pnpm", "exec", "millrace-conformance", "run", "--backend", ".", "--family", "4");
     expectText(printed, /conformance: 2 passed, 0 failed/);
+  });
+}
+
+/** The example of a whole backend, of which the workspace has shown what it can: the same without the workspace. */
+async function wholeExample(env: NodeJS.ProcessEnv): Promise<void> {
+  const project = join(directory, "example");
+  await step("the nftables example is built outside of the workspace", () => {
+    takeOutside("examples/backend-nftables", project);
+    run(project, env, "npm", "install", "@millrace/conformance", "typescript@7", "@types/node@24");
+    run(project, env, "npx", "tsc");
+  });
+  await step("it shows there what it is to show", () => {
+    const some = ["--only", "1,4,20,27,x-same-source-port", "--family", "4", "--temperature", "warm"];
+    const printed = run(project, env, "npx", "@millrace/conformance", "run", "--backend", ".", ...some);
+    expectText(printed, /conformance: 5 passed, 0 failed/);
   });
 }
 

@@ -46,7 +46,7 @@ export function suiteOptions({ values }: CommandLine) {
   const chosenConfig = Object.entries({ attach, flavour, tunnel }).filter(([, value]) => value !== undefined);
   const bridgeNetfilter = values["bridge-nf"];
   return {
-    backendConfig: { ...JSON.parse(values.config), ...Object.fromEntries(chosenConfig) },
+    backendConfig: { ...configOf(values.config), ...Object.fromEntries(chosenConfig) },
     services: oneOf("--services", SERVICE_MODES, values.services),
     pods: oneOf("--pods", POD_NETWORKS, values.pods),
     ...(bridgeNetfilter === undefined
@@ -79,15 +79,27 @@ function oneOf<T extends string>(option: string, allowed: readonly T[], given: s
   return found;
 }
 
+function configOf(text: string): object {
+  try {
+    const config: unknown = JSON.parse(text);
+    if (typeof config === "object" && config !== null && !Array.isArray(config)) return config;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new LabError("ERR_SUITE_USAGE", `--config is a JSON object, as '{"attach":"tcx"}', not ${text}`);
+}
+
 const listed = (lists: readonly string[]): string[] => lists.flatMap((list) => list.split(","));
 
 function chosen(only: readonly string[], except: readonly string[]): readonly Behaviour[] {
   const unknown = [...only, ...except].find((name) => !behaviours.some((behaviour) => named(behaviour, name)));
   if (unknown !== undefined)
     throw new LabError("ERR_SUITE_USAGE", `there is no behaviour ${unknown}; see the command list`);
-  return behaviours
+  const left = behaviours
     .filter((behaviour) => only.length === 0 || only.some((name) => named(behaviour, name)))
     .filter((behaviour) => !except.some((name) => named(behaviour, name)));
+  if (left.length === 0) throw new LabError("ERR_SUITE_USAGE", "--except leaves no behaviour to run");
+  return left;
 }
 
 const named = ({ id, number }: Behaviour, name: string): boolean => id === name || String(number) === name;

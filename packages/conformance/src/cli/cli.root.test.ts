@@ -75,10 +75,21 @@ describe("the command, in somebody's own directory", { timeout: PATIENCE_MS }, (
     expect(await conformance("down", lab)).toMatchObject({ status: 2, stderr: expect.stringContaining(lab) });
   });
 
+  it("says once what every trial would fail for", async () => {
+    // In a user namespace without a map it is nobody, who may still read these files.
+    const nobody = ["--user", process.execPath, "--conditions=source", CLI];
+    const ran = await run("unshare", [...nobody, "run", "--backend", "ebpf", "--only", "9", ...QUICK]);
+    expect(ran).toMatchObject({ status: 2, stdout: "", stderr: "making a lab needs root: run as root or with sudo\n" });
+  });
+
   it.each([
     [["--backend", "./nowhere"], "nowhere"],
     [["--backend", "no-such-package"], "no-such-package"],
     [["--backend", ".", "--report", "r.pdf"], "r.pdf"],
+    [["--backend", ".", "--report", "nowhere/r.json"], "there is no directory"],
+    [["--backend", ".", "--badge", "nowhere/b.svg"], "there is no directory"],
+    [["--backend", ".", "--config", "{nope"], "--config is a JSON object"],
+    [["--backend", ".", "--except", "9"], "no behaviour to run"],
   ])("says what is wrong with %j", async (args, what) => {
     const ran = await conformance("run", ...args, "--only", "9", ...QUICK);
     expect(ran).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining(what) });

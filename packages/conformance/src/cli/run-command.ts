@@ -9,6 +9,7 @@ import { findBackend } from "../suite/find-backend.ts";
 import { runSuite } from "../suite/run.ts";
 import { type CommandLine, subjectCommand, suiteOptions } from "./arguments.ts";
 import { keepLab } from "./kept-lab.ts";
+import { requireDirectory, requireMachine } from "./required.ts";
 import { USAGE } from "./usage.ts";
 
 export interface RunEnd {
@@ -17,11 +18,15 @@ export interface RunEnd {
   readonly isKept: boolean;
 }
 
-/** Runs behaviours against a backend and prints what becomes of them. Throws ERR_SUITE_USAGE. */
+/** Runs behaviours against a backend and prints what becomes of them. Throws ERR_SUITE_USAGE, and what {@link requireMachine} throws. */
 export async function runCommand(line: CommandLine): Promise<RunEnd> {
   const { values } = line;
   if (values.backend === undefined) throw new LabError("ERR_SUITE_USAGE", USAGE);
-  for (const file of values.report) rendererOf(file);
+  for (const file of values.report) {
+    rendererOf(file);
+    requireDirectory("--report", file);
+  }
+  if (values.badge !== undefined) requireDirectory("--badge", values.badge);
   const startedAt = new Date();
   const options = suiteOptions(line);
   const { name: backend, plugins, claims } = await findBackend(values.backend, values.plugin, process.cwd());
@@ -31,6 +36,7 @@ export async function runCommand(line: CommandLine): Promise<RunEnd> {
       "ERR_SUITE_USAGE",
       `${values.backend} claims ${unknown}, which is no behaviour; see the command list`,
     );
+  requireMachine();
   const command = subjectCommand(line);
   const outcome = await runSuite({
     ...options,
@@ -42,9 +48,9 @@ export async function runCommand(line: CommandLine): Promise<RunEnd> {
   const { backendConfig, services, pods } = options;
   const subject = { backend, backendConfig, services, pods, commit: await commit(), startedAt, command };
   const report = buildReport(subject, outcome);
+  process.stdout.write(`\n${renderTable(report)}\n\n${renderSummary(report)}\n${badgeLine(report)}\n`);
   for (const file of values.report) writeFileSync(file, rendererOf(file)(report));
   if (values.badge !== undefined) writeFileSync(values.badge, renderBadge(report));
-  process.stdout.write(`\n${renderTable(report)}\n\n${renderSummary(report)}\n${badgeLine(report)}\n`);
   if (outcome.kept !== undefined) process.stdout.write(`\n${keepLab(outcome.kept)}\n`);
   return { status: isGood(report) ? 0 : 1, isKept: outcome.kept !== undefined };
 }

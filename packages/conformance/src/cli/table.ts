@@ -40,13 +40,19 @@ export function tableOf(files: readonly string[]): string {
 }
 
 function read(file: string): TableReport {
+  const refuse = (why: string, cause: unknown) => {
+    const message = `${file} is no report: give a file that run --report wrote, .json (${why.split("\n")[0]})`;
+    return new LabError("ERR_SUITE_USAGE", message, { cause });
+  };
+  const { success, data, error } = schema.safeParse(contentsOf(file, refuse));
+  if (!success) throw refuse(z.prettifyError(error), error);
+  return data as TableReport;
+}
+
+function contentsOf(file: string, refuse: (why: string, cause: unknown) => LabError): unknown {
   try {
-    return schema.parse(JSON.parse(readFileSync(file, "utf8"))) as TableReport;
+    return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new LabError(
-      "ERR_SUITE_USAGE",
-      `${file} is no report: give a file that run --report wrote, .json (${errorMessage(error).split("\n")[0]})`,
-      { cause: error },
-    );
+    throw refuse(errorMessage(error), error);
   }
 }

@@ -26,5 +26,6 @@ export const USAGE = `Usage: ${invocation()} <command>
       --report <file>        every result with its evidence: .json or .html; may be repeated
       --badge <file.svg>     a badge for a README
 
-Exit status: 0 when every behaviour passed and every agent left an event log that replays, 1 when not, 2 for wrong usage.
+Exit status: 0 when every behaviour passed and every agent left an event log that replays, 1 when not, 2 for wrong usage, without
+root and without HAProxy.
 `;

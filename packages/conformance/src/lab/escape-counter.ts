@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { LabHost } from "./lab-host.ts";
 import { STAMP } from "./stamp.ts";
 
-const TABLE = "escapes";
+/** Of nftables, where a server counts. */
+export const COUNTERS_TABLE = "escapes";
 
 const Listing = z.object({
   nftables: z.array(
@@ -30,9 +31,9 @@ export class EscapeCounter {
 
   static async start(server: LabHost, from: LabHost, port?: number): Promise<EscapeCounter> {
     const tcp = port === undefined ? "meta l4proto tcp" : `tcp dport ${port}`;
-    await server.namespace.nft(`table inet ${TABLE} {}
-delete table inet ${TABLE}
-table inet ${TABLE} {
+    await server.namespace.nft(`table inet ${COUNTERS_TABLE} {}
+delete table inet ${COUNTERS_TABLE}
+table inet ${COUNTERS_TABLE} {
   counter escaped {}
   chain input {
     type filter hook prerouting priority -300
@@ -45,12 +46,19 @@ table inet ${TABLE} {
   }
 
   async read(): Promise<Escaped> {
-    const listing = await this.#server.namespace.runChecked("nft", ["-j", "list", "counters", "table", "inet", TABLE]);
+    const listing = await this.#server.namespace.runChecked("nft", [
+      "-j",
+      "list",
+      "counters",
+      "table",
+      "inet",
+      COUNTERS_TABLE,
+    ]);
     const counter = Listing.parse(JSON.parse(listing)).nftables.find((entry) => entry.counter !== undefined)?.counter;
     return { packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 };
   }
 
   async stop(): Promise<void> {
-    await this.#server.namespace.nft(`delete table inet ${TABLE}\n`);
+    await this.#server.namespace.nft(`delete table inet ${COUNTERS_TABLE}\n`);
   }
 }

@@ -57,6 +57,12 @@ export interface LabOptions {
 
 let labsOfThisProcess = 0;
 
+/** Throws ERR_LAB_NOT_ROOT. */
+export function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new LabError("ERR_LAB_NOT_ROOT", "making a lab needs root: run as root or with sudo");
+}
+
 /**
  * A cluster in a box: nodes, pods and external hosts as network namespaces of this machine, dual stack, routed like a
  * cluster whose CNI plugin is `ptp`, or bridged. Nothing outside its namespaces and its directory under /run/millrace-lab is changed,
@@ -78,8 +84,7 @@ export class Lab implements AsyncDisposable {
 
   /** Builds a lab. Throws ERR_LAB_NOT_ROOT or ERR_LAB_COMMAND; what was made until then is removed again. */
   static async create(options: LabOptions): Promise<Lab> {
-    if (process.getuid?.() !== 0)
-      throw new LabError("ERR_LAB_NOT_ROOT", "making a lab needs root: run as root or with sudo");
+    requireRoot();
     Lab.sweep();
     const prefix = `${options.prefix ?? "mr"}${process.pid}x${labsOfThisProcess++}`;
     const lab = new Lab(prefix, options);

@@ -1,15 +1,16 @@
 import { FAMILIES, type Family, hostPort } from "./addresses.ts";
 import type { ServiceRule } from "./services.ts";
 
-const TABLE = "kube-proxy";
+/** Of nftables, on the node. */
+export const SERVICES_TABLE = "kube-proxy";
 const MARK = "0x4000";
 
 /** kube-proxy's nftables mode (pkg/proxy/nftables/proxier.go), without its maps: one rule for each Service. */
 export function nftServices(rules: readonly ServiceRule[]): string {
-  const remove = `table inet ${TABLE} {}\ndelete table inet ${TABLE}\n`;
+  const remove = `table inet ${SERVICES_TABLE} {}\ndelete table inet ${SERVICES_TABLE}\n`;
   if (rules.length === 0) return remove;
   const lines = rules.flatMap((rule) => FAMILIES.flatMap((family) => translation(rule, family)));
-  return `${remove}table inet ${TABLE} {
+  return `${remove}table inet ${SERVICES_TABLE} {
   chain services {
 ${lines.map((line) => `    ${line}`).join("\n")}
   }

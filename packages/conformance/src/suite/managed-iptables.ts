@@ -1,11 +1,17 @@
 import { subjects } from "@millrace/core/internal";
-import { z } from "zod";
-import type { Namespace } from "../lab/namespace.ts";
-import type { ListManaged, ManagedObject } from "./managed-objects.ts";
+import { guarded, type ListManaged, type ManagedObject, quietly } from "./managed-objects.ts";
+import {
+  flushRoutes,
+  ip,
+  misleadRoutes,
+  misleadRule,
+  ourRules,
+  ourTables,
+  PROTOCOL,
+  proxyRouting,
+  routingLines,
+} from "./managed-routing.ts";
 import type { Testbed } from "./testbed.ts";
-
-/** Every rule and route of Millrace's carries this protocol. */
-const PROTOCOL = "77";
 
 /**
  * The iptables backend's objects of one family, found by what marks them: chains and sets by their names, rules and routes by their
@@ -20,22 +26,6 @@ export const managedByIptables: ListManaged = async (bed, family) => [
   ...(await identity(bed)),
   ...proxyNamespace(bed, family),
 ];
-
-const closed = "dropped by what is left";
-
-type Strikes = Pick<ManagedObject, "remove" | "change">;
-
-/** What all members share, or the proxy has; `lines` of the sections of a snapshot that are named. */
-const guarded = (kind: string, lines: RegExp, strikes: Strikes): ManagedObject => ({
-  kind,
-  subject: subjects.proxies,
-  lines,
-  guarded: true,
-  meanwhile: closed,
-  ...strikes,
-});
-
-const quietly = (work: () => Promise<unknown>) => async (): Promise<void> => void (await work());
 
 const program = ({ options }: Testbed, family: 4 | 6): string =>
   `${family === 4 ? "iptables" : "ip6tables"}-${options.backendConfig.flavour === "legacy" ? "legacy" : "nft"}`;
@@ -108,45 +98,6 @@ async function sets(bed: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
         subject: element === undefined ? subjects.proxies : subjects.workload(bed.m1.uid),
       };
     });
-}
-
-const Rules = z.array(z.looseObject({ priority: z.number(), protocol: z.string().optional() }));
-const Routes = z.array(z.looseObject({ table: z.string().optional(), protocol: z.string().optional() }));
-
-/** Priorities of our rules. */
-async function ourRules(namespace: Namespace, family: 4 | 6): Promise<string[]> {
-  const listed = await namespace.runChecked("ip", ["-j", "-d", `-${family}`, "rule", "show"]);
-  const ours = Rules.parse(JSON.parse(listed)).filter(({ protocol }) => protocol === PROTOCOL);
-  return [...new Set(ours.map(({ priority }) => String(priority)))];
-}
-
-/** Tables with routes of ours. */
-async function ourTables(namespace: Namespace, family: 4 | 6): Promise<string[]> {
-  const listed = await namespace.runChecked("ip", ["-j", "-d", `-${family}`, "route", "show", "table", "all"]);
-  const ours = Routes.parse(JSON.parse(listed)).filter(({ protocol }) => protocol === PROTOCOL);
-  return [...new Set(ours.flatMap(({ table }) => table ?? []))];
-}
-
-const ip = (namespace: Namespace, family: 4 | 6, ...args: string[]) =>
-  namespace.runChecked("ip", [`-${family}`, ...args]);
-
-/** Of Millrace's routes only: the table `main` has the node's own in it. */
-const flushRoutes = (namespace: Namespace, family: 4 | 6, table: string) =>
-  ip(namespace, family, "route", "flush", "table", table, "protocol", PROTOCOL);
-
-const routingLines = (family: 4 | 6): RegExp => new RegExp(`: routes and rules v${family}: `);
-
-/** A rule of the same priority that leads elsewhere, in its place. */
-async function misleadRule(namespace: Namespace, family: 4 | 6, priority: string): Promise<void> {
-  const other = ["fwmark", "0x1", "lookup", "15999", "protocol", PROTOCOL];
-  await ip(namespace, family, "rule", "add", "priority", priority, ...other);
-  await ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL);
-}
-
-/** A route to nowhere, in the place of what there was. */
-async function misleadRoutes(namespace: Namespace, family: 4 | 6, table: string): Promise<void> {
-  await flushRoutes(namespace, family, table);
-  await ip(namespace, family, "route", "add", "unreachable", "default", "table", table, "protocol", PROTOCOL);
 }
 
 async function rules({ node }: Testbed, family: 4 | 6): Promise<ManagedObject[]> {
@@ -228,24 +179,7 @@ function proxyNamespace(bed: Testbed, family: 4 | 6): ManagedObject[] {
     return lines.flatMap((line) => /^-N (MILLRACE\S*)$/.exec(line)?.[1] ?? []);
   };
   return [
-    guarded(`the IPv${family} rules in the proxy's namespace`, routingLines(family), {
-      remove: async () => {
-        for (const priority of await ourRules(namespace, family)) {
-          await ip(namespace, family, "rule", "del", "priority", priority, "protocol", PROTOCOL);
-        }
-      },
-      change: async () => {
-        for (const priority of await ourRules(namespace, family)) await misleadRule(namespace, family, priority);
-      },
-    }),
-    guarded(`the IPv${family} routes in the proxy's namespace`, routingLines(family), {
-      remove: async () => {
-        for (const table of await ourTables(namespace, family)) await flushRoutes(namespace, family, table);
-      },
-      change: async () => {
-        for (const table of await ourTables(namespace, family)) await misleadRoutes(namespace, family, table);
-      },
-    }),
+    ...proxyRouting(bed, family),
     guarded(
       `the IPv${family} chains in the proxy's namespace`,
       new RegExp(`: (nftables|${family === 4 ? "iptables" : "ip6tables"} \\S+): .*\\bmangle\\b`),

@@ -35,6 +35,7 @@ describe("the suite, against a backend that does nothing", () => {
     ["fail-closed", /the connection from before is broken/],
     ["enrol-running-pod", /captured within a second/],
     ["proxy-same-uid-new-netns", /captured within a second/],
+    ["drift-repair", /kinds of objects/],
     ["x-foreign-unspec-ahead", /the proxy saw: expected .*saw \[\]/],
   ] as const)("fails %s, and says why", async (id, why) => {
     const [result] = await runIdle(id);

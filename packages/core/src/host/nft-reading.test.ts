@@ -51,6 +51,14 @@ const printed = (sum: string, rule = "accept") => `table netdev t {
 }
 `;
 
+test("has the addresses of a pair of sets, all or whose they are", () => {
+  const held = new NftReading(printed(sumOf(WANTED)));
+  expect(held.addresses("dev")).toEqual(["2001:2::a", "2001:2::b"]);
+  expect(held.addresses("dev", "uid-a")).toEqual(["2001:2::a"]);
+  expect(held.addresses("dev", "uid-c")).toEqual([]);
+  expect(held.addresses("none")).toEqual([]);
+});
+
 test("tells whose a chain is, where it is hooked, and whether it is as it was written", () => {
   const held = new NftReading(printed(sumOf(WANTED)));
   expect(held.chains.get("from")).toEqual({ owner: "uid-a", sum: sumOf(WANTED), device: "h-web" });

@@ -67,6 +67,12 @@ export class NftReading {
     return found;
   }
 
+  /** Addresses in a pair of sets or maps, NAME_4 and NAME_6, sorted: all of them, or those with this comment. See `NftTable.replaceAddresses`. */
+  addresses(name: string, comment?: string): string[] {
+    const all = [4, 6].flatMap((family) => this.elements(`${name}_${family}`));
+    return all.flatMap((one) => (comment === undefined || one.comment === comment ? [one.key] : [])).sort();
+  }
+
   /** Packets that a named counter has counted; 0 where it is not there. */
   packets(counter: string): number {
     return Number(/packets (\d+)/.exec(this.#body("counter", counter))?.[1] ?? 0);

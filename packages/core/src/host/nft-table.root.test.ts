@@ -64,6 +64,15 @@ test("elements come and go, whatever stood there", async () => {
   expect((await TABLE.read(place)).elements("pairs").map(({ key }) => key)).toEqual(["198.18.0.2 . 443"]);
 });
 
+test("addresses are in a set of their family, and read back from both", async () => {
+  const sets = [4, 6].map((n) => `add set netdev mrtest nodes_${n} { type ipv${n}_addr; }`);
+  const addresses = ["198.18.0.2", "2001:2::a", "198.18.0.1"];
+  await nftTransaction([...SETS, ...sets, ...TABLE.replaceAddresses("nodes", addresses)], place);
+  expect((await TABLE.read(place)).addresses("nodes")).toEqual(["198.18.0.1", "198.18.0.2", "2001:2::a"]);
+  await nftTransaction(TABLE.replaceAddresses("nodes", ["198.18.0.3"]), place);
+  expect((await TABLE.read(place)).addresses("nodes")).toEqual(["198.18.0.3"]);
+});
+
 test("a transaction is taken as a whole or not at all", async () => {
   await nftTransaction(SETS, place);
   const wrong = [...TABLE.write([SHARED]), "add rule netdev mrtest none accept"];

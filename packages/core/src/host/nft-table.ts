@@ -1,5 +1,6 @@
 import { HostError } from "./errors.ts";
 import { type NftChain, sumOf } from "./nft-chain.ts";
+import { NftConnections } from "./nft-connections.ts";
 import { type NftElement, NftReading } from "./nft-reading.ts";
 import type { NftPlace } from "./nft-transaction.ts";
 import { runProgram } from "./run-program.ts";
@@ -52,6 +53,12 @@ export class NftTable {
     return [`flush set ${this.#name} ${set}`, ...this.addElements(set, elements)];
   }
 
+  /** Makes these the elements of a pair of sets: IPv4 addresses of NAME_4, IPv6 addresses of NAME_6. */
+  replaceAddresses(name: string, addresses: readonly string[]): string[] {
+    const byFamily = Map.groupBy(addresses, (address) => (address.includes(":") ? 6 : 4));
+    return ([4, 6] as const).flatMap((family) => this.replaceElements(`${name}_${family}`, byFamily.get(family) ?? []));
+  }
+
   /** Of a set, or of a map: `198.18.0.1 comment "whose" : "veth1"`. */
   addElements(set: string, elements: readonly string[]): string[] {
     return elements.map((element) => `add element ${this.#name} ${set} { ${element} }`);
@@ -60,6 +67,11 @@ export class NftTable {
   /** Takes elements out of a set or a map. They have to be there. */
   withoutElements(set: string, elements: readonly Pick<NftElement, "key">[]): string[] {
     return elements.map(({ key }) => `delete element ${this.#name} ${set} { ${key} }`);
+  }
+
+  /** A pair of sets of it: NAME_4 and NAME_6. */
+  connections(name: string): NftConnections {
+    return new NftConnections(this.#name, name);
   }
 
   /** Takes all of it away, also where there is nothing. (`destroy` came with Linux 6.3.) */
