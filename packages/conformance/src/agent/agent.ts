@@ -145,11 +145,12 @@ export class Agent implements AsyncDisposable {
     );
   }
 
-  /** Waits until new connections go to this proxy; `undefined`: until there is no active one. */
+  /** Waits until new connections go to this proxy; `undefined`: until there is no active one. The kernel was seen to have it so. */
   async untilActive(proxy: LabPod | undefined): Promise<void> {
     await this.until(`active proxy ${proxy?.name ?? "none"}`, (status) => {
       const active = status.proxies.find(({ role }) => role === "active");
-      return proxy === undefined ? active === undefined : active?.uid === proxy.uid && active.state === "complete";
+      if (proxy !== undefined) return active?.uid === proxy.uid && active.state === "complete";
+      return active === undefined && status.proxies.every(({ state }) => state !== "unseen");
     });
   }
 
