@@ -1,7 +1,7 @@
 import type { PluginLogger } from "@millrace/core";
 import { errorMessage } from "@millrace/core/internal";
 
-/** Between two sweeps, where an adoption lasts longer: each reads all workloads, however many of them are about to end. */
+/** Between two sweeps, where an adoption lasts longer, and after one that failed: each reads all workloads, however many of them are about to end. */
 const SWEEP_INTERVAL_MS = 60_000;
 
 /**
@@ -44,7 +44,7 @@ export class AdoptionEnds implements Disposable {
     } catch (error) {
       if (this.#isDisposed) return;
       this.#log.warn({ error: errorMessage(error) }, "adoptions that are over were not ended; trying again");
-      next = 0;
+      next = SWEEP_INTERVAL_MS;
     }
     this.#timer = undefined;
     if (next !== undefined) this.#arm(Math.max(next, Math.min(this.#lasts, SWEEP_INTERVAL_MS)));
